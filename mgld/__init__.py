@@ -1,0 +1,1 @@
+"""MGLD Studio: motion-guided latent diffusion for video super-resolution."""

@@ -1,0 +1,41 @@
+"""`python -m mgld COMMAND`: every command ends with 0, or non-zero with one plain sentence."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from mgld.commands import convert, degrade, train, upscale
+from mgld.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the whole command line."""
+    root = argparse.ArgumentParser(
+        prog="mgld", description="Motion-guided latent diffusion for video super-resolution."
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (upscale, degrade, train, convert):
+        module.add_to(commands)
+    return root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("mgld").setLevel(logging.INFO)
+    chosen = parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except UserError as error:
+        print(f"mgld: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mgld: stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The working canvas: LQ frames enlarged and padded for the networks, and the exact way back to 4×."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mgld.settings import SCALE
+
+PAD_PX = 32  # both sides of the canvas are multiples of this (spec §6)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Sizes in pixels: the clip's, the enlarged frame's and the padded frame's."""
+
+    clip_hw: tuple[int, int]
+    enlarged_hw: tuple[int, int]
+    padded_hw: tuple[int, int]
+
+    @property
+    def output_hw(self) -> tuple[int, int]:
+        return self.clip_hw[0] * SCALE, self.clip_hw[1] * SCALE
+
+    def enlarge(self, frames_u8: np.ndarray) -> Tensor:
+        """Map u8 [T,h,w,3] to x [T,3,Hp,Wp] in [-1,1]: bicubic, clamped, reflected to the right and below."""
+        x = torch.from_numpy(np.ascontiguousarray(frames_u8)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = F.interpolate(x, size=self.enlarged_hw, mode="bicubic", align_corners=False).clamp(-1, 1)
+        pad_h, pad_w = (p - e for p, e in zip(self.padded_hw, self.enlarged_hw, strict=True))
+        return F.pad(x, (0, pad_w, 0, pad_h), mode="reflect")
+
+    def finish(self, x: Tensor) -> np.ndarray:
+        """Crop the padding first, then shrink to 4× if the canvas was larger; return u8 [T,4h,4w,3].
+
+        The published script shrinks before it crops, which leaves padding in the picture, and truncates instead of rounding.
+        """
+        x = x[..., : self.enlarged_hw[0], : self.enlarged_hw[1]].float()
+        if self.enlarged_hw != self.output_hw:
+            x = F.interpolate(x, size=self.output_hw, mode="bicubic", align_corners=False, antialias=True)
+        u8 = x.clamp(-1, 1).add(1).mul(127.5).round().byte()
+        return u8.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def plan_canvas(height: int, width: int, smallest_px: int) -> Canvas:
+    """Enlarge 4×, or more if the short side would stay under smallest_px (spec §6)."""
+    scale = max(smallest_px / min(height, width), SCALE)
+    enlarged = int(height * scale), int(width * scale)
+    padded = tuple(side + -side % PAD_PX for side in enlarged)
+    return Canvas((height, width), enlarged, padded)
+
+
+def bicubic(frames_u8: np.ndarray) -> np.ndarray:
+    """Enlarge u8 [T,h,w,3] 4× with the same bicubic filter that the networks start from."""
+    height, width = frames_u8.shape[1:3]
+    canvas = Canvas((height, width), (height * SCALE, width * SCALE), (height * SCALE, width * SCALE))
+    return canvas.finish(canvas.enlarge(frames_u8))

@@ -1,0 +1,41 @@
+"""`degrade GT OUT`: make a low-quality clip of a clean one, seeded."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Register the command."""
+    command = commands.add_parser("degrade", help="degrade a clean clip to a quarter of its size (RealBasicVSR)")
+    command.add_argument("input", metavar="GT", type=Path)
+    command.add_argument("output", metavar="OUT", type=Path)
+    command.add_argument("--seed", type=int, default=0, help="the same seed gives the same clip")
+    command.add_argument("--frames", type=int, default=100, help="stop after this many frames (default 100)")
+    command.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Hold the clip, since its codec stages see it whole; degrade; write."""
+    import numpy as np
+
+    from mgld import errors
+    from mgld.commands.upscale import say
+    from mgld.degrade import degrade
+    from mgld.settings import SCALE
+    from mgld.video import VideoWriter, probe, read_frames
+
+    if chosen.seed < 0:
+        raise errors.bad_setting("Seed", chosen.seed, "0 or more")
+    clip = probe(chosen.input)
+    frames = list(read_frames(chosen.input, max_frames=chosen.frames))
+    if not frames:
+        raise errors.no_frames()
+    height, width = (side - side % (2 * SCALE) for side in frames[0].rgb_u8.shape[:2])
+    clean = [f.rgb_u8[:height, :width] for f in frames]
+    lossless = chosen.output.suffix == ".mkv"
+    with VideoWriter(chosen.output, clip.fps, lossless=lossless) as writer:
+        for frame, lq in zip(frames, degrade(clean, np.random.default_rng(chosen.seed)), strict=True):
+            writer.write(lq, frame.time_s)
+    say(f"{len(frames)} frames of {width // SCALE}×{height // SCALE} → {chosen.output}")

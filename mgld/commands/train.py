@@ -1,0 +1,100 @@
+"""`train corpus|autoencoder|denoiser|decoder`: what made the shipped weights, from photographs to safetensors."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mgld import settings
+
+# Defaults per stage: steps, clips per step, side of a training square in pixels, learning rate.
+STAGES = {
+    "autoencoder": (200_000, 8, 128, 4e-4),
+    "denoiser": (200_000, 16, 256, 3e-4),
+    "decoder": (50_000, 4, 160, 2e-4),
+}
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Register `train` and its stages."""
+    train = commands.add_parser("train", help="train the networks").add_subparsers(dest="stage", required=True)
+    corpus = train.add_parser("corpus", help="pack photographs and videos into shards")
+    corpus.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
+    corpus.add_argument("--out", type=Path, required=True, help="folder for the shards and the manifest")
+    corpus.add_argument("--licence", default="unknown", help="licence of files that no manifest.csv names")
+    corpus.set_defaults(run=run_corpus)
+    _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
+    denoiser = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
+    denoiser.add_argument("--phase", choices=("spatial", "temporal"), required=True)
+    decoder = _stage(train, "decoder", "stage 2: CFW per frame, then the temporal decoder")
+    decoder.add_argument("--phase", choices=("frame", "temporal"), required=True)
+    decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
+    decoder.add_argument("--bank-steps", type=int, default=15, help="denoising steps for them")
+    decoder.add_argument(
+        "--bank-guidance", type=float, default=settings.Settings.guidance, help="guidance strength for them"
+    )
+
+
+def _stage(train: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
+    steps, batch, side_px, rate = STAGES[name]
+    command = train.add_parser(name, help=text)
+    command.add_argument("--corpus", type=Path, required=True)
+    command.add_argument("--model", type=Path, required=True, help="model folder to begin or go on with")
+    command.add_argument("--run", type=Path, dest="folder", help="state, log and sheets (default runs/MODEL/STAGE)")
+    command.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    command.add_argument("--steps", type=int, default=steps)
+    command.add_argument("--time-limit", type=float, metavar="MINUTES", help="finish properly within this time")
+    command.add_argument("--batch", type=int, default=batch)
+    command.add_argument("--size", type=int, default=side_px, metavar="PX")
+    command.add_argument("--frames", type=int, default=5, help="clip length of temporal phases")
+    command.add_argument("--rate", type=float, default=rate, help="learning rate")
+    command.add_argument("--sheet-every", type=int, default=500, metavar="STEPS")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--workers", type=int, default=1, help="processes that make samples")
+    command.add_argument("--no-perceptual", action="store_true", help="train without LPIPS")
+    command.add_argument("--device", default="auto")
+    command.add_argument("--dtype", default="bfloat16", choices=settings.DTYPES[:2])
+    command.set_defaults(run=run_stage)
+    return command
+
+
+def run_corpus(chosen: argparse.Namespace) -> None:
+    """Pack the corpus and say what is in it."""
+    from mgld.commands.upscale import say
+    from mgld.training.corpus import pack_corpus
+
+    items = pack_corpus(chosen.sources, chosen.out, chosen.licence)
+    clips = [item for item in items if item.frames > 1]
+    say(
+        f"{len(items) - len(clips)} photographs, {len(clips)} clips ({sum(c.frames for c in clips)} frames) → {chosen.out}"
+    )
+
+
+def run_stage(chosen: argparse.Namespace) -> None:
+    """Run one stage or one phase of it."""
+    from mgld.pipeline import best_device
+    from mgld.training import stages
+    from mgld.training.run import Plan
+
+    phase = getattr(chosen, "phase", "")
+    folder = chosen.folder or Path("runs") / chosen.model.name / f"{chosen.stage}-{phase}".rstrip("-")
+    plan = Plan(
+        folder,
+        chosen.steps,
+        chosen.batch,
+        chosen.seed,
+        chosen.rate,
+        device=best_device() if chosen.device == "auto" else chosen.device,
+        dtype=chosen.dtype,
+        time_limit_s=60 * chosen.time_limit if chosen.time_limit else float("inf"),
+        resume=chosen.resume,
+        sheet_every=chosen.sheet_every,
+    )
+    job = stages.Job(chosen.model, chosen.corpus, plan, chosen.size, chosen.workers, not chosen.no_perceptual)
+    if chosen.stage == "autoencoder":
+        stages.autoencoder(job)
+    elif chosen.stage == "denoiser":
+        stages.denoiser(job, phase == "temporal", chosen.frames)
+    else:
+        wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
+        stages.decoder(job, phase == "temporal", chosen.frames, chosen.bank_clips, wanted)

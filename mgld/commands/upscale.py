@@ -1,0 +1,113 @@
+"""`upscale IN OUT`: a clip in, the same clip four times as large out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from mgld import settings
+from mgld.settings import Settings
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Register the command with one option per setting."""
+    command = commands.add_parser("upscale", help="enlarge a video, GIF or folder of frames four times")
+    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF or folder of frames")
+    command.add_argument("output", metavar="OUT", type=Path, help=".mp4 .mov .mkv .gif, or a folder for PNG frames")
+    command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    command.add_argument("--frames", type=int, help="stop after this many frames")
+    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where in the clip to begin")
+    command.add_argument("--lossless", action="store_true", help="FFV1 in .mkv instead of H.264")
+    command.add_argument(
+        "--json", type=Path, metavar="REPORT", help="write settings, versions, hashes and timings here"
+    )
+    add_settings(command)
+    add_device(command)
+    command.set_defaults(run=run)
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add one option per field of Settings; ranges, defaults and words come from there."""
+    for f in fields(Settings):
+        flag = "--" + f.name.replace("_", "-")
+        if "options" in f.metadata:
+            command.add_argument(flag, choices=f.metadata["options"], default=f.default, help=f.metadata["help"])
+            continue
+        low, high = f.metadata["range"]
+        text = f"{f.metadata['help']} ({low:g}…{high:g}, default {f.default:g})"
+        command.add_argument(flag, type=type(f.default), default=f.default, metavar="N", help=text)
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    """Add where and in what precision to compute."""
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+    command.add_argument(
+        "--dtype", default="auto", choices=("auto", *settings.DTYPES), help="precision of the networks"
+    )
+
+
+def settings_of(chosen: argparse.Namespace) -> Settings:
+    """Return the checked settings of a parsed command line."""
+    return Settings(**{f.name: getattr(chosen, f.name) for f in fields(Settings)}).checked()
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Read, upscale, write; show progress; report."""
+    wanted = settings_of(chosen)
+    from mgld.pipeline import MGLDPipeline  # heavy imports wait until the arguments are known to be good
+    from mgld.video import VideoWriter, probe, read_frames
+    from mgld.weights.identity import describe_model
+
+    started = time.monotonic()
+    clip = probe(chosen.input)
+    for note in clip.notes:
+        say(f"note: {note}")
+    pipeline = MGLDPipeline.from_pretrained(chosen.model, chosen.device, chosen.dtype)
+    loaded_s = time.monotonic() - started
+    total = frames_ahead(clip, chosen.start, chosen.frames)
+    report = {}
+    with VideoWriter(
+        chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
+    ) as writer:
+        events = pipeline.run(read_frames(chosen.input, chosen.start, chosen.frames), wanted, total)
+        for event in events:
+            report = show(event, writer) or report
+    report["seconds"] = {"load": round(loaded_s, 3), **report["seconds"], "all": round(time.monotonic() - started, 3)}
+    report |= {"input": str(chosen.input), "output": str(chosen.output), "model": describe_model(chosen.model)}
+    if chosen.json:
+        chosen.json.write_text(json.dumps(report, indent=2) + "\n")
+    say(f"{report['frames']} frames in {report['seconds']['all']:.1f} s → {chosen.output}")
+
+
+def frames_ahead(clip, start_s: float, limit: int | None) -> int | None:
+    """Return how many frames are to come, as far as the file's header says."""
+    if clip.frame_count is None:
+        return limit
+    ahead = max(clip.frame_count - round(start_s * clip.fps), 1)
+    return min(ahead, limit) if limit else ahead
+
+
+def show(event, writer) -> dict | None:
+    """Write finished frames, draw the progress line; return the report when it comes."""
+    from mgld.events import FramesDone, Progress, Result
+
+    if isinstance(event, FramesDone):
+        for frame, time_s in zip(event.frames_u8, event.times_s, strict=True):
+            writer.write(frame, time_s)
+    if isinstance(event, Progress):
+        total = "?" if event.total is None else f"{event.total:g}"
+        left = "" if event.seconds_left is None else f" · {event.seconds_left:.0f} s left"
+        say(f"frame {event.done:.1f} of {total}{left}", line=True)
+    return event.report if isinstance(event, Result) else None
+
+
+def say(text: str, line: bool = False) -> None:
+    """Tell the person on standard error; a line is drawn over itself on a terminal, and left out elsewhere."""
+    if line and not sys.stderr.isatty():
+        return
+    sys.stderr.write(f"\r{text:<60}" if line else f"{text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,91 @@
+"""Every sentence that a person can be shown when something cannot be done."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """One plain sentence for the person who asked; never a traceback."""
+
+
+def bad_setting(name: str, value: object, allowed: str) -> UserError:
+    return UserError(f"{name} is {value!r}, but it must be {allowed}.")
+
+
+def file_missing(path: object) -> UserError:
+    return UserError(f"There is no file or folder at {path}.")
+
+
+def model_missing(name: str, hint: str) -> UserError:
+    return UserError(f"The model {name!r} is not on this machine. {hint}")
+
+
+def weights_missing(name: str, hint: str) -> UserError:
+    return UserError(f"The weights of {name} are not on this machine. {hint}")
+
+
+def weights_broken(path: object, reason: str) -> UserError:
+    return UserError(f"The weights in {path} cannot be used: {reason}.")
+
+
+def corpus_empty(sources: object) -> UserError:
+    return UserError(f"There is no photograph or video of a useful size in {sources}.")
+
+
+def no_frames() -> UserError:
+    return UserError("The clip holds no frame in the chosen range.")
+
+
+def numbers_broken(step: int) -> UserError:
+    return UserError(
+        f"The result stopped being finite at step {step}; try a lower guidance strength or --dtype float32."
+    )
+
+
+def clip_empty(path: object) -> UserError:
+    return UserError(f"The file {path} is empty.")
+
+
+def clip_unreadable(path: object) -> UserError:
+    return UserError(f"{path} is not a video that this program can read, or it is damaged beyond use.")
+
+
+def clip_without_video(path: object) -> UserError:
+    return UserError(f"{path} holds no video, only sound or a cover picture.")
+
+
+def clip_changes_size(path: object) -> UserError:
+    return UserError(f"The picture size changes inside {path}; cut it into parts of one size first.")
+
+
+def clip_hdr(transfer: str) -> UserError:
+    return UserError(
+        f"This is an HDR video ({transfer}); convert it to SDR first, else its colours would come out wrong."
+    )
+
+
+def clip_too_small(width: int, height: int) -> UserError:
+    return UserError(f"The picture is {width}×{height}; it must be at least 16×16.")
+
+
+def clip_too_large(width: int, height: int) -> UserError:
+    return UserError(f"The picture is {width}×{height}, which is more than can be enlarged four times.")
+
+
+def clip_too_narrow(width: int, height: int) -> UserError:
+    return UserError(f"The picture is {width}×{height}; one side may be at most eight times the other.")
+
+
+def folder_without_pictures(path: object) -> UserError:
+    return UserError(f"The folder {path} holds no PNG, JPEG, WebP, BMP or TIFF frames.")
+
+
+def output_unknown(path: object) -> UserError:
+    return UserError(f"Cannot tell what to write from {path}; end it in .mp4, .mov, .mkv, .gif, or give a folder.")
+
+
+def output_folder_used(path: object) -> UserError:
+    return UserError(f"The folder {path} already exists and is not empty; name another.")
+
+
+def output_failed(path: object, reason: str) -> UserError:
+    return UserError(f"{path} could not be written: {reason}.")

@@ -1,0 +1,38 @@
+"""Motion between the neighbouring frames of a segment: flow both ways and where it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mgld.flow import ops
+
+FlowNetwork = Callable[[Tensor, Tensor], Tensor]
+"""(a, b) [N,3,H,W] in [0,1] -> flow_px [N,2,H,W] with a(p) ≈ b(p + flow(p))."""
+
+
+class Motion(NamedTuple):
+    """Flow and visibility between frames i and i+1, for i = 0 … T-2, all on one grid of h × w."""
+
+    to_next: Tensor  # [T-1,2,h,w] frame i -> i+1
+    to_previous: Tensor  # [T-1,2,h,w] frame i+1 -> i
+    visible_in_next: Tensor  # [T-1,1,h,w] on frame i's grid: 1 where its pixel is seen in frame i+1
+    visible_in_previous: Tensor  # [T-1,1,h,w] on frame i+1's grid: 1 where its pixel is seen in frame i
+
+
+@torch.no_grad()
+def estimate_motion(rgb: Tensor, network: FlowNetwork, size_hw: tuple[int, int]) -> Motion:
+    """Return the motion of rgb [T,3,H,W] in [0,1] on a grid of size_hw; one frame gives empty tensors."""
+    pairs = len(rgb) - 1
+    if pairs < 1:
+        flow, mask = rgb.new_zeros((0, 2, *size_hw)), rgb.new_zeros((0, 1, *size_hw))
+        return Motion(flow.float(), flow.float(), mask.float(), mask.float())
+    earlier, later = rgb[:-1], rgb[1:]
+    flow_px = network(torch.cat((earlier, later)), torch.cat((later, earlier)))
+    # occlusion is judged on the final grid: half a pixel of doubt means something else at every resolution
+    to_next, to_previous = ops.resize_flow(flow_px, size_hw).split(pairs)
+    hidden_in_next, hidden_in_previous = ops.occlusion(to_next, to_previous)
+    return Motion(to_next, to_previous, 1 - hidden_in_next, 1 - hidden_in_previous)

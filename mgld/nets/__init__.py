@@ -1,0 +1,7 @@
+"""The three networks, on diffusers' spatial backbones (DESIGN §2)."""
+
+from mgld.nets.structure import StructureEncoder
+from mgld.nets.unet import VideoUNet
+from mgld.nets.vae import VideoVAE
+
+__all__ = ["StructureEncoder", "VideoUNet", "VideoVAE"]

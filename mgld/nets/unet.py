@@ -1,0 +1,138 @@
+"""The denoiser: diffusers' conditional U-Net, SFT in every residual block, temporal layers in the middle."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.resnet import ResnetBlock2D
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mgld.nets.layers import SFT, TemporalAttention, TemporalConv
+
+
+class VideoUNet(ModelMixin, ConfigMixin):
+    """U-Net of paper Fig. 2: spatial backbone (library), SFT and temporal layers (ours)."""
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 4,
+        channels: tuple[int, ...] = (320, 640, 1280, 1280),
+        layers_per_block: int = 2,
+        attention: tuple[bool, ...] = (True, True, True, False),
+        head_channels: int = 64,
+        text_channels: int = 1024,
+        text_tokens: int = 77,
+        structure_channels: int = 256,
+        sft_channels: int = 128,
+        sample_size: int = 64,
+        smallest_sample: int = 64,
+        norm_groups: int = 32,
+    ) -> None:
+        super().__init__()
+        down = tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention)
+        up = tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attention))
+        self.backbone = UNet2DConditionModel(
+            sample_size=sample_size,
+            in_channels=latent_channels,
+            out_channels=latent_channels,
+            down_block_types=down,
+            up_block_types=up,
+            block_out_channels=tuple(channels),
+            layers_per_block=layers_per_block,
+            cross_attention_dim=text_channels,
+            attention_head_dim=tuple(c // head_channels for c in channels),
+            use_linear_projection=True,
+            norm_num_groups=norm_groups,
+        )
+        self.sft = nn.ModuleDict(
+            {
+                name.replace(".", "-"): SFT(block.out_channels, structure_channels, sft_channels, norm_groups)
+                for name, block in self.backbone.named_modules()
+                if isinstance(block, ResnetBlock2D)
+            }
+        )
+        middle = channels[-1]
+        self.temporal_first = TemporalConv(middle)
+        self.temporal_attention = TemporalAttention(middle, middle // head_channels)
+        self.temporal_last = TemporalConv(middle)
+        # The only prompt the system ever uses is the empty one, so its embedding travels with the weights.
+        self.register_buffer("text", torch.zeros(1, text_tokens, text_channels))
+
+    @property
+    def multiple(self) -> int:
+        """Sides of the latent must be divisible by this."""
+        return 2 ** (len(self.config.channels) - 1)
+
+    def temporal_parameters(self) -> list[nn.Parameter]:
+        """Return what the second phase of stage 1 trains."""
+        modules = (self.temporal_first, self.temporal_attention, self.temporal_last)
+        return [p for module in modules for p in module.parameters()]
+
+    def forward(
+        self,
+        z: Tensor,
+        timestep: Tensor,
+        structure: list[Tensor],
+        frames: int,
+        temporal: bool = True,
+        text: Tensor | None = None,
+    ) -> Tensor:
+        """Predict the scheduler's target for z [B·T,c,h,w].
+
+        timestep [1] or [B·T] in 0…999; structure one map [B·T,K,h/2ⁱ,w/2ⁱ] per level; text [B,L,D] or None for the stored empty
+        prompt. temporal=False skips the temporal layers, which turns the network into its per-frame (StableSR) form.
+        """
+        net = self.backbone
+        emb = net.time_embedding(net.time_proj(timestep.reshape(-1)).to(z.dtype))  # [1 or B·T,E]
+        text = self.text.expand(z.shape[0] // frames, -1, -1) if text is None else text
+        text = text.to(z.dtype).repeat_interleave(frames, 0)  # [B·T,L,D]
+        h = net.conv_in(z)
+        skips = [h]
+        for level, block in enumerate(net.down_blocks):
+            h = self._down(block, f"down_blocks-{level}", h, emb, text, structure[level], skips)
+        h = self._middle(h, emb, text, structure[-1], frames, temporal)
+        for i, block in enumerate(net.up_blocks):
+            h = self._up(block, f"up_blocks-{i}", h, emb, text, structure[-1 - i], skips)
+        return net.conv_out(F.silu(net.conv_norm_out(h)))
+
+    def _down(self, block, name, h, emb, text, structure, skips) -> Tensor:
+        for j, resnet in enumerate(block.resnets):
+            h = self._residual(resnet, f"{name}-resnets-{j}", h, emb, structure)
+            if getattr(block, "attentions", None) is not None:
+                h = block.attentions[j](h, encoder_hidden_states=text, return_dict=False)[0]
+            skips.append(h)
+        for downsample in block.downsamplers or ():
+            h = downsample(h)
+            skips.append(h)
+        return h
+
+    def _middle(self, h, emb, text, structure, frames, temporal) -> Tensor:
+        block = self.backbone.mid_block
+        h = self._residual(block.resnets[0], "mid_block-resnets-0", h, emb, structure)
+        if temporal:
+            h = self.temporal_first(h, frames)
+        h = block.attentions[0](h, encoder_hidden_states=text, return_dict=False)[0]
+        if temporal:
+            h = self.temporal_attention(h, frames)
+        h = self._residual(block.resnets[1], "mid_block-resnets-1", h, emb, structure)
+        return self.temporal_last(h, frames) if temporal else h
+
+    def _up(self, block, name, h, emb, text, structure, skips) -> Tensor:
+        for j, resnet in enumerate(block.resnets):
+            h = self._residual(resnet, f"{name}-resnets-{j}", torch.cat([h, skips.pop()], 1), emb, structure)
+            if getattr(block, "attentions", None) is not None:
+                h = block.attentions[j](h, encoder_hidden_states=text, return_dict=False)[0]
+        for upsample in block.upsamplers or ():
+            h = upsample(h)
+        return h
+
+    def _residual(self, resnet: ResnetBlock2D, name: str, x: Tensor, emb: Tensor, structure: Tensor) -> Tensor:
+        """Run a residual block whose branch is modulated just before the skip is added (spec §1.2)."""
+        h = resnet.conv1(F.silu(resnet.norm1(x)))
+        h = h + resnet.time_emb_proj(F.silu(emb))[:, :, None, None]
+        h = resnet.conv2(F.silu(resnet.norm2(h)))
+        h = self.sft[name](h, structure)
+        return h + (x if resnet.conv_shortcut is None else resnet.conv_shortcut(x))

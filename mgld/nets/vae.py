@@ -1,0 +1,117 @@
+"""The video autoencoder: diffusers' AutoencoderKL, temporal convolutions in the decoder, feature fusion (CFW)."""
+
+from __future__ import annotations
+
+from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mgld.nets.layers import FeatureFusion, TemporalConv
+
+
+class VideoVAE(ModelMixin, ConfigMixin):
+    """Encode frames one by one; decode them together (paper §3.3).
+
+    patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a last
+    convolution at full resolution, which keeps the patch grid out of flat areas.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        latent_channels: int = 4,
+        channels: tuple[int, ...] = (128, 256, 512, 512),
+        layers_per_block: int = 2,
+        patch: int = 1,
+        pixel_channels: int = 8,
+        middle_attention: bool = True,
+        fusion_levels: tuple[int, ...] = (1, 2),
+        fusion_block: str = "rdb",
+        fusion_growth: int = 32,
+        scaling_factor: float = 0.18215,
+        norm_groups: int = 32,
+    ) -> None:
+        super().__init__()
+        levels = len(channels)
+        self.backbone = AutoencoderKL(
+            in_channels=3 * patch**2,
+            out_channels=3 if patch == 1 else pixel_channels * patch**2,
+            latent_channels=latent_channels,
+            down_block_types=("DownEncoderBlock2D",) * levels,
+            up_block_types=("UpDecoderBlock2D",) * levels,
+            block_out_channels=tuple(channels),
+            layers_per_block=layers_per_block,
+            mid_block_add_attention=middle_attention,
+            norm_num_groups=norm_groups,
+        )
+        self.fold = nn.Identity() if patch == 1 else nn.PixelUnshuffle(patch)
+        self.unfold = nn.Identity() if patch == 1 else _unfold(patch, pixel_channels)
+        self.temporal_middle = TemporalConv(channels[-1])
+        self.temporal_up = nn.ModuleList(
+            nn.ModuleList(TemporalConv(width) for _ in range(layers_per_block + 1)) for width in reversed(channels)
+        )
+        self.fusion = nn.ModuleDict(
+            {
+                str(level): FeatureFusion(channels[level], fusion_block, fusion_growth, norm_groups)
+                for level in fusion_levels
+            }
+        )
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell and side."""
+        return self.config.patch * 2 ** (len(self.config.channels) - 1)
+
+    def temporal_parameters(self) -> list[nn.Parameter]:
+        """Return the temporal convolutions' parameters."""
+        return [*self.temporal_middle.parameters(), *self.temporal_up.parameters()]
+
+    def encode(self, x: Tensor) -> tuple[DiagonalGaussianDistribution, list[Tensor]]:
+        """Map x [N,3,H,W] in [-1,1] to the latent's distribution and the features that CFW fuses (finest first).
+
+        Latents are unscaled: multiply by config.scaling_factor before diffusion.
+        """
+        net = self.backbone.encoder
+        h = net.conv_in(self.fold(x))
+        features = []
+        for level, block in enumerate(net.down_blocks):
+            for resnet in block.resnets:
+                h = resnet(h, None)
+            if level in self.config.fusion_levels:
+                features.append(h)
+            for downsample in block.downsamplers or ():
+                h = downsample(h)
+        h = net.conv_out(F.silu(net.conv_norm_out(net.mid_block(h))))
+        return DiagonalGaussianDistribution(self.backbone.quant_conv(h)), features
+
+    def decode(
+        self, z: Tensor, features: list[Tensor] | None, frames: int, fidelity: float = 1.0, temporal: bool = True
+    ) -> Tensor:
+        """Map unscaled latents z [B·T,c,h,w] to x [B·T,3,H,W].
+
+        features are encode()'s of the LQ frames; fidelity is CFW's w (0 leaves the fusion out); temporal=False decodes frame by
+        frame.
+        """
+        net = self.backbone.decoder
+        fused = dict(zip(self.config.fusion_levels, features or (), strict=bool(features)))
+        h = net.mid_block.resnets[0](net.conv_in(self.backbone.post_quant_conv(z)), None)
+        h = self.temporal_middle(h, frames) if temporal else h
+        for attention in (net.mid_block.attentions[0],) if self.config.middle_attention else ():
+            h = attention(h)
+        h = net.mid_block.resnets[1](h, None)
+        for k, block in enumerate(net.up_blocks):
+            for resnet, mix in zip(block.resnets, self.temporal_up[k], strict=True):
+                h = resnet(h, None)
+                h = mix(h, frames) if temporal else h
+            level = len(net.up_blocks) - 1 - k
+            if fidelity and level in fused:
+                h = self.fusion[str(level)](fused[level], h, fidelity)
+            for upsample in block.upsamplers or ():
+                h = upsample(h)
+        return self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))
+
+
+def _unfold(patch: int, pixel_channels: int) -> nn.Sequential:
+    return nn.Sequential(nn.PixelShuffle(patch), nn.SiLU(), nn.Conv2d(pixel_channels, 3, 3, padding=1))

@@ -1,0 +1,297 @@
+"""MGLDPipeline: load a model folder, turn LQ frames into HQ frames, say what happens on the way.
+
+Reading order: `run` → `_diffused` → `_sample` → `_decode`. Everything is a generator; closing it stops within one denoising step.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler, DiffusionPipeline
+from torch import Tensor
+
+from mgld import errors
+from mgld.canvas import bicubic, plan_canvas
+from mgld.colour import adain, wavelet
+from mgld.events import Event, FramesDone, Preview, Progress, Result
+from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
+from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.sampling import guidance, schedule, segments, tiles
+from mgld.sampling.noise import FrameNoise
+from mgld.sampling.sampler import sample
+from mgld.settings import VAE_TILE, Settings
+from mgld.video import Frame
+from mgld.weights.presets import folder_of
+
+COLOUR_FIXES = {"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which of the paper's parts a method uses (Table 3): motion-guided sampling and the temporal decoder."""
+
+    motion_guided: bool
+    temporal_decoder: bool
+
+
+RECIPES = {
+    "per_frame": Recipe(False, False),
+    "per_frame+mds": Recipe(True, False),
+    "per_frame+tsd": Recipe(False, True),
+    "mgld": Recipe(True, True),
+}
+
+
+class MGLDPipeline(DiffusionPipeline):
+    """Motion-guided latent diffusion for 4× video super-resolution."""
+
+    def __init__(
+        self, vae: VideoVAE, unet: VideoUNet, structure_encoder: StructureEncoder, scheduler: DDPMScheduler
+    ) -> None:
+        super().__init__()
+        self.register_modules(vae=vae, unet=unet, structure_encoder=structure_encoder, scheduler=scheduler)
+        self._flows: dict[str, FlowNetwork] = {}
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MGLDPipeline:
+        """Open a preset, a folder or a Hub repository; UserError says how to get one that is absent."""
+        folder = folder_of(str(model))
+        device = best_device() if device == "auto" else device
+        kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
+        layout = {"device": torch.device(device), "memory_format": torch.channels_last}
+        nets = {
+            name: net.from_pretrained(folder, subfolder=name, torch_dtype=kind, low_cpu_mem_usage=False).requires_grad_(
+                False
+            )
+            for name, net in (("vae", VideoVAE), ("unet", VideoUNet), ("structure_encoder", StructureEncoder))
+        }
+        scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
+        return cls(scheduler=scheduler, **{name: net.to(**layout) for name, net in nets.items()})
+
+    def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
+        """Upscale u8 [T,h,w,3] to u8 [T,4h,4w,3] in one call."""
+        clip = (Frame(rgb, float(i)) for i, rgb in enumerate(frames_u8))
+        events = self.run(clip, settings or Settings(), len(frames_u8))
+        return np.concatenate([e.frames_u8 for e in events if isinstance(e, FramesDone)])
+
+    @torch.no_grad()
+    def run(
+        self,
+        frames: Iterable[Frame],
+        settings: Settings,
+        total: int | None = None,
+        preview_every_s: float | None = None,
+    ) -> Iterator[Event]:
+        """Yield Progress, Preview, FramesDone (in order, each frame once) and at last Result.
+
+        frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
+        """
+        settings = settings.checked()
+        clock = Clock(total)
+        if settings.method == "bicubic":
+            yield from _bicubic(frames, clock)
+        else:
+            yield from self._diffused(frames, settings, clock, preview_every_s)
+        yield Result(self._report(settings, clock))
+
+    @torch.no_grad()
+    def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
+        """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
+        recipe, noise = RECIPES[settings.method], FrameNoise(settings.seed, 0, len(x_lq))
+        z_lq = self._condition(x_lq, noise)
+        motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
+        sampling = self._sample(z_lq, motion, noise, recipe, settings, Clock(None), 0, None)
+        while True:
+            try:
+                next(sampling)
+            except StopIteration as end:
+                return end.value
+
+    # 1 segment → 2 condition → 3 motion → 4 sample → 5 decode → 6 colour → 7 hand over what no later segment will touch
+
+    def _diffused(
+        self, frames: Iterable[Frame], settings: Settings, clock: Clock, preview_every_s: float | None
+    ) -> Iterator[Event]:
+        recipe = RECIPES[settings.method]
+        recipe = replace(recipe, temporal_decoder=recipe.temporal_decoder and settings.decoder == "temporal")
+        alone = not (recipe.motion_guided or recipe.temporal_decoder) or settings.segments == "disjoint"
+        overlap = 0 if alone else min(settings.overlap, settings.segment - 1)
+        clock.plan(settings, overlap)
+        first, latent_tail, pixel_tail, canvas = 0, None, None, None
+        for clip, is_last in segments.cover(iter(frames), settings.segment, overlap):
+            canvas = canvas or plan_canvas(*clip[0].rgb_u8.shape[:2], self._smallest_px)
+            x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
+            noise = FrameNoise(settings.seed, first, len(clip), shared_per_segment=settings.segments == "disjoint")
+            z_lq = self._condition(x_lq, noise)
+            clock.mark("condition")
+            motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
+            clock.mark("motion")
+            z = yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, preview_every_s)
+            z = segments.crossfade_head(latent_tail, z)
+            x = self._decode(z, x_lq, recipe, settings)
+            clock.mark("decode")
+            x = segments.crossfade_head(pixel_tail, COLOUR_FIXES[settings.colour](x, x_lq))
+            ready = len(clip) if is_last else len(clip) - overlap
+            latent_tail, pixel_tail = (z[ready:], x[ready:]) if ready < len(clip) else (None, None)
+            done = canvas.finish(x[:ready])
+            clock.mark("finish")
+            yield FramesDone(first, done, tuple(f.time_s for f in clip[:ready]), segment_border=first > 0)
+            first += ready
+            clock.frames_done = first
+        if first == 0:
+            raise errors.no_frames()
+
+    def _sample(
+        self,
+        z_lq: Tensor,
+        motion: Motion | None,
+        noise: FrameNoise,
+        recipe: Recipe,
+        settings: Settings,
+        clock: Clock,
+        first: int,
+        preview_every_s: float | None,
+    ) -> Generator[Event, None, Tensor]:
+        """Denoise one segment from its noised LQ latent (spec §4); yield progress, return z [T,c,h,w]."""
+        scheduler = schedule.make_scheduler(self.scheduler.config, settings.sampler, settings.steps)
+        frames, tile = len(z_lq), self.unet.config.sample_size
+        z_start = schedule.initial_latent(z_lq, self.scheduler, noise.draw(z_lq.shape[1:]).to(z_lq.device))
+
+        def denoise(z: Tensor, t: Tensor) -> Tensor:
+            def one_tile(z_tile: Tensor, y: int, x: int) -> Tensor:
+                lq = z_lq[..., y : y + z_tile.shape[-2], x : x + z_tile.shape[-1]]
+                structure = self.structure_encoder(self._cast(lq), t)
+                return self.unet(self._cast(z_tile), t, structure, frames, temporal=recipe.motion_guided).float()
+
+            return tiles.tiled(one_tile, z, tile, tile // 2)
+
+        def guide(z: Tensor, state: guidance.StepState) -> Tensor:
+            return guidance.guidance_step(z, motion, state, settings.guidance, settings.guidance_mode)
+
+        shown = time.monotonic()
+        for step in sample(denoise, scheduler, z_start, noise, guide if motion is not None else None):
+            clock.mark("sample")
+            yield clock.progress(first, step.index + 1, step.total)
+            if preview_every_s is not None and time.monotonic() - shown > preview_every_s:
+                yield self._preview(step.z0, first)
+                shown = time.monotonic()
+        return step.z
+
+    def _condition(self, x_lq: Tensor, noise: FrameNoise) -> Tensor:
+        """Return the LQ latent [T,c,h,w], float32 and scaled; sampled, as published."""
+        parts = []
+        for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
+            posterior, _ = self.vae.encode(self._cast(tile))
+            parts.append((y // self.vae.factor, x // self.vae.factor, (posterior.mean.float(), posterior.std.float())))
+        h, w = x_lq.shape[-2] // self.vae.factor, x_lq.shape[-1] // self.vae.factor
+        mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], (h, w)) for i in (0, 1))
+        return (mean + std * noise.draw(mean.shape[1:]).to(mean.device)) * self.vae.config.scaling_factor
+
+    def _motion(self, x_lq: Tensor, settings: Settings) -> Motion:
+        """Estimate flow on the LQ frames at about their own size, on the latent's grid (spec §5.1)."""
+        if settings.flow not in self._flows:
+            self._flows[settings.flow] = load_flow(settings.flow, self.device)
+        h, w = x_lq.shape[-2:]
+        rgb = F.interpolate((x_lq + 1) / 2, size=(h // 4, w // 4), mode="bicubic", align_corners=False).clamp(0, 1)
+        return estimate_motion(rgb, self._flows[settings.flow], (h // self.vae.factor, w // self.vae.factor))
+
+    def _decode(self, z: Tensor, x_lq: Tensor, recipe: Recipe, settings: Settings) -> Tensor:
+        """Decode z with the LQ frames' features, tile by tile; float32 [T,3,H,W]."""
+        factor, z = self.vae.factor, z / self.vae.config.scaling_factor
+        parts = []
+        for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
+            h, w = tile.shape[-2] // factor, tile.shape[-1] // factor
+            z_tile = z[..., y // factor : y // factor + h, x // factor : x // factor + w]
+            features = self.vae.encode(self._cast(tile))[1] if settings.cfw else None
+            decoded = self.vae.decode(
+                self._cast(z_tile), features, len(z), settings.cfw, temporal=recipe.temporal_decoder
+            )
+            parts.append((y, x, decoded.float()))
+        return tiles.blend(parts, tuple(x_lq.shape[-2:]))
+
+    def _preview(self, z0: Tensor, first: int) -> Preview:
+        middle = len(z0) // 2
+        z = self._cast(z0[middle : middle + 1] / self.vae.config.scaling_factor)
+        x = self.vae.decode(z, None, 1, fidelity=0.0, temporal=False).float()
+        u8 = x[0].clamp(-1, 1).add(1).mul(127.5).round().byte().permute(1, 2, 0).cpu().numpy()
+        return Preview(first + middle, u8)
+
+    def _cast(self, x: Tensor) -> Tensor:
+        return x.to(self.vae.dtype).contiguous(memory_format=torch.channels_last)
+
+    @property
+    def _smallest_px(self) -> int:
+        return self.unet.config.smallest_sample * self.vae.factor
+
+    def _report(self, settings: Settings, clock: Clock) -> dict:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if self.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self.device)
+        return {
+            "settings": asdict(settings),
+            "frames": clock.frames_done,
+            "device": str(self.device),
+            "dtype": str(self.vae.dtype).removeprefix("torch."),
+            "seconds": {stage: round(s, 3) for stage, s in clock.stages.items()},
+            "peak_memory_bytes": peak,
+            "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        }
+
+
+class Clock:
+    """Time spent per stage, and time left."""
+
+    def __init__(self, total_frames: int | None) -> None:
+        self.total_frames = total_frames
+        self.stages: dict[str, float] = {}
+        self.frames_done = 0
+        self._started = self._last = time.monotonic()
+        self._stride = 1
+
+    def plan(self, settings: Settings, overlap: int) -> None:
+        """Note how far one segment advances."""
+        self._stride = settings.segment - overlap
+
+    def mark(self, stage: str) -> None:
+        """Charge the time since the last mark to a stage."""
+        now = time.monotonic()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
+        self._last = now
+
+    def progress(self, first: int, step: int, steps: int) -> Progress:
+        """Return where the run stands, in frames, with the seconds left if the clip's length is known."""
+        if self.total_frames is None:
+            return Progress("sample", first, None, None)
+        done = min(first + self._stride * step / steps, self.total_frames)
+        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / max(done, 1e-6)
+        return Progress("sample", done, self.total_frames, left_s)
+
+
+def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
+    for i, frame in enumerate(frames):
+        yield FramesDone(i, bicubic(frame.rgb_u8[None]), (frame.time_s,), segment_border=False)
+        clock.mark("bicubic")
+        clock.frames_done = i + 1
+        yield Progress("bicubic", i + 1, clock.total_frames, None)
+    if clock.frames_done == 0:
+        raise errors.no_frames()
+
+
+def best_device() -> str:
+    """Name the fastest device of this machine."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def best_dtype(device: str) -> str:
+    """Name the fastest dtype that is exact enough: half on CUDA, bfloat16 on CPUs that have it, else float32."""
+    if device.startswith("cuda"):
+        return "float16"
+    return "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"

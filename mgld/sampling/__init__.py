@@ -1,0 +1,1 @@
+"""From noise to latents: schedules, noise, guidance, tiles, segments, the loop."""

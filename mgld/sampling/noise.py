@@ -1,0 +1,23 @@
+"""Noise that belongs to frames: one generator each, so that results do not depend on where a clip is cut."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FRAME_STRIDE = 1_000_003  # keeps the streams of (seed, frame) and (seed + 1, frame - 1) apart
+
+
+class FrameNoise:
+    """Draw standard normal noise for `count` frames from frame `first` on, on the CPU.
+
+    shared_per_segment=True numbers frames within the segment, as the published code does, which re-seeds every segment.
+    """
+
+    def __init__(self, seed: int, first: int, count: int, shared_per_segment: bool = False) -> None:
+        base = 0 if shared_per_segment else first
+        self.generators = [torch.Generator().manual_seed(seed + FRAME_STRIDE * (base + i)) for i in range(count)]
+
+    def draw(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
+        """Return float32 [count, *shape]."""
+        return torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])

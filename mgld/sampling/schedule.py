@@ -1,0 +1,82 @@
+"""Noise schedules: diffusers' schedulers, the start from the LQ latent, and the variance that guidance is weighted by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
+from torch import Tensor
+
+Scheduler = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
+
+SHARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
+SMALLEST_VARIANCE = 1e-20  # the published code clips here before it takes the logarithm
+
+
+def make_scheduler(config: Mapping[str, object], name: str, steps: int) -> Scheduler:
+    """Return a ready scheduler: "ddpm" (ancestral, as published), "ddim" or "dpm++"; `steps` evenly spaced from the last timestep.
+
+    config is the model folder's scheduler config; its schedule and prediction type hold for all three.
+    """
+    shared = {key: config[key] for key in SHARED}
+    if name == "ddpm":
+        scheduler = DDPMScheduler(**shared, variance_type="fixed_small", clip_sample=False, timestep_spacing="linspace")
+    elif name == "ddim":
+        scheduler = DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True, timestep_spacing="linspace")
+    else:
+        scheduler = DPMSolverMultistepScheduler(
+            **shared, algorithm_type="dpmsolver++", timestep_spacing="linspace", final_sigmas_type="zero"
+        )
+    scheduler.set_timesteps(steps)
+    if steps == 1:  # linspace of one point is 0, which would skip the sampling
+        scheduler.timesteps = torch.tensor([scheduler.config.num_train_timesteps - 1])
+    return scheduler
+
+
+def initial_latent(z_lq: Tensor, scheduler: DDPMScheduler, noise: Tensor) -> Tensor:
+    """Return √ᾱ_T·z_LQ + √(1-ᾱ_T)·noise at the last training timestep (spec §4): sampling does not start from pure noise."""
+    alpha = scheduler.alphas_cumprod[-1].to(z_lq.device)
+    return alpha.sqrt() * z_lq + (1 - alpha).sqrt() * noise
+
+
+def alphas(scheduler: Scheduler, index: int) -> tuple[float, float]:
+    """Return ᾱ at step `index` of the run and after it (1 after the last), index 0 first."""
+    steps = scheduler.timesteps
+    now = float(scheduler.alphas_cumprod[int(steps[index])])
+    after = float(scheduler.alphas_cumprod[int(steps[index + 1])]) if index + 1 < len(steps) else 1.0
+    return now, after
+
+
+def posterior_variance(scheduler: Scheduler, index: int) -> float:
+    """Return σ² of the respaced posterior, β'(1-ᾱ_prev)/(1-ᾱ) ("fixed small"); 0 at the last step."""
+    now, after = alphas(scheduler, index)
+    return (1 - now / after) * (1 - after) / (1 - now)
+
+
+def posterior_log_variance(scheduler: Scheduler, index: int) -> float:
+    """Return log σ², clipped as published: -46.05 at the last step."""
+    return math.log(max(posterior_variance(scheduler, index), SMALLEST_VARIANCE))
+
+
+def clean_estimate(scheduler: Scheduler, z: Tensor, output: Tensor, index: int) -> Tensor:
+    """Return x̂0 from the network's output at step `index`."""
+    now, _ = alphas(scheduler, index)
+    if scheduler.config.prediction_type == "epsilon":
+        return (z - math.sqrt(1 - now) * output) / math.sqrt(now)
+    return math.sqrt(now) * z - math.sqrt(1 - now) * output  # v
+
+
+def ancestral_step(scheduler: DDPMScheduler, z: Tensor, z0: Tensor, index: int, noise: Tensor | None) -> Tensor:
+    """Take one DDPM step (spec §4): c1·x̂0 + c2·z, plus σ·noise except at the last step.
+
+    diffusers' step() draws its noise itself; ours comes from one generator per frame, so that a frame's noise does not depend on
+    how the clip was cut. A test holds the two equal.
+    """
+    now, after = alphas(scheduler, index)
+    beta = 1 - now / after
+    mean = math.sqrt(after) * beta / (1 - now) * z0 + math.sqrt(1 - beta) * (1 - after) / (1 - now) * z
+    if noise is None:
+        return mean
+    return mean + math.exp(0.5 * posterior_log_variance(scheduler, index)) * noise

@@ -1,0 +1,36 @@
+"""Cut an endless clip into segments, and hide the cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Item = TypeVar("Item")
+
+
+def cover(frames: Iterator[Item], length: int, overlap: int) -> Iterator[tuple[list[Item], bool]]:
+    """Yield (segment, is_last); neighbours share `overlap` frames, the last segment may be shorter.
+
+    Holds one segment and one frame. A tail that would hold nothing but shared frames is not started.
+    """
+    segment: list[Item] = []
+    for frame in frames:
+        if len(segment) == length:
+            yield segment, False
+            segment = segment[length - overlap :] if overlap else []
+        segment.append(frame)
+    if segment:
+        yield segment, True
+
+
+def crossfade_head(tail: Tensor | None, new: Tensor) -> Tensor:
+    """Return `new` [T,...] with its first frames faded in from `tail` [K,...], the previous segment's view of the same frames."""
+    if tail is None:
+        return new
+    count = len(tail)
+    weights = (torch.arange(count, device=new.device, dtype=new.dtype) + 1) / (count + 1)
+    head = torch.lerp(tail.to(new.dtype), new[:count], weights.view(-1, *[1] * (new.dim() - 1)))
+    return torch.cat([head, new[count:]])

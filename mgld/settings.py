@@ -1,0 +1,118 @@
+"""Every default, range, label and limit; the only module that reads the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+from mgld import errors
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
+MODELS = ASSETS / "models"
+HOW_TO_GET = {
+    "tiny": "It ships with the repository in assets/models/tiny; restore that folder or run `python -m mgld train`.",
+    "sd21": "Convert the published checkpoints once: `python -m mgld convert mgldvsr_unet.ckpt video_vae_cfw.ckpt`.",
+}
+
+SCALE = 4  # output side / input side, everywhere
+VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
+
+PREVIEW_EVERY_S = 0.5
+PAGE_FRAMES = 60  # longest clip of the page
+PAGE_DEFAULT_FRAMES = 16
+UPLOAD_BYTES = 64 * 2**20
+
+METHODS = {
+    "bicubic": "Bicubic",
+    "per_frame": "Per-frame diffusion (StableSR)",
+    "per_frame+mds": "Per-frame + motion-guided sampling",
+    "per_frame+tsd": "Per-frame + temporal decoder",
+    "mgld": "Motion-guided diffusion (MGLD)",
+}
+GUIDANCE_MODES = ("released", "paper", "corrected")
+FLOWS = ("dis", "spynet", "raft")
+SAMPLERS = ("ddpm", "ddim", "dpm++")
+COLOURS = ("adain", "wavelet", "none")
+DECODERS = ("temporal", "frame")
+SEGMENTS = ("overlapped", "disjoint")
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+def number(default: float, lowest: float, highest: float, label: str, help: str) -> float:
+    """Declare a numeric setting with its range, label and one-line help."""
+    return field(default=default, metadata={"range": (lowest, highest), "label": label, "help": help})
+
+
+def choice(default: str, options: tuple[str, ...], label: str, help: str) -> str:
+    """Declare a setting that takes one of a few names."""
+    return field(default=default, metadata={"options": options, "label": label, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person can choose for one run; the metadata is the only source of ranges and words."""
+
+    method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.")
+    steps: int = number(15, 1, 1000, "Steps", "Denoising steps: more is slower and usually sharper.")
+    guidance: float = number(
+        1.0, 0.0, 100.0, "Guidance strength", "How strongly motion pulls neighbouring frames together; 0 is off."
+    )
+    guidance_mode: str = choice(
+        "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed."
+    )
+    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures motion between frames.")
+    sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.")
+    segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.")
+    overlap: int = number(2, 0, 32, "Segment overlap", "Frames shared by neighbouring segments.")
+    segments: str = choice("overlapped", SEGMENTS, "Segments", "Cross-fade neighbouring segments, or cut as published.")
+    seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.")
+    colour: str = choice("adain", COLOURS, "Colour fix", "How the colours of the input are restored.")
+    decoder: str = choice("temporal", DECODERS, "Decoder", "Decode frames together or one by one.")
+    cfw: float = number(1.0, 0.0, 1.0, "Fidelity (CFW)", "How much of the input's own features the decoder mixes in.")
+
+    def checked(self) -> Settings:
+        """Return self with whole numbers as int; raise UserError naming the first field that is out of range."""
+        whole = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if "options" in f.metadata:
+                if value not in f.metadata["options"]:
+                    raise errors.bad_setting(f.metadata["label"], value, "one of " + ", ".join(f.metadata["options"]))
+                continue
+            whole[f.name] = _number(
+                f.metadata["label"], value, *f.metadata["range"], integer=isinstance(f.default, int)
+            )
+        if whole["overlap"] >= whole["segment"] and self.segments == "overlapped" and whole["segment"] > 1:
+            raise errors.bad_setting(
+                "Segment overlap", self.overlap, f"smaller than the segment length ({self.segment})"
+            )
+        return replace(self, **whole)
+
+
+def _number(label: str, value: object, lowest: float, highest: float, integer: bool) -> float:
+    """Return the number if it is a real one inside its range (NaN, bool, text and fractions of whole numbers are not)."""
+    kind = "a whole number" if integer else "a number"
+    allowed = f"{kind} from {lowest:g} to {highest:g}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise errors.bad_setting(label, value, allowed)
+    if not lowest <= value <= highest or (integer and value != int(value)):
+        raise errors.bad_setting(label, value, allowed)
+    return int(value) if integer else float(value)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a clip may be; protects the machine from hostile or hopeless input."""
+
+    smallest_side_px: int = 16
+    largest_frame_px: int = 3840 * 2160
+    widest_aspect: float = 8.0
+    highest_fps: float = 120.0
+    default_fps: float = 25.0
+    streams: int = 16
+
+
+LIMITS = Limits()

@@ -1,0 +1,116 @@
+"""Training clips on the fly: crop, move, degrade, in worker processes; sample i depends on (seed, i) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from mgld.degrade import degrade
+from mgld.settings import SCALE
+from mgld.training.corpus import Corpus
+from mgld.training.motion import blob_layer, camera_path, move
+
+REAL_SHARE = 0.4  # of clips; the others are photographs along camera paths
+FRONT_SHARE = 0.4  # of moved photographs get a second layer in front
+DENSEST = 0.5  # photographs are shrunk by a factor between this and 1, so that crops are rich in detail
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training sample is: clips of `frames` squares of side_px, with their LQ twin or without."""
+
+    frames: int
+    side_px: int
+    with_lq: bool = True
+    split: str = "train"
+
+
+class Clips(IterableDataset):
+    """Endless (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) samples, from sample number `start` on."""
+
+    def __init__(self, corpus: Path, recipe: Recipe, seed: int, start: int = 0) -> None:
+        self.corpus_folder, self.recipe, self.seed, self.start = corpus, recipe, seed, start
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        cv2.setNumThreads(1)
+        info = get_worker_info()
+        first, stride = (info.id, info.num_workers) if info else (0, 1)
+        corpus = Corpus(self.corpus_folder)
+        number = self.start + first
+        while True:
+            yield sample(corpus, self.recipe, np.random.default_rng([self.seed, number]))
+            number += stride
+
+
+def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return one (hq, lq) pair; lq is empty when the recipe wants none."""
+    hq = _clip(corpus, recipe, rng)
+    if rng.random() < 0.5:
+        hq = hq[:, :, ::-1]
+    frames = [np.ascontiguousarray(f) for f in hq]
+    lq = degrade(frames, rng) if recipe.with_lq else []
+    return _tensor(frames), _tensor(lq) if lq else torch.empty(0)
+
+
+def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    side, count = recipe.side_px, recipe.frames
+    clips = corpus.split(recipe.split, clips=True)
+    if count > 1 and clips and rng.random() < REAL_SHARE:
+        return _real(corpus.pixels(int(rng.choice(clips))), recipe, rng)
+    stills = corpus.split(recipe.split, clips=False)
+    photo = corpus.pixels(int(rng.choice(stills)))[0]
+    if count == 1:
+        return _cut(photo[None], side, rng)
+    margin = int(side * 1.6)
+    photo = _cut(photo[None], margin, rng)[0]
+    front = None
+    if rng.random() < FRONT_SHARE:
+        other = corpus.pixels(int(rng.choice(stills)))[0]
+        front = blob_layer(_cut(other[None], margin, rng)[0], count, side, rng)
+    return move(photo, camera_path(count, side, rng), side, front).frames
+
+
+def _real(pixels: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    """Cut `frames` neighbours (every second one now and then) out of a real clip."""
+    stride = 2 if rng.random() < 0.3 and len(pixels) >= 2 * recipe.frames else 1
+    last = max(len(pixels) - stride * (recipe.frames - 1), 1)
+    start = int(rng.integers(last))
+    chosen = np.minimum(start + stride * np.arange(recipe.frames), len(pixels) - 1)
+    return _cut(pixels[chosen], recipe.side_px, rng)
+
+
+def _cut(frames: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut a random square out of u8 [T,H,W,3], shrunk by a random factor; small pictures are enlarged just enough."""
+    height, width = frames.shape[1:3]
+    wanted = side / rng.uniform(DENSEST, 1.0)
+    window = int(min(wanted, height, width))
+    y, x = int(rng.integers(height - window + 1)), int(rng.integers(width - window + 1))
+    cut = frames[:, y : y + window, x : x + window]
+    if window == side:
+        return cut
+    interpolation = cv2.INTER_AREA if window > side else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(f, (side, side), interpolation=interpolation) for f in cut])
+
+
+def _tensor(frames: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+
+
+def batches(
+    corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly."""
+    assert recipe.side_px % SCALE == 0
+    clips = Clips(corpus, recipe, seed, start)
+    loader = DataLoader(
+        clips, batch, num_workers=workers, prefetch_factor=4 if workers else None, persistent_workers=workers > 0
+    )
+    for hq, lq in loader:
+        yield hq.float() / 127.5 - 1, lq.float() / 127.5 - 1

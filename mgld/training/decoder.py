@@ -1,0 +1,108 @@
+"""Stage 2: the decoder. CFW on single frames (the per-frame recipe), then, frozen, the temporal convolutions on clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mgld.flow import FlowNetwork, estimate_motion
+from mgld.nets import VideoVAE
+from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
+from mgld.training.losses import frame_difference, structure_weighted_consistency
+from mgld.training.perceptual import load_perceptual
+from mgld.training.run import Plan, Run
+
+# Weights of Eq. 8.
+DIFFERENCE_WEIGHT = 0.5
+CONSISTENCY_WEIGHT = 0.5
+GAN_WEIGHT = 0.025
+LPIPS_WEIGHT = 1.0
+GAN_FROM = 0.3  # share of the run after which the GAN joins
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One training clip: ground truth and LQ canvas [T,3,S,S] in [-1,1], and the latent that the sampler made [T,c,s,s]."""
+
+    gt: Tensor
+    lq: Tensor
+    z: Tensor
+
+
+def crop_clip(clip: Sampled, side_px: int, factor: int, generator: torch.Generator) -> Sampled:
+    """Cut the same random square, aligned to the latent grid, out of all three tensors."""
+    cells = side_px // factor
+    y, x = (
+        int(torch.randint(0, side - cells + 1, (1,), generator=generator))
+        for side in (clip.z.shape[-2], clip.z.shape[-1])
+    )
+    rows, columns = slice(y * factor, (y + cells) * factor), slice(x * factor, (x + cells) * factor)
+    return Sampled(clip.gt[..., rows, columns], clip.lq[..., rows, columns], clip.z[..., y : y + cells, x : x + cells])
+
+
+def train_decoder(
+    plan: Plan,
+    vae: VideoVAE,
+    clips: Iterator[Sampled],
+    side_px: int,
+    temporal: bool,
+    flow: FlowNetwork | None = None,
+    perceptual: bool = True,
+    sheet: Callable[[VideoVAE], Tensor] | None = None,
+) -> VideoVAE:
+    """Train CFW (temporal=False) or the temporal convolutions (temporal=True) and return the averaged autoencoder.
+
+    clips yields the sampler's latents with their frames; plan.batch of them make one step. flow measures the ground truth's
+    motion for Eq. 7.
+    """
+    device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
+    vae = vae.requires_grad_(False).to(device, memory_format=torch.channels_last)
+    trained = vae.temporal_parameters() if temporal else list(vae.fusion.parameters())
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    critic = PatchDiscriminator().to(device, memory_format=torch.channels_last)
+    optimizers = {
+        "decoder": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.5, 0.9), weight_decay=0.0),
+        "critic": torch.optim.AdamW(critic.parameters(), plan.learning_rate, betas=(0.5, 0.9), weight_decay=0.0),
+    }
+    run = Run(plan, {"vae": vae, "critic": critic}, optimizers, averaged={"vae": vae})
+    lpips = load_perceptual(plan.device) if perceptual else None
+    generator = torch.Generator().manual_seed(plan.seed + run.step)
+    for _ in run.steps(None if sheet is None else lambda: sheet(run.ema["vae"])):
+        batch = [crop_clip(next(clips), side_px, vae.factor, generator) for _ in range(plan.batch)]
+        frames = len(batch[0].gt)
+        gt, lq, z = (torch.cat([getattr(c, k) for c in batch]).to(device) for k in ("gt", "lq", "z"))
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            features = vae.encode(lq)[1]
+            x = vae.decode(z / vae.config.scaling_factor, features, frames, fidelity=1.0, temporal=temporal)
+            distance = lpips(x, gt).mean() if lpips is not None else x.new_zeros(())
+            judged = critic(x) if run.done > GAN_FROM else None
+        x = x.float()
+        l1 = (x - gt).abs().mean()
+        loss = l1 + LPIPS_WEIGHT * distance.float()
+        if temporal:
+            loss = loss + _sequence_loss(x, gt, frames, flow, run)
+        if judged is not None:
+            loss = loss + GAN_WEIGHT * generator_loss(judged.float())
+        run.update("decoder", loss)
+        if judged is not None:
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                real, fake = critic(gt), critic(x.detach())
+            run.update("critic", discriminator_loss(real.float(), fake.float()))
+        run.note(l1=l1.detach(), lpips=distance.detach())
+    return run.ema["vae"]
+
+
+def _sequence_loss(x: Tensor, gt: Tensor, frames: int, flow: FlowNetwork, run: Run) -> Tensor:
+    """Return the weighted sum of Eq. 6 and Eq. 7, averaged over the clips of a batch."""
+    difference = consistency = x.new_zeros(())
+    clips = list(zip(x.split(frames), gt.split(frames), strict=True))
+    for one, truth in clips:
+        motion = estimate_motion((truth + 1) / 2, flow, truth.shape[-2:])
+        difference = difference + frame_difference(one, truth) / len(clips)
+        consistency = consistency + structure_weighted_consistency(one, truth, motion) / len(clips)
+    run.note(difference=difference.detach(), consistency=consistency.detach())
+    return DIFFERENCE_WEIGHT * difference + CONSISTENCY_WEIGHT * consistency

@@ -1,0 +1,132 @@
+"""Stage 1: the denoiser. First the per-frame model (U-Net, SFT, structure encoder), then, frozen, the temporal layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler
+from torch import Tensor, nn
+
+from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.training.run import Plan, Run
+
+SNR_CAP = 5.0  # min-SNR-γ (Hang et al. 2023)
+START_SHARE = 0.15  # share of the noisiest timesteps that also learn to start from the LQ latent
+POOL_CLIPS = 256
+
+
+@dataclass
+class LatentPool:
+    """Keep encoded clips for a few uses each, since encoding and degrading cost as much as a training step."""
+
+    uses: int = 3
+    clips: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def draw(
+        self, count: int, fresh: Callable[[], tuple[Tensor, Tensor]], generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return z_hq, z_lq [count·T,c,h,w]; ask fresh() for [N,T,c,h,w] pairs often enough that each serves `uses` times."""
+        wanted = max(count // self.uses, 1)
+        while wanted > 0 or len(self.clips) < min(POOL_CLIPS, 4 * count):
+            pairs = list(zip(*fresh(), strict=True))
+            self.clips.extend(pairs)
+            wanted -= len(pairs)
+        self.clips = self.clips[-POOL_CLIPS:]
+        chosen = torch.randperm(len(self.clips), generator=generator)[:count].tolist()
+        hq, lq = zip(*(self.clips[i] for i in chosen), strict=True)
+        return torch.cat(hq), torch.cat(lq)
+
+
+@torch.no_grad()
+def encode_pairs(vae: VideoVAE, hq: Tensor, lq: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return scaled latents [N,T,c,h,w] of hq [N,T,3,S,S] and lq [N,T,3,S/4,S/4], both in [-1,1]."""
+    shape = hq.shape[:2]
+    up = F.interpolate(lq.flatten(0, 1), size=hq.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
+    with torch.autocast(hq.device.type, dtype, enabled=dtype != torch.float32):
+        z = [vae.encode(x.contiguous(memory_format=torch.channels_last))[0].sample() for x in (hq.flatten(0, 1), up)]
+    return tuple((latent.float() * vae.config.scaling_factor).unflatten(0, shape) for latent in z)
+
+
+def noisy_pair(scheduler: DDPMScheduler, z_hq: Tensor, z_lq: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Return z_t and the scheduler's training target for clean latents z_hq [N,c,h,w] at timesteps t [N].
+
+    Sampling starts from the noised *LQ* latent (spec §4). So that the network has seen such starts, the clean part of z_t fades
+    from z_hq to z_lq over the noisiest timesteps, while the target still points at z_hq: the difference counts as noise.
+    """
+    alpha = scheduler.alphas_cumprod.to(z_hq.device)[t].view(-1, 1, 1, 1)
+    last = scheduler.config.num_train_timesteps
+    fade = ((t / last - (1 - START_SHARE)) / START_SHARE).clamp(0, 1).view(-1, 1, 1, 1)
+    z_t = alpha.sqrt() * (z_hq + fade * (z_lq - z_hq)) + (1 - alpha).sqrt() * torch.randn_like(z_hq)
+    noise = (z_t - alpha.sqrt() * z_hq) / (1 - alpha).sqrt()
+    if scheduler.config.prediction_type == "epsilon":
+        return z_t, noise
+    return z_t, alpha.sqrt() * noise - (1 - alpha).sqrt() * z_hq  # v
+
+
+def snr_weight(scheduler: DDPMScheduler, t: Tensor) -> Tensor:
+    """Return min-SNR weights [N] for the scheduler's prediction type."""
+    alpha = scheduler.alphas_cumprod.to(t.device)[t]
+    snr = alpha / (1 - alpha)
+    return snr.clamp(max=SNR_CAP) / (snr if scheduler.config.prediction_type == "epsilon" else snr + 1)
+
+
+def timesteps_for(clips: int, frames: int, last: int, device: torch.device) -> Tensor:
+    """Draw one timestep per clip, spread evenly over the batch, [clips·frames].
+
+    The published code draws one per frame, so that its temporal layers meet mixed noise levels that sampling never shows them.
+    """
+    share = (torch.rand(1) + torch.randperm(clips) / clips) % 1
+    return (share * last).long().repeat_interleave(frames).to(device)
+
+
+def train_denoiser(
+    plan: Plan,
+    vae: VideoVAE,
+    unet: VideoUNet,
+    encoder: StructureEncoder,
+    scheduler: DDPMScheduler,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    temporal: bool = False,
+    sheet: Callable[[VideoUNet, StructureEncoder], Tensor] | None = None,
+) -> tuple[VideoUNet, StructureEncoder]:
+    """Train one phase of stage 1 and return the averaged networks.
+
+    batches yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1]. temporal=True trains the temporal layers alone.
+    """
+    device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
+    for net in (vae.requires_grad_(False), unet, encoder):
+        net.to(device, memory_format=torch.channels_last)
+    trained = unet.temporal_parameters() if temporal else _spatial(unet, encoder)
+    for net in (unet, encoder):
+        net.requires_grad_(False)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    optimizers = {"denoiser": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99))}
+    networks = {"unet": unet, "structure_encoder": encoder}
+    run = Run(plan, networks, optimizers, averaged=networks)
+    pool, generator = LatentPool(), torch.Generator().manual_seed(plan.seed + run.step)
+
+    def fresh() -> tuple[Tensor, Tensor]:
+        hq, lq = next(batches)
+        return encode_pairs(vae, hq.to(device), lq.to(device), dtype)
+
+    draw_sheet = None if sheet is None else lambda: sheet(run.ema["unet"], run.ema["structure_encoder"])
+    for _ in run.steps(draw_sheet):
+        z_hq, z_lq = pool.draw(plan.batch, fresh, generator)
+        frames = len(z_hq) // plan.batch
+        t = timesteps_for(plan.batch, frames, scheduler.config.num_train_timesteps, device)
+        z_t, target = noisy_pair(scheduler, z_hq, z_lq, t)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            predicted = unet(z_t, t, encoder(z_lq, t), frames, temporal=temporal)
+        error = (predicted.float() - target).square().mean((1, 2, 3))
+        run.note(mse=error.mean().detach())
+        run.update("denoiser", (snr_weight(scheduler, t) * error).mean())
+    return run.ema["unet"], run.ema["structure_encoder"]
+
+
+def _spatial(unet: VideoUNet, encoder: StructureEncoder) -> list[nn.Parameter]:
+    temporal = {id(p) for p in unet.temporal_parameters()}
+    return [p for p in unet.parameters() if id(p) not in temporal] + list(encoder.parameters())

@@ -1,0 +1,43 @@
+"""The sequence losses of stage 2, as the paper prints them (Eq. 6 and 7)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mgld.flow import Motion
+from mgld.flow.ops import warp
+
+STRUCTURE_WEIGHT = 3.0  # w of Eq. 7
+
+
+def frame_difference(x: Tensor, gt: Tensor) -> Tensor:
+    """Mean L1 between the frame-to-frame changes of x and gt, both [T,3,H,W] (Eq. 6); 0 for one frame."""
+    if len(x) < 2:
+        return x.new_zeros(())
+    return (x.diff(dim=0) - gt.diff(dim=0)).abs().mean()
+
+
+def sobel_magnitude(x: Tensor) -> Tensor:
+    """Return the gradient magnitude per channel, normalised kernels, replicated borders; x [N,C,H,W]."""
+    kernel = x.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
+    kernels = torch.stack([kernel, kernel.T])[:, None]  # [2,1,3,3]
+    n, c, h, w = x.shape
+    padded = F.pad(x.reshape(n * c, 1, h, w), (1, 1, 1, 1), mode="replicate")
+    gradients = F.conv2d(padded, kernels)
+    return gradients.square().sum(1).add(1e-6).sqrt().view(n, c, h, w)
+
+
+def structure_weighted_consistency(x: Tensor, gt: Tensor, motion: Motion) -> Tensor:
+    """Mean L1 between each frame of x and its warped neighbours, heavier on the edges of gt (Eq. 7); [T,3,H,W].
+
+    motion is measured on gt at full resolution. The published code swaps the roles of x and gt (spec §8.3), so that its gradient
+    hardly reaches the decoder; this is the loss as printed.
+    """
+    if len(x) < 2:
+        return x.new_zeros(())
+    weight = 1 + STRUCTURE_WEIGHT * sobel_magnitude(gt)
+    backward = motion.visible_in_next * weight[:-1] * (warp(x[1:], motion.to_next) - x[:-1])
+    forward = motion.visible_in_previous * weight[1:] * (warp(x[:-1], motion.to_previous) - x[1:])
+    return backward.abs().mean() + forward.abs().mean()

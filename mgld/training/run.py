@@ -1,0 +1,160 @@
+"""One training run on disk: loop, log, EMA, checkpoints that survive being killed, sample sheets."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mgld.video.images import write_image
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one call of a train command was asked to do."""
+
+    folder: Path
+    steps: int
+    batch: int
+    seed: int = 0
+    learning_rate: float = 2e-4
+    ema_decay: float = 0.999
+    device: str = "cpu"
+    dtype: str = "bfloat16"
+    time_limit_s: float = float("inf")
+    resume: bool = False
+    log_every: int = 20
+    save_every_s: float = 180.0
+    sheet_every: int = 500
+
+
+@dataclass
+class Run:
+    """State of a run; `modules` and `optimizers` are saved and restored by name, `averaged` also keep an EMA copy."""
+
+    plan: Plan
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+    averaged: dict[str, nn.Module] = field(default_factory=dict)
+    step: int = 0
+    trained_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.plan.folder.mkdir(parents=True, exist_ok=True)
+        self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
+        self._sums: dict[str, float] = {}
+        self._counted = 0
+        self._rates = [group["lr"] for o in self.optimizers.values() for group in o.param_groups]
+        torch.manual_seed(self.plan.seed)
+        if self.plan.resume and self.checkpoint.exists():
+            self._load()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.plan.folder / "checkpoint.pt"
+
+    def steps(self, sheet: Callable[[], Tensor] | None = None) -> Iterator[int]:
+        """Yield step numbers until the plan or its time is done; log, save and draw sheets on the way.
+
+        sheet returns an image [3,H,W] in [0,1].
+        """
+        started = saved = time.monotonic()
+        before = self.trained_s
+        while self.step < self.plan.steps and self.trained_s < self.plan.time_limit_s:
+            self._cool_down()
+            yield self.step
+            self._average()
+            self.step += 1
+            self.trained_s = before + time.monotonic() - started
+            if self.step % self.plan.log_every == 0:
+                self._write_log(self.trained_s - before)
+            if sheet is not None and self.step % self.plan.sheet_every == 0:
+                write_image(self.plan.folder / f"sheet_{self.step:06d}.png", sheet())
+            if time.monotonic() - saved > self.plan.save_every_s:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+        if sheet is not None:
+            write_image(self.plan.folder / "sheet_last.png", sheet())
+
+    def update(self, name: str, loss: Tensor) -> None:
+        """Take one optimiser step on `loss`, gradients clipped to norm 1."""
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+    def note(self, **values: Tensor | float) -> None:
+        """Add this step's figures to the next line of the log."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        self._counted += 1
+
+    def save(self) -> None:
+        """Write everything needed to go on, in one atomic step."""
+        state = {
+            "step": self.step,
+            "trained_s": self.trained_s,
+            "random": torch.get_rng_state(),
+            "modules": {k: m.state_dict() for k, m in self.modules.items()},
+            "ema": {k: m.state_dict() for k, m in self.ema.items()},
+            "optimizers": {k: o.state_dict() for k, o in self.optimizers.items()},
+        }
+        partial = self.checkpoint.with_suffix(".part")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+
+    def _load(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.plan.device, weights_only=True)
+        self.step, self.trained_s = state["step"], state["trained_s"]
+        torch.set_rng_state(state["random"].cpu())
+        for group, saved in ((self.modules, "modules"), (self.ema, "ema"), (self.optimizers, "optimizers")):
+            for name, item in group.items():
+                item.load_state_dict(state[saved][name])
+        log.info("resumed at step %d", self.step)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.plan.ema_decay, (1 + self.step) / (10 + self.step))  # young averages forget quickly
+        for name, module in self.averaged.items():
+            for mean, now in zip(self.ema[name].parameters(), module.parameters(), strict=True):
+                if now.requires_grad:
+                    mean.lerp_(now, 1 - decay)
+
+    @property
+    def done(self) -> float:
+        """Share of the run that is over, by steps or by time, whichever is further."""
+        return max(self.step / self.plan.steps, self.trained_s / self.plan.time_limit_s)
+
+    def _cool_down(self) -> None:
+        """Keep the rate, then fall linearly to a tenth over the last 30 % (by steps or by time, whichever ends first)."""
+        scale = min(1.0, max(0.1, (1 - self.done) / 0.3))
+        groups = [group for o in self.optimizers.values() for group in o.param_groups]
+        for group, rate in zip(groups, self._rates, strict=True):
+            group["lr"] = rate * scale
+
+    def _write_log(self, session_s: float) -> None:
+        means = {k: v / max(self._counted, 1) for k, v in self._sums.items()}
+        self._sums, self._counted = {}, 0
+        row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
+        path = self.plan.folder / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        left_s = self.trained_s / max(self.done, 1e-9) * (1 - self.done)
+        figures = " ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "seconds"))
+        log.info("step %d/%d · %s · %.0f min left", self.step, self.plan.steps, figures, left_s / 60)

@@ -1,0 +1,127 @@
+"""The train commands: open or begin a model folder, train one stage, write the averaged weights back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import DDPMScheduler
+from torch import Tensor, nn
+
+from mgld.flow import load_flow
+from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.pipeline import MGLDPipeline
+from mgld.settings import Settings
+from mgld.training import data
+from mgld.training.autoencoder import train_autoencoder
+from mgld.training.bank import fill_bank, read_bank
+from mgld.training.decoder import train_decoder
+from mgld.training.denoiser import train_denoiser
+from mgld.training.run import Plan
+from mgld.weights.presets import TINY
+
+SHARD = "9MB"  # every shipped file stays under 10 MB
+SHEET_STILLS = 3
+NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of `train`: the model folder, the corpus, the run's plan and what samples look like."""
+
+    model: Path
+    corpus: Path
+    plan: Plan
+    side_px: int
+    workers: int
+    perceptual: bool = True
+
+
+def autoencoder(job: Job) -> None:
+    """Stage 0, on stills without degradation."""
+    recipe = data.Recipe(1, job.side_px, with_lq=False)
+    batches = (hq.flatten(0, 1) for hq, _ in _batches(job, recipe))
+    held_out, _ = _held_out(job, with_lq=False)
+    save(train_autoencoder(job.plan, open_net("vae", job.model), batches, held_out, job.perceptual), "vae", job.model)
+
+
+def denoiser(job: Job, temporal: bool, frames: int) -> None:
+    """Stage 1: phase one on stills (temporal=False), phase two on clips of `frames`."""
+    recipe = data.Recipe(frames if temporal else 1, job.side_px)
+    nets = [open_net(name, job.model) for name in ("vae", "unet", "structure_encoder")]
+    scheduler = open_scheduler(job.model)
+    held_out = _held_out(job, with_lq=True)
+
+    def sheet(unet: VideoUNet, encoder: StructureEncoder) -> Tensor:
+        pipeline = MGLDPipeline(nets[0], unet, encoder, scheduler)
+        return _result_sheet(pipeline, *held_out)
+
+    batches = _batches(job, recipe, per_batch=4)
+    unet, encoder = train_denoiser(job.plan, *nets, scheduler, batches, temporal, sheet)
+    save(unet, "unet", job.model)
+    if not temporal:
+        save(encoder, "structure_encoder", job.model)
+
+
+def decoder(job: Job, temporal: bool, frames: int, bank_clips: int, settings: Settings) -> None:
+    """Stage 2: CFW (temporal=False) or the temporal convolutions, on latents of our own guided sampler."""
+    bank = job.plan.folder.parent / "bank"
+    pipeline = MGLDPipeline.from_pretrained(job.model, job.plan.device, job.plan.dtype)
+    pairs = data.batches(job.corpus, data.Recipe(frames, 256), 1, job.plan.seed + 1, workers=job.workers)
+    fill_bank(bank, bank_clips, pipeline, settings, pairs)
+    held_out = _held_out(job, with_lq=True)
+
+    def sheet(vae: VideoVAE) -> Tensor:
+        return _result_sheet(
+            MGLDPipeline(vae, pipeline.unet.float(), pipeline.structure_encoder.float(), pipeline.scheduler), *held_out
+        )
+
+    clips = read_bank(bank, job.plan.seed, single_frames=not temporal)
+    vae, flow = open_net("vae", job.model), load_flow("dis", job.plan.device)
+    save(train_decoder(job.plan, vae, clips, job.side_px, temporal, flow, job.perceptual, sheet), "vae", job.model)
+
+
+def open_net(name: str, model: Path) -> nn.Module:
+    """Load a network of the model folder in float32, or make a fresh one of the tiny preset."""
+    net = NETS[name]
+    if (model / name / "config.json").exists():
+        return net.from_pretrained(model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+    return net(**TINY[name])
+
+
+def open_scheduler(model: Path) -> DDPMScheduler:
+    """Load the model folder's noise schedule, or write the tiny preset's there first."""
+    if not (model / "scheduler" / "scheduler_config.json").exists():
+        DDPMScheduler(**TINY["scheduler"]).save_pretrained(model / "scheduler")
+    return DDPMScheduler.from_pretrained(model, subfolder="scheduler")
+
+
+def save(net: nn.Module, name: str, model: Path) -> None:
+    """Write a network into the model folder: fp16 safetensors in small shards."""
+    for old in (model / name).glob("*.safetensors*"):
+        old.unlink()
+    net.half().save_pretrained(model / name, max_shard_size=SHARD)
+
+
+def _batches(job: Job, recipe: data.Recipe, per_batch: int | None = None):
+    start = 0 if not job.plan.resume else 1_000_000  # a resumed run goes on to samples that it has not seen
+    return data.batches(job.corpus, recipe, per_batch or job.plan.batch, job.plan.seed, start, job.workers)
+
+
+def _held_out(job: Job, with_lq: bool) -> tuple[Tensor, Tensor]:
+    """Return a few fixed pairs of the held-out split, [N,3,256,256] and [N,3,64,64]."""
+    recipe = data.Recipe(1, 256, with_lq, split="held_out")
+    hq, lq = next(data.batches(job.corpus, recipe, SHEET_STILLS, seed=7, workers=0))
+    return hq[:, 0], lq[:, 0] if with_lq else lq
+
+
+@torch.no_grad()
+def _result_sheet(pipeline: MGLDPipeline, hq: Tensor, lq: Tensor) -> Tensor:
+    """Draw bicubic over result over truth for a few stills."""
+    u8 = lq.add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    results = torch.from_numpy(pipeline(u8, Settings(method="per_frame", steps=10))).permute(0, 3, 1, 2).float() / 255
+    enlarged = F.interpolate(lq, size=hq.shape[-2:], mode="bicubic", align_corners=False).add(1).div(2)
+    rows = (enlarged, results, hq.add(1).div(2))
+    return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)

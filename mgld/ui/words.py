@@ -1,0 +1,23 @@
+"""Every word of the page, in one place."""
+
+TITLE = "MGLD Studio"
+INTRO = (
+    "# MGLD Studio\n"
+    "Enlarge a short low-quality clip four times with motion-guided latent diffusion: neighbouring frames are pulled together "
+    "along their measured motion while they are denoised, and decoded together, so that detail stays put instead of flickering."
+)
+CLIP = "Low-quality clip"
+RESULT = "Result, 4×"
+PREVIEW = "While it works"
+RUN = "Upscale"
+CANCEL = "Cancel"
+FRAMES = "Clip length (frames)"
+FRAMES_HELP = "How many frames from the beginning are processed."
+EXAMPLES = "Example clips"
+READY = "Choose a clip, then press Upscale."
+LOADING = "Loading the model …"
+CANCELLED = "Cancelled. Nothing was kept."
+FAILED = "That did not work; the message says why."
+NO_CLIP = "Choose a clip first."
+DONE = "{frames} frames in {seconds:.0f} s on {device}."
+WORKING = "Frame {done:.0f} of {total:.0f}, about {left:.0f} s left"

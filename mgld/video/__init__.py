@@ -1,0 +1,6 @@
+"""Video in and out; the only place that knows a video library."""
+
+from mgld.video.reader import Frame, Probe, probe, read_frames
+from mgld.video.writer import VideoWriter
+
+__all__ = ["Frame", "Probe", "VideoWriter", "probe", "read_frames"]

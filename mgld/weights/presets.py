@@ -1,0 +1,79 @@
+"""What the two presets are: numbers for the same classes, and where their folders lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mgld import errors, settings
+
+# Published system (spec §1, §4, §7): the classes' own defaults.
+SD21 = {
+    "unet": {},
+    "structure_encoder": {},
+    "vae": {},
+    "scheduler": {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": "epsilon",
+        "variance_type": "fixed_small",
+        "timestep_spacing": "linspace",
+        "clip_sample": False,
+    },
+}
+
+# Small enough for two CPU cores. The noise ends at √ᾱ = 0.30 instead of 0.07: sampling starts from the LQ latent, which already
+# fixes the low frequencies, so steps nearer to pure noise would be spent on nothing.
+TINY = {
+    "unet": {
+        "latent_channels": 8,
+        "channels": (64, 128, 192),
+        "layers_per_block": 1,
+        "attention": (False, False, True),
+        "head_channels": 32,
+        "text_channels": 32,
+        "text_tokens": 1,
+        "structure_channels": 64,
+        "sft_channels": 32,
+        "smallest_sample": 16,
+        "norm_groups": 8,
+    },
+    "structure_encoder": {
+        "latent_channels": 8,
+        "channels": (64, 64, 128),
+        "layers_per_block": 1,
+        "attention": (False, False, True),
+        "out_channels": 64,
+        "norm_groups": 8,
+    },
+    "vae": {
+        "latent_channels": 8,
+        "channels": (64, 128),
+        "layers_per_block": 1,
+        "patch": 4,
+        "pixel_channels": 8,
+        "middle_attention": False,
+        "fusion_levels": (0, 1),
+        "fusion_growth": 16,
+        "scaling_factor": 1.0,
+        "norm_groups": 8,  # 32 would leave two channels a group, and so lose the mean colour
+    },
+    "scheduler": {**SD21["scheduler"], "beta_end": 0.0044, "prediction_type": "v_prediction"},
+}
+
+PRESETS = {"tiny": TINY, "sd21": SD21}
+
+
+def folder_of(model: str) -> Path | str:
+    """Return the folder (or Hub name) of a preset, a folder, or a Hub name; raise UserError if a preset is absent."""
+    if model in PRESETS:
+        folder = settings.MODELS / model
+        if not (folder / "unet" / "config.json").exists():
+            raise errors.model_missing(model, settings.HOW_TO_GET[model])
+        return folder
+    if (Path(model) / "unet").is_dir() or (not Path(model).exists() and model.count("/") == 1):
+        return model
+    raise errors.model_missing(
+        model, "Name tiny, sd21, a folder with unet/ and vae/ inside, or OWNER/NAME of a Hub repository."
+    )

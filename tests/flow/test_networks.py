@@ -1,0 +1,130 @@
+"""Flow networks: sizes, loading and conversion of their weights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from mgld import settings
+from mgld.errors import UserError
+from mgld.flow import load_flow, make_network, ops
+from mgld.flow.raft import Raft
+from mgld.flow.spynet import SpyNet
+from mgld.weights.flow import convert_flow
+from tests.flow.test_motion import sliding
+
+
+@pytest.mark.parametrize("size_hw", [(16, 16), (40, 24), (127, 16), (129, 136)])
+def test_any_size_gives_finite_flow(size_hw: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    a, b = torch.rand(2, 2, 3, *size_hw)
+    for net in (SpyNet().eval(), Raft(iterations=2).eval(), Raft(small=True, iterations=2).eval()):
+        with torch.no_grad():
+            flow_px = net(a, b)
+        assert flow_px.shape == (2, 2, *size_hw) and flow_px.isfinite().all()
+
+
+def test_pairs_do_not_see_each_other() -> None:
+    torch.manual_seed(0)
+    a, b = torch.rand(2, 2, 3, 64, 64)
+    for net in (SpyNet().eval(), Raft(iterations=2).eval()):
+        with torch.no_grad():
+            torch.testing.assert_close(net(a, b)[1:], net(a[1:], b[1:]), atol=1e-4, rtol=1e-4)
+
+
+def test_ranges_of_raft_differ_as_named() -> None:
+    torch.manual_seed(0)
+    a, b = torch.rand(2, 1, 3, 128, 128)
+    net = Raft(iterations=1).eval()
+    with torch.no_grad():
+        trained = net(a, b)
+        net.input_range = "published"
+        torch.testing.assert_close(net(2 * a - 1, 2 * b - 1), trained)
+        assert not torch.equal(net(a, b), trained)
+
+
+def test_public_key_names() -> None:
+    keys = set(Raft().state_dict())
+    assert {"cnet.layer2.0.norm3.running_mean", "cnet.layer2.0.downsample.1.running_mean"} <= keys
+    assert {"update_block.gru.convz2.weight", "update_block.mask.2.bias", "fnet.layer3.1.conv2.weight"} <= keys
+    assert {"mean", "std", "basic_module.5.basic_module.8.bias"} <= set(SpyNet().state_dict())
+
+
+@pytest.mark.parametrize("name", ["spynet", "raft"])
+def test_shipped_weights_follow_a_known_shift(name: str) -> None:
+    clip = sliding(2, 128, 160, 5)
+    flow_px = load_flow(name, "cpu")(clip[:1], clip[1:])
+    error = (flow_px - torch.tensor([-5.0, 0.0]).view(1, 2, 1, 1)).norm(dim=1)
+    assert error[..., 8:-8, 16:-16].mean() < 0.5
+    assert (ops.warp(clip[1:], flow_px, "border") - clip[:1]).abs().mean() < 0.25 * (clip[1] - clip[0]).abs().mean()
+
+
+@pytest.mark.parametrize("name", ["spynet", "raft"])
+def test_shipped_shards_are_small_and_say_where_they_come_from(name: str) -> None:
+    shards = sorted((settings.MODELS / "flow").glob(f"{name}*.safetensors"))
+    assert shards
+    for shard in shards:
+        assert shard.stat().st_size < 10_000_000
+        with safe_open(shard, "pt") as file:
+            assert set(file.metadata()) == {"source", "sha256", "licence"}
+
+
+@pytest.mark.parametrize("name", ["spynet", "raft"])
+def test_absent_weights_say_how_to_get_them(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"python -m mgld convert flow {name} FILE"):
+        load_flow(name, "cpu", tmp_path)
+
+
+def test_unknown_name_is_refused() -> None:
+    with pytest.raises(UserError, match="dis, spynet, raft"):
+        load_flow("pwc", "cpu")
+
+
+def test_broken_weights_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "spynet.safetensors").write_bytes(b"no weights")
+    with pytest.raises(UserError, match="cannot be used"):
+        load_flow("spynet", "cpu", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("raft", "module."), ("spynet", "spynet."), ("spynet", "")])
+def test_conversion_keeps_the_weights(name: str, prefix: str, tmp_path: Path) -> None:
+    net = make_network(name)
+    state = {prefix + key: value for key, value in net.state_dict().items()}
+    if prefix == "spynet.":
+        state["conv_last.weight"] = torch.zeros(3)  # the rest of BasicVSR
+    torch.save({"params": state} if not prefix else state, tmp_path / "source.pth")
+    paths = convert_flow(name, tmp_path / "source.pth", tmp_path / "out")
+    assert all(path.stat().st_size < 10_000_000 for path in paths)
+    loaded = load_flow(name, "cpu", tmp_path / "out").state_dict()
+    for key, value in net.state_dict().items():
+        torch.testing.assert_close(loaded[key], value, atol=1e-3, rtol=1e-3)
+
+
+def test_conversion_names_the_key_that_is_wrong(tmp_path: Path) -> None:
+    state = SpyNet().state_dict()
+    torch.save(state | {"mean": torch.zeros(7)}, tmp_path / "shape.pth")
+    state.pop("std")
+    torch.save(state, tmp_path / "key.pth")
+    with pytest.raises(UserError, match="mean has another shape"):
+        convert_flow("spynet", tmp_path / "shape.pth", tmp_path)
+    with pytest.raises(UserError, match="std is missing"):
+        convert_flow("spynet", tmp_path / "key.pth", tmp_path)
+    with pytest.raises(UserError):
+        convert_flow("spynet", tmp_path / "absent.pth", tmp_path)
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_conversion_does_not_run_pickled_code(tmp_path: Path) -> None:
+    torch.save({"mean": Path}, tmp_path / "evil.pth")
+    with pytest.raises(UserError, match="tensors only"):
+        convert_flow("spynet", tmp_path / "evil.pth", tmp_path)
+
+
+def test_flow_imports_no_opencv_before_it_is_asked_for() -> None:
+    code = "import sys, mgld.flow; assert 'cv2' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=settings.ASSETS.parent)

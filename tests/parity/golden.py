@@ -1,0 +1,49 @@
+"""Read the golden tensors and make the weights they were computed with."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+FOLDER = Path(os.environ.get("MGLD_GOLDEN_DIR", Path(__file__).resolve().parent.parent / "golden"))
+
+
+def load(name: str) -> tuple[dict[str, Tensor], dict]:
+    """Return the tensors and the metadata of one golden file; an absent one is a failure, never a skip."""
+    path = FOLDER / f"{name}.safetensors"
+    if not path.is_file():
+        raise AssertionError(f"The golden file {path} is missing: restore tests/golden or set MGLD_GOLDEN_DIR.")
+    with safe_open(path, "pt") as file:
+        names = file.keys()  # the file itself cannot be iterated in every release
+        return {name: file.get_tensor(name) for name in names}, json.loads((file.metadata() or {}).get("json", "{}"))
+
+
+def procedural_state(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Tensor]:
+    """Return the state dict {key: float32 of that shape} of the recipe in the golden README."""
+    return {key: _weights(key, tuple(shape), seed) for key, shape in shapes.items()}
+
+
+def _weights(key: str, shape: tuple[int, ...], seed: int) -> Tensor:
+    """Draw one tensor; rounding to half precision first makes stored fp16 weights equal bit for bit."""
+    random = np.random.RandomState((zlib.crc32(key.encode()) + seed) % 2**32)
+    if key.endswith("temporal_alpha"):
+        value = 0.3 + 0.4 * random.random_sample(shape)
+    elif key.endswith("running_var"):
+        value = 0.75 + 0.5 * random.random_sample(shape)
+    else:
+        value = random.standard_normal(shape)
+        if len(shape) >= 2:
+            value = value / np.sqrt(np.prod(shape[1:]))
+        elif len(shape) == 1 and key.endswith("weight"):
+            value = 1 + 0.2 * value
+        else:
+            value = 0.2 * value
+    return torch.from_numpy(np.asarray(value).astype(np.float16).astype(np.float32))

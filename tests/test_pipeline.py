@@ -1,0 +1,133 @@
+"""The engine end to end, on the smallest networks: sizes, order, determinism, cancel, failure."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from mgld.errors import UserError
+from mgld.events import FramesDone, Preview, Progress, Result
+from mgld.pipeline import RECIPES, MGLDPipeline
+from mgld.settings import Settings
+from mgld.video import Frame
+
+QUICK = Settings(steps=2, segment=3, overlap=1)
+
+
+def frames_of(clip_u8: np.ndarray) -> list[Frame]:
+    return [Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)]
+
+
+@pytest.mark.parametrize("method", ["bicubic", *RECIPES])
+def test_every_method_keeps_count_order_and_exact_size(pipeline, clip_u8, method):
+    events = list(pipeline.run(frames_of(clip_u8), Settings(method=method, steps=2, segment=3, overlap=1)))
+    done = [e for e in events if isinstance(e, FramesDone)]
+    assert [e.first_frame for e in done] == list(itertools.accumulate([0] + [len(e.frames_u8) for e in done[:-1]]))
+    assert sum((e.times_s for e in done), ()) == tuple(i / 10 for i in range(7))
+    assert np.concatenate([e.frames_u8 for e in done]).shape == (7, 80, 96, 3)
+    assert isinstance(events[-1], Result) and events[-1].report["frames"] == 7
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (16, 100), (50, 31)])
+def test_output_is_four_times_any_input(pipeline, size):
+    clip = np.random.default_rng(1).integers(0, 256, (1, *size, 3), np.uint8)
+    assert pipeline(clip, QUICK).shape == (1, 4 * size[0], 4 * size[1], 3)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("segments", ["overlapped", "disjoint"])
+def test_any_clip_length_comes_back_whole(pipeline, clip_u8, count, segments):
+    result = pipeline(clip_u8[:count], Settings(steps=1, segment=3, overlap=1, segments=segments))
+    assert len(result) == count
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(pipeline, clip_u8):
+    one, two = (pipeline(clip_u8, QUICK) for _ in range(2))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, pipeline(clip_u8, Settings(steps=2, segment=3, overlap=1, seed=7)))
+
+
+def test_per_frame_results_do_not_depend_on_how_the_clip_is_cut(pipeline, clip_u8):
+    results = [pipeline(clip_u8, Settings(method="per_frame", steps=2, segment=n, overlap=0)) for n in (2, 7)]
+    assert np.abs(results[0].astype(int) - results[1]).max() <= 1
+
+
+def test_guidance_of_strength_zero_measures_no_flow(pipeline, clip_u8, monkeypatch):
+    monkeypatch.setattr("mgld.pipeline.estimate_motion", lambda *_: pytest.fail("flow was measured"))
+    pipeline(clip_u8, Settings(steps=1, segment=3, overlap=1, guidance=0))
+
+
+@pytest.mark.parametrize("mode", ["released", "paper", "corrected"])
+def test_guidance_changes_the_result(pipeline, clip_u8, mode):
+    free = pipeline(clip_u8, Settings(steps=3, segment=7, overlap=0, guidance=0))
+    guided = pipeline(clip_u8, Settings(steps=3, segment=7, overlap=0, guidance=10, guidance_mode=mode))
+    assert not np.array_equal(free, guided)
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "ddim", "dpm++"])
+def test_samplers_run(pipeline, clip_u8, sampler):
+    assert pipeline(clip_u8[:2], Settings(steps=3, sampler=sampler)).shape == (2, 80, 96, 3)
+
+
+def test_closing_the_generator_stops_within_one_step(pipeline, clip_u8):
+    calls = []
+    forward = pipeline.unet.forward
+    pipeline.unet.forward = lambda *a, **k: calls.append(1) or forward(*a, **k)
+    events = pipeline.run(frames_of(clip_u8), Settings(steps=50, segment=3, overlap=1))
+    next(e for e in events if isinstance(e, Progress))
+    before = len(calls)
+    events.close()
+    assert len(calls) == before
+
+
+def test_frames_are_read_one_segment_at_a_time(pipeline, clip_u8):
+    taken = []
+
+    def lazy():
+        for frame in frames_of(clip_u8):
+            taken.append(frame)
+            yield frame
+
+    events = pipeline.run(lazy(), QUICK)
+    next(e for e in events if isinstance(e, FramesDone))
+    assert len(taken) <= QUICK.segment + 1
+
+
+def test_previews_show_the_current_estimate(pipeline, clip_u8):
+    events = pipeline.run(frames_of(clip_u8), QUICK, preview_every_s=0.0)
+    preview = next(e for e in events if isinstance(e, Preview))
+    assert preview.rgb_u8.shape[-1] == 3
+
+
+def test_numbers_that_stop_being_finite_are_a_sentence(pipeline, clip_u8):
+    pipeline.unet.forward = lambda z, *a, **k: torch.full_like(z, torch.nan)
+    with pytest.raises(UserError, match="step 1"):
+        pipeline(clip_u8, QUICK)
+
+
+def test_an_empty_clip_is_a_sentence(pipeline):
+    with pytest.raises(UserError, match="no frame"):
+        list(pipeline.run([], QUICK))
+
+
+def test_a_saved_model_opens_again_and_gives_the_same_result(pipeline, clip_u8, tmp_path):
+    pipeline.save_pretrained(tmp_path)
+    again = MGLDPipeline.from_pretrained(tmp_path, device="cpu", dtype="float32")
+    # Loading lays weights out channels-last, which may round the last bit differently.
+    assert np.abs(pipeline(clip_u8, QUICK).astype(int) - again(clip_u8, QUICK)).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_stays_close(pipeline, clip_u8, tmp_path, dtype):
+    pipeline.save_pretrained(tmp_path)
+    half = MGLDPipeline.from_pretrained(tmp_path, device="cpu", dtype=dtype)
+    difference = pipeline(clip_u8, QUICK).astype(float) - half(clip_u8, QUICK)
+    assert np.abs(difference).mean() < 4
+
+
+def test_an_absent_model_says_how_to_get_it():
+    with pytest.raises(UserError, match="convert"):
+        MGLDPipeline.from_pretrained("sd21")
