@@ -10,7 +10,7 @@ from mgld import settings
 # Defaults per stage: steps, clips per step, side of a training square in pixels, learning rate.
 STAGES = {
     "autoencoder": (200_000, 8, 128, 4e-4),
-    "denoiser": (200_000, 16, 256, 3e-4),
+    "denoiser": (200_000, 24, 192, 4e-4),
     "decoder": (50_000, 4, 160, 2e-4),
 }
 

@@ -13,6 +13,8 @@ from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, 
 from mgld.training.perceptual import load_perceptual
 from mgld.training.run import Plan, Run
 
+# Per latent element, beside an L1 per pixel. A weight per image, as one may read LDM's 1e-6 without its summed L1, is 10⁴ times
+# too strong: latents then carry half a nat each, and the least useful colour axis is the first to go.
 KL_WEIGHT = 1e-6
 LPIPS_WEIGHT = 0.5
 GAN_WEIGHT = 0.02
@@ -47,8 +49,9 @@ def train_autoencoder(
             y = vae.decode(posterior.sample(), None, 1, fidelity=0.0, temporal=False)
             judged = critic(y) if run.done > GAN_FROM else None
             distance = lpips(y, x).mean() if lpips is not None and run.done > LPIPS_FROM else None
-        loss = (y.float() - x).abs().mean() + KL_WEIGHT * posterior.kl().float().mean()
-        run.note(l1=(y.float() - x).abs().mean().detach())
+        l1 = (y.float() - x).abs().mean()
+        loss = l1 + KL_WEIGHT * posterior.kl().float().sum() / posterior.mean.numel()
+        run.note(l1=l1.detach())
         if distance is not None:
             loss = loss + LPIPS_WEIGHT * distance
         if judged is not None:

@@ -22,7 +22,7 @@ POOL_CLIPS = 256
 class LatentPool:
     """Keep encoded clips for a few uses each, since encoding and degrading cost as much as a training step."""
 
-    uses: int = 3
+    uses: int = 4
     clips: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def draw(

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mgld.plots import training_curves
 from mgld.video.images import write_image
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,10 @@ class Run:
     def checkpoint(self) -> Path:
         return self.plan.folder / "checkpoint.pt"
 
+    @property
+    def log_file(self) -> Path:
+        return self.plan.folder / "log.csv"
+
     def steps(self, sheet: Callable[[], Tensor] | None = None) -> Iterator[int]:
         """Yield step numbers until the plan or its time is done; log, save and draw sheets on the way.
 
@@ -85,6 +90,8 @@ class Run:
         self.save()
         if sheet is not None:
             write_image(self.plan.folder / "sheet_last.png", sheet())
+        if self.log_file.exists():
+            training_curves(self.log_file, self.plan.folder / "curves.png")
 
     def update(self, name: str, loss: Tensor) -> None:
         """Take one optimiser step on `loss`, gradients clipped to norm 1."""
@@ -148,9 +155,8 @@ class Run:
         means = {k: v / max(self._counted, 1) for k, v in self._sums.items()}
         self._sums, self._counted = {}, 0
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
-        path = self.plan.folder / "log.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
+        new = not self.log_file.exists()
+        with self.log_file.open("a", newline="") as file:
             writer = csv.DictWriter(file, row)
             if new:
                 writer.writeheader()

@@ -58,7 +58,7 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
         pipeline = MGLDPipeline(nets[0], unet, encoder, scheduler)
         return _result_sheet(pipeline, *held_out)
 
-    batches = _batches(job, recipe, per_batch=4)
+    batches = _batches(job, recipe, per_batch=2 if temporal else 6)
     unet, encoder = train_denoiser(job.plan, *nets, scheduler, batches, temporal, sheet)
     save(unet, "unet", job.model)
     if not temporal:

@@ -169,17 +169,11 @@ def _packets(
 ) -> Iterator[av.VideoFrame]:
     """Decode packet by packet, so that one broken packet costs only itself."""
     decoded, size = 0, None
-    packets = container.demux(stream)
-    while True:
+    for packet in _readable(container, stream):
         try:
-            packet = next(packets, None)
-            if packet is None:
-                break
             frames = packet.decode()
         except (av.FFmpegError, ValueError):
-            frames = []
-            if packet is None:
-                break
+            continue
         for frame in frames:
             if size is not None and (frame.width, frame.height) != size:
                 raise errors.clip_changes_size(path)
@@ -190,6 +184,16 @@ def _packets(
             yield frame
     if decoded == 0:
         raise errors.clip_unreadable(path)
+
+
+def _readable(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Iterator[av.Packet]:
+    """Yield packets until the file ends or breaks off; the last, empty one flushes the decoder."""
+    try:
+        yield from container.demux(stream)
+    except (av.FFmpegError, ValueError):
+        flush = av.Packet()
+        flush.stream = stream
+        yield flush
 
 
 def _to_rgb(frame: av.VideoFrame, stream: av.video.stream.VideoStream) -> np.ndarray:
@@ -222,19 +226,16 @@ def _colours(frame: av.VideoFrame) -> np.ndarray:
 def _packet_times(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> list[float]:
     """Return the first presentation times in order, seconds."""
     times = []
-    try:
-        for packet in container.demux(stream):
-            if packet.pts is not None:
-                times.append(float(packet.pts * stream.time_base))
-            if len(times) >= PROBED_PACKETS:
-                break
-    except av.FFmpegError:
-        pass
+    for packet in _readable(container, stream):
+        if packet.pts is not None:
+            times.append(float(packet.pts * stream.time_base))
+        if len(times) >= PROBED_PACKETS:
+            return sorted(times)[:-4]  # the last few may still be out of order
     return sorted(times)
 
 
 def _is_variable(times_s: list[float]) -> bool:
-    gaps = np.diff(times_s[: max(len(times_s) - 4, 2)])  # the last few may still be out of order
+    gaps = np.diff(times_s)
     return len(gaps) > 1 and bool(np.abs(gaps - np.median(gaps)).max() > TIMING_TOLERANCE * np.median(gaps) + 2e-3)
 
 

@@ -1,0 +1,76 @@
+"""Packing and opening a corpus, and the samples that are cut from it."""
+
+from __future__ import annotations
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mgld import settings
+from mgld.errors import UserError
+from mgld.training import corpus, data
+from tests import media
+
+
+@pytest.fixture
+def packed(tmp_path, monkeypatch):
+    """Pack six photographs, one video and one folder of frames."""
+    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+    source = tmp_path / "source"
+    (source / "shot").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        cv2.imwrite(str(source / f"p{i}.png"), rng.integers(0, 256, (200 + i, 260, 3), np.uint8))
+    for i in range(9):
+        cv2.imwrite(str(source / "shot" / f"{i:03d}.png"), media.flat((9 * i, 0, 0), 400, 400))
+    media.make_video(source / "film.mp4", media.coded_frames(10, 352, 400))
+    (source / "manifest.csv").write_text("file,licence\np0.png,CC0\n")
+    corpus.pack_corpus([source], tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_manifest_says_what_is_inside(packed):
+    with (packed / "manifest.csv").open() as file:
+        rows = {row["source"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 8
+    assert rows["p0.png"]["licence"] == "CC0" and rows["p1.png"]["licence"] == "unknown"
+    assert (rows["film.mp4"]["frames"], rows["film.mp4"]["height"]) == ("10", "176")
+    assert rows["shot"]["frames"] == "9" and len(rows["p0.png"]["sha256"]) == 64
+    assert all(p.stat().st_size < corpus.SHARD_BYTES * 1.1 for p in packed.glob("*.zip"))
+
+
+def test_pixels_come_back(packed):
+    opened = corpus.Corpus(packed)
+    index = next(i for i, item in enumerate(opened.items) if item.source == "film.mp4")
+    seen = [media.number_of(f) for f in opened.pixels(index)]
+    assert seen == list(range(10))
+
+
+def test_samples_depend_on_seed_and_number_alone(packed):
+    recipe = data.Recipe(frames=3, side_px=64)
+
+    def take(start, count, workers):
+        stream = data.batches(packed, recipe, 1, seed=5, start=start, workers=workers)
+        return [next(stream) for _ in range(count)]
+
+    straight, resumed, worker = take(0, 3, 0), take(2, 1, 0), take(0, 3, 1)
+    for a, b in [(straight[2], resumed[0]), (straight[1], worker[1])]:
+        assert torch.equal(a[0], b[0]) and torch.equal(a[1], b[1])
+    hq, lq = straight[0]
+    assert hq.shape == (1, 3, 3, 64, 64) and lq.shape == (1, 3, 3, 16, 16)
+    assert hq.min() >= -1 and hq.max() <= 1
+
+
+def test_stills_without_twin(packed):
+    hq, lq = next(data.batches(packed, data.Recipe(1, 64, with_lq=False), 2, seed=0, workers=0))
+    assert hq.shape == (2, 1, 3, 64, 64) and lq.numel() == 0
+
+
+def test_empty_sources_are_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="no photograph"):
+        corpus.pack_corpus([tmp_path], tmp_path / "out")
+    with pytest.raises(UserError, match="no file"):
+        corpus.Corpus(tmp_path)

@@ -1,0 +1,150 @@
+"""Every stage on toy sizes: the loss falls, a killed run goes on, the result is a model that runs."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from PIL import Image
+
+from mgld.flow import Dis
+from mgld.training import denoiser
+from mgld.training.autoencoder import train_autoencoder
+from mgld.training.bank import fill_bank, read_bank
+from mgld.training.decoder import Sampled, train_decoder
+from mgld.training.losses import frame_difference, sobel_magnitude, structure_weighted_consistency
+from mgld.training.run import Plan
+from mgld.weights.presets import TINY
+from tests.conftest import small_structure_encoder, small_unet, small_vae
+
+
+def plan(folder, steps: int, **changes) -> Plan:
+    base = Plan(folder, steps, batch=2, learning_rate=2e-3, dtype="float32", log_every=5, sheet_every=1000)
+    return replace(base, **changes)
+
+
+def column(folder, name: str) -> list[float]:
+    with (folder / "log.csv").open() as file:
+        return [float(row[name]) for row in csv.DictReader(file)]
+
+
+def pictures(frames: int, side: int = 64):
+    """Yield (hq, lq) batches of two clips of smooth random pictures."""
+    generator = torch.Generator().manual_seed(0)
+    while True:
+        coarse = torch.rand(2 * frames, 3, 4, 4, generator=generator) * 2 - 1
+        hq = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(-1, 1)
+        lq = torch.nn.functional.interpolate(hq, scale_factor=0.25, mode="area")
+        yield hq.unflatten(0, (2, frames)), lq.unflatten(0, (2, frames))
+
+
+def test_autoencoder_learns(tmp_path):
+    torch.manual_seed(0)
+    stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
+    vae = train_autoencoder(
+        plan(tmp_path, 40), small_vae(), stills, next(pictures(1))[0].flatten(0, 1), perceptual=False
+    )
+    losses = column(tmp_path, "l1")
+    assert losses[-1] < 0.7 * losses[0]
+    assert vae.config.scaling_factor != 1.0
+    assert Image.open(tmp_path / "sheet_last.png").size == (128, 128)
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_denoiser_learns_only_what_its_phase_trains(tmp_path, temporal):
+    torch.manual_seed(0)
+    vae, unet, encoder = small_vae(), small_unet(), small_structure_encoder()
+    before = {k: v.clone() for k, v in unet.state_dict().items()}
+    scheduler = DDPMScheduler(**TINY["scheduler"])
+    batches = pictures(3 if temporal else 1)
+    trained, _ = denoiser.train_denoiser(plan(tmp_path, 30), vae, unet, encoder, scheduler, batches, temporal)
+    changed = {k.split(".")[0] for k, v in trained.state_dict().items() if not torch.equal(v, before[k])}
+    expected = {"temporal_first", "temporal_attention", "temporal_last"} if temporal else {"backbone", "sft"}
+    assert changed == expected
+    if not temporal:
+        losses = column(tmp_path, "mse")
+        assert np.mean(losses[-2:]) < np.mean(losses[:2])
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_decoder_learns_only_what_its_phase_trains(tmp_path, temporal):
+    torch.manual_seed(0)
+    vae = small_vae()
+    vae.fusion["0"].requires_grad_(True)
+    before = {k: v.clone() for k, v in vae.state_dict().items()}
+    frames = 3 if temporal else 1
+    clips = (
+        Sampled(hq[0], torch.nn.functional.interpolate(lq[0], scale_factor=4.0), torch.randn(frames, 4, 8, 8))
+        for hq, lq in pictures(frames)
+    )
+    trained = train_decoder(plan(tmp_path, 25), vae, clips, 64, temporal, Dis(), perceptual=False)
+    changed = {k.split(".")[0] for k, v in trained.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == ({"temporal_middle", "temporal_up"} if temporal else {"fusion"})
+    losses = column(tmp_path, "l1")
+    assert losses[-1] < losses[0]
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
+    def run(steps: int, resume: bool):
+        torch.manual_seed(0)
+        stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
+        held_out = next(pictures(1))[0].flatten(0, 1)
+        train_autoencoder(plan(tmp_path, steps, resume=resume), small_vae(), stills, held_out, perceptual=False)
+
+    run(20, resume=False)
+    first = column(tmp_path, "l1")
+    run(40, resume=True)
+    both = column(tmp_path, "l1")
+    assert len(both) == 8 and both[:4] == first
+    assert both[4] < np.mean(first)
+
+
+def test_time_limit_ends_a_run_properly(tmp_path):
+    stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
+    limited = plan(tmp_path, 10**6, time_limit_s=1.0)
+    train_autoencoder(limited, small_vae(), stills, next(pictures(1))[0].flatten(0, 1), perceptual=False)
+    assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_the_target_of_a_start_from_the_lq_latent_points_at_the_clean_one():
+    scheduler = DDPMScheduler(**TINY["scheduler"])
+    z_hq, z_lq, t = torch.randn(4, 2, 4, 4), torch.randn(4, 2, 4, 4), torch.tensor([0, 400, 900, 999])
+    z_t, v = denoiser.noisy_pair(scheduler, z_hq, z_lq, t)
+    alpha = scheduler.alphas_cumprod[t].view(-1, 1, 1, 1)
+    torch.testing.assert_close(alpha.sqrt() * z_t - (1 - alpha).sqrt() * v, z_hq, atol=1e-5, rtol=1e-4)
+
+
+def test_bank_holds_what_the_sampler_made(tmp_path, pipeline):
+    from mgld.settings import Settings
+
+    pairs = ((hq[:1], lq[:1]) for hq, lq in pictures(3))
+    fill_bank(tmp_path, 2, pipeline, Settings(steps=2), pairs)
+    fill_bank(tmp_path, 3, pipeline, Settings(steps=2), pairs)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 3
+    clip = next(read_bank(tmp_path, 0, single_frames=False))
+    assert clip.gt.shape == clip.lq.shape == (3, 3, 64, 64) and clip.z.shape == (3, 4, 8, 8)
+    assert next(read_bank(tmp_path, 0, single_frames=True)).gt.shape == (1, 3, 64, 64)
+
+
+def test_frame_difference_sees_flicker_but_not_offsets():
+    gt = torch.rand(4, 3, 8, 8)
+    assert float(frame_difference(gt + 0.3, gt)) == pytest.approx(0, abs=1e-6)
+    flicker = gt + 0.1 * torch.tensor([1.0, -1, 1, -1]).view(4, 1, 1, 1)
+    assert float(frame_difference(flicker, gt)) == pytest.approx(0.2, rel=1e-4)
+
+
+def test_sobel_of_a_ramp_is_its_slope():
+    ramp = torch.arange(16.0).view(1, 1, 1, 16).expand(1, 1, 16, 16) * 0.1
+    assert float(sobel_magnitude(ramp)[0, 0, 8, 8]) == pytest.approx(0.1, rel=1e-3)
+
+
+def test_consistency_is_zero_for_what_moves_with_the_flow():
+    from tests.sampling.test_sampling import moving_latents, shift_motion
+
+    x, motion = moving_latents(4, 1)[:, :3], shift_motion(4, 1)
+    assert float(structure_weighted_consistency(x, x, motion)) == pytest.approx(0, abs=1e-5)
+    assert float(structure_weighted_consistency(x.flip(0), x, motion)) > 0.1

@@ -1,0 +1,103 @@
+"""What is written is whole, true to colour and time, and heard; or it is not there at all."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from mgld.errors import UserError
+from mgld.video import VideoWriter, probe, read_frames
+from tests import media
+
+
+def write(path, frames, fps=10.0, times_s=None, **options):
+    with VideoWriter(path, fps, **options) as writer:
+        for i, rgb in enumerate(frames):
+            writer.write(rgb, times_s[i] if times_s else i / fps)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv"])
+def test_h264_plays_elsewhere_with_true_colours(tmp_path, name):
+    frames = [media.flat(c) for c in media.PATCHES]
+    path = write(tmp_path / name, frames)
+    seen = media.ffmpeg_decode(path, 48, 64)
+    assert np.abs(seen.mean((1, 2)) - media.PATCHES).max() <= 2
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt, int(context.colorspace)) == ("h264", "yuv420p", 1)
+
+
+def test_index_stands_before_the_pictures(tmp_path):
+    data = write(tmp_path / "a.mp4", media.coded_frames(5)).read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_lossless_is_lossless(tmp_path):
+    frames = list(np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), np.uint8))
+    for path in (tmp_path / "a.mkv", tmp_path / "frames"):
+        write(path, frames, lossless=path.suffix == ".mkv")
+        assert all(np.array_equal(f.rgb_u8, rgb) for f, rgb in zip(read_frames(path), frames, strict=True))
+
+
+def test_variable_times_are_kept(tmp_path):
+    times = [0, 0.04, 0.08, 0.5, 0.54, 1.2]
+    path = write(tmp_path / "a.mp4", media.coded_frames(6), fps=25, times_s=times)
+    assert [f.time_s for f in read_frames(path)] == pytest.approx(times, abs=1e-3)
+
+
+@pytest.mark.parametrize(("source", "codec"), [("a.mp4", "aac"), ("a.webm", "libopus")])
+def test_sound_is_kept(tmp_path, source, codec):
+    picture_codec = "libvpx" if source.endswith("webm") else "libx264"
+    frames = media.coded_frames(20)
+    src = media.make_video(tmp_path / source, frames, 10, codec=picture_codec, sound_s=2.0, sound_codec=codec)
+    out = write(tmp_path / "out.mp4", frames, audio_from=src)
+    with av.open(str(out)) as container:
+        track = container.streams.audio[0]
+        assert track.codec_context.name == "aac"
+        assert float(track.duration * track.time_base) == pytest.approx(2.0, abs=0.08)
+
+
+def test_sound_starts_where_the_picture_does(tmp_path):
+    src = media.make_video(tmp_path / "a.mp4", media.coded_frames(20), 10, sound_s=2.0)
+    out = write(tmp_path / "out.mp4", media.coded_frames(5), audio_from=src, start_s=1.0)
+    with av.open(str(out)) as container:
+        track = container.streams.audio[0]
+        assert float(track.duration * track.time_base) == pytest.approx(0.5, abs=0.08)
+
+
+def test_odd_sides_are_padded_for_h264(tmp_path):
+    path = write(tmp_path / "a.mp4", media.coded_frames(3, 49, 67))
+    assert (probe(path).height, probe(path).width) == (50, 68)
+
+
+def test_gif_keeps_durations(tmp_path):
+    path = write(tmp_path / "a.gif", media.coded_frames(4), times_s=[0, 0.1, 0.4, 0.5])
+    assert [f.time_s for f in read_frames(path)] == pytest.approx([0, 0.1, 0.4, 0.5], abs=0.011)
+
+
+def test_nothing_is_left_of_a_failed_run(tmp_path):
+    with pytest.raises(RuntimeError), VideoWriter(tmp_path / "a.mp4", 10) as writer:
+        writer.write(media.flat((0, 0, 0)), 0.0)
+        raise RuntimeError("the model broke")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_old_result_survives_a_failed_run(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"old")
+    with pytest.raises(ValueError, match="after frames"), VideoWriter(tmp_path / "a.mp4", 10) as writer:
+        writer.write(media.flat((0, 0, 0)), 0.0)
+        writer.write(media.flat((0, 0, 0), 50, 50), 0.1)
+    assert (tmp_path / "a.mp4").read_bytes() == b"old"
+
+
+def test_bad_names_are_refused_before_any_work(tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("keep")
+    for path in (tmp_path / "a.xyz", tmp_path / "no" / "a.mp4", full):
+        with pytest.raises(UserError):
+            VideoWriter(path, 10)
+    with pytest.raises(UserError, match="lossless"):
+        VideoWriter(tmp_path / "a.mp4", 10, lossless=True)
