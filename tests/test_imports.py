@@ -15,7 +15,6 @@ ALLOWED = {  # module → where it may be imported
     "imageio": lambda p: p.startswith("mgld/video"),
     "imageio_ffmpeg": lambda p: p.startswith("mgld/video"),
     "matplotlib": lambda p: p == "mgld/plots.py",
-    "os": lambda p: p == "mgld/settings.py",
 }
 
 
@@ -34,6 +33,13 @@ def test_libraries_stay_where_they_belong():
         place = source.relative_to(ROOT).as_posix()
         for name in imported(ast.parse(source.read_text())) & set(ALLOWED):
             assert ALLOWED[name](place), f"{place} imports {name}"
+
+
+def test_only_settings_reads_the_environment():
+    readers = [
+        s.relative_to(ROOT).as_posix() for s in SOURCES if "environ" in s.read_text() or "getenv" in s.read_text()
+    ]
+    assert readers == ["mgld/settings.py"]
 
 
 def test_files_fit_a_space():

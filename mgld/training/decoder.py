@@ -76,7 +76,9 @@ def train_decoder(
         frames = len(batch[0].gt)
         gt, lq, z = (torch.cat([getattr(c, k) for c in batch]).to(device) for k in ("gt", "lq", "z"))
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            features = vae.encode(lq)[1]
+            # They need gradients although nobody reads them: torch 2.13 on CPUs crashes in the channels-last backward of a
+            # GroupNorm whose weights are trained and whose input is not.
+            features = [f.detach().requires_grad_(True) for f in vae.encode(lq)[1]]
             x = vae.decode(z / vae.config.scaling_factor, features, frames, fidelity=1.0, temporal=temporal)
             distance = lpips(x, gt).mean() if lpips is not None else x.new_zeros(())
             judged = critic(x) if run.done > GAN_FROM else None
