@@ -49,6 +49,10 @@ def clip_unreadable(path: object) -> UserError:
     return UserError(f"{path} is not a video that this program can read, or it is damaged beyond use.")
 
 
+def clip_incomplete(path: object) -> UserError:
+    return UserError(f"{path} is incomplete: its index is missing or damaged; copy or record it again.")
+
+
 def clip_without_video(path: object) -> UserError:
     return UserError(f"{path} holds no video, only sound or a cover picture.")
 

@@ -110,6 +110,7 @@ class Limits:
     smallest_side_px: int = 16
     largest_frame_px: int = 3840 * 2160
     widest_aspect: float = 8.0
+    lowest_fps: float = 0.1
     highest_fps: float = 120.0
     default_fps: float = 25.0
     streams: int = 16

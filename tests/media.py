@@ -63,6 +63,17 @@ def make_video(
     return path
 
 
+def make_raw(path: Path, frames: list[np.ndarray], pixels: str, *options: str, input_pixels: str = "rgb24") -> Path:
+    """Write a video with the ffmpeg binary from raw frames [H,W,C], in a pixel format that PyAV cannot be asked for."""
+    raw = path.with_suffix(".raw")
+    raw.write_bytes(b"".join(rgb.tobytes() for rgb in frames))
+    size = f"{frames[0].shape[1]}x{frames[0].shape[0]}"
+    source = ["-f", "rawvideo", "-pix_fmt", input_pixels, "-s", size, "-r", "25", "-i", str(raw)]
+    ffmpeg(*source, *options, "-pix_fmt", pixels, str(path))
+    raw.unlink()
+    return path
+
+
 def ffmpeg(*arguments: str) -> subprocess.CompletedProcess:
     """Run the ffmpeg binary that imageio-ffmpeg ships: an independent witness."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments]

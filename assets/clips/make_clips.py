@@ -1,4 +1,4 @@
-"""Make the example clips from their free sources: `python assets/clips/make_clips.py CITY.mpg DOG.mp4 REEF.jpg` (see SOURCES.md)."""
+"""Make the example clips from their free sources: `python make_clips.py CITY.mpg DOG.mp4 REEF.jpg` (see SOURCES.md)."""
 
 from __future__ import annotations
 

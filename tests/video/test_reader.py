@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
@@ -156,3 +158,112 @@ def test_a_name_is_never_an_option_or_a_protocol(tmp_path, monkeypatch):
     assert numbers("-i.mp4") == [0, 1]
     with pytest.raises(UserError, match="no file"):
         probe("http://127.0.0.1:9/a.mp4")
+
+
+@pytest.mark.parametrize("order", ["-display_hflip", "-display_vflip", "-display_rotation 90 -display_hflip"])
+def test_mirroring_is_applied(tmp_path, order):
+    picture = media.flat((0, 0, 0))
+    picture[:24, :32] = 255
+    plain = media.make_video(tmp_path / "plain.mp4", [picture] * 3)
+    media.ffmpeg(*order.split(), "-i", str(plain), "-c", "copy", str(tmp_path / "turned.mp4"))
+    seen = next(read_frames(tmp_path / "turned.mp4")).rgb_u8
+    assert np.abs(seen.astype(int) - media.ffmpeg_decode(tmp_path / "turned.mp4", *seen.shape[:2])[0]).mean() < 3
+    assert "mirrored" in probe(tmp_path / "turned.mp4").notes[0]
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])
+def test_every_pixel_of_a_flat_patch_has_its_colour(tmp_path, pixels):
+    frames = [media.flat(c, 720, 128) for c in media.PATCHES]
+    to_709 = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd"
+    path = media.make_raw(tmp_path / "a.mp4", frames, pixels, "-vf", to_709, "-colorspace", "bt709", "-crf", "1")
+    for frame, colour in zip(read_frames(path), media.PATCHES, strict=True):
+        assert np.abs(frame.rgb_u8.astype(int) - colour).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [("a.mov", "qtrle", "argb"), ("a.webm", "libvpx-vp9", "yuva420p"), ("a.mov", "prores_ks", "yuva444p10le")],
+)
+def test_transparency_is_shown_on_black(tmp_path, name, codec, pixels):
+    half = np.full((48, 64, 4), (200, 0, 0, 128), np.uint8)
+    path = media.make_raw(tmp_path / name, [half] * 3, pixels, "-c:v", codec, input_pixels="rgba")
+    assert np.abs(next(read_frames(path)).rgb_u8.astype(int) - (100, 0, 0)).max() <= 2
+    assert "transparency" in probe(path).notes[0]
+
+
+def test_an_mp4_without_its_index_is_called_incomplete(tmp_path):
+    whole = media.make_video(tmp_path / "a.mp4", media.coded_frames(9)).read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[: whole.index(b"moov") - 4])
+    with pytest.raises(UserError, match="incomplete"):
+        probe(tmp_path / "a.mp4")
+
+
+def test_a_cut_mp4_says_how_much_is_there(tmp_path):
+    noise = list(np.random.default_rng(0).integers(0, 256, (24, 48, 64, 3), np.uint8))
+    plain = media.make_video(tmp_path / "plain.mp4", noise)
+    cut = tmp_path / "cut.mp4"
+    media.ffmpeg("-i", str(plain), "-c", "copy", "-movflags", "+faststart", str(cut))
+    cut.write_bytes(cut.read_bytes()[: int(cut.stat().st_size * 0.6)])
+    there = len(list(read_frames(cut)))
+    assert 5 <= there < 24
+    assert probe(cut).notes == (f"the file is cut off: {there} of 24 frames are there",)
+
+
+def test_a_title_in_a_broken_encoding_does_not_matter(tmp_path):
+    plain = media.make_video(tmp_path / "plain.mp4", media.coded_frames(2))
+    titled = tmp_path / "titled.mp4"
+    media.ffmpeg("-i", str(plain), "-c", "copy", "-metadata", "title=AAAAAAAA", str(titled))
+    titled.write_bytes(titled.read_bytes().replace(b"AAAAAAAA", b"\xff\xfe\xe9\xe8AAAA"))
+    assert numbers(titled) == [0, 1]
+
+
+def test_a_size_that_changes_midway_is_refused(tmp_path):
+    parts = [media.make_video(tmp_path / f"{side}.ts", media.coded_frames(5, side, side)) for side in (48, 96)]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(UserError, match="size changes"):
+        list(read_frames(tmp_path / "both.ts"))
+
+
+def test_interlaced_and_encrypted(tmp_path):
+    plain = str(media.make_video(tmp_path / "a.mp4", media.coded_frames(9)))
+    media.ffmpeg("-i", plain, "-vf", "setfield=tff", "-flags", "+ildct+ilme", str(tmp_path / "i.mp4"))
+    assert "interlaced" in probe(tmp_path / "i.mp4").notes[0]
+    key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "0" * 32, "-encryption_kid", "1" * 32]
+    media.ffmpeg("-i", plain, "-c", "copy", *key, str(tmp_path / "e.mp4"))
+    with pytest.raises(UserError):
+        list(read_frames(tmp_path / "e.mp4"))
+
+
+def test_a_gif_canvas_larger_than_memory_is_refused(tmp_path):
+    side = (60000).to_bytes(2, "little") * 2
+    header = b"GIF89a" + side + b"\xf0\0\0" + b"\0\0\0\xff\xff\xff" + b"\x2c\0\0\0\0" + side
+    (tmp_path / "a.gif").write_bytes(header + b"\0\x02\x02\x44\x01\0\x3b")
+    with pytest.raises(UserError):
+        probe(tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_every_start_gives_its_own_frame(tmp_path, name):
+    plain = media.make_video(tmp_path / "plain.mp4", media.coded_frames(40), fps=10)
+    path = tmp_path / name
+    media.ffmpeg("-i", str(plain), "-g", "15", "-bf", "3", str(path))
+    for start in range(0, 40, 3):
+        assert numbers(path, start_s=start / 10, max_frames=1) == [start]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts this process's memory as Linux shows it")
+def test_a_long_clip_takes_no_more_memory(tmp_path):
+    def resident_mb() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+    path = tmp_path / "a.mp4"
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=1280x720:d=4", "-preset", "ultrafast", str(path))
+    gc.disable()  # a frame must go when it is done with, not when the collector comes
+    try:
+        frames = read_frames(path)
+        next(frames)
+        before = resident_mb()
+        assert sum(1 for _ in frames) == 99
+        assert resident_mb() - before < 60  # 99 decoded frames are 130 MB
+    finally:
+        gc.enable()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+
 import av
 import numpy as np
 import pytest
@@ -26,7 +30,8 @@ def test_h264_plays_elsewhere_with_true_colours(tmp_path, name):
     assert np.abs(seen.mean((1, 2)) - media.PATCHES).max() <= 2
     with av.open(str(path)) as container:
         context = container.streams.video[0].codec_context
-        assert (context.name, context.pix_fmt, int(context.colorspace)) == ("h264", "yuv420p", 1)
+        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (1, 1, 1, 1)
 
 
 def test_index_stands_before_the_pictures(tmp_path):
@@ -68,8 +73,10 @@ def test_sound_starts_where_the_picture_does(tmp_path):
 
 
 def test_odd_sides_are_padded_for_h264(tmp_path):
-    path = write(tmp_path / "a.mp4", media.coded_frames(3, 49, 67))
-    assert (probe(path).height, probe(path).width) == (50, 68)
+    with VideoWriter(tmp_path / "a.mp4", 10) as writer:
+        writer.write(media.flat((9, 9, 9), 49, 67), 0.0)
+    assert (probe(tmp_path / "a.mp4").height, probe(tmp_path / "a.mp4").width) == (50, 68)
+    assert writer.notes == ["padded to even sides: 68 x 50 pixels"]
 
 
 def test_gif_keeps_durations(tmp_path):
@@ -101,3 +108,55 @@ def test_bad_names_are_refused_before_any_work(tmp_path):
             VideoWriter(path, 10)
     with pytest.raises(UserError, match="lossless"):
         VideoWriter(tmp_path / "a.mp4", 10, lossless=True)
+
+
+def test_fast_gifs_stay_fast_in_browsers(tmp_path):
+    times = [f.time_s for f in read_frames(write(tmp_path / "a.gif", media.coded_frames(9), fps=60.0))]
+    assert min(np.diff(times)) > 0.0199  # a browser shows a frame of 10 ms for 100 ms
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.gif"])
+def test_same_frames_same_bytes(tmp_path, name):
+    first = write(tmp_path / name, media.coded_frames(5)).read_bytes()
+    assert write(tmp_path / name, media.coded_frames(5)).read_bytes() == first
+
+
+@pytest.mark.parametrize("start_s", [0.0, 1.5])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mkv"])
+def test_sound_stays_beside_its_picture(tmp_path, name, start_s):
+    """A white frame and a beep, both 2 s into the source, stay together when the beginning is left out."""
+    flash = [media.flat((255 if i == 20 else 0,) * 3) for i in range(40)]
+    silent = media.make_video(tmp_path / "silent.mp4", flash, 10)
+    beep = "aevalsrc='if(gte(t,2)*lt(t,2.1),sin(6283*t),0)':s=44100:d=4"
+    source = tmp_path / "source.mov"
+    media.ffmpeg("-i", str(silent), "-f", "lavfi", "-i", beep, "-c:v", "copy", "-c:a", "pcm_s16le", str(source))
+    frames = list(read_frames(source, start_s=start_s))
+    times = [f.time_s for f in frames]
+    out = write(tmp_path / name, [f.rgb_u8 for f in frames], times_s=times, audio_from=source, start_s=start_s)
+    raw = media.ffmpeg("-i", str(out), "-af", "aresample=async=1:first_pts=0", "-f", "f32le", "-ac", "1", "-").stdout
+    heard_s = np.argmax(np.abs(np.frombuffer(raw, np.float32)) > 0.2) / 44100
+    assert heard_s == pytest.approx(2.0 - start_s, abs=0.02)
+    assert [f.time_s for f in read_frames(out) if f.rgb_u8.mean() > 128] == pytest.approx([2.0 - start_s], abs=2e-3)
+
+
+def test_an_encoder_that_dies_leaves_nothing(tmp_path, monkeypatch):
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    with pytest.raises(UserError, match="disk full"), VideoWriter(tmp_path / "a.mp4", 10) as writer:
+        for i in range(100):
+            writer.write(noise, i / 10)
+            if i == 3:
+                os.kill(started[-1].pid, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_impossible_times_and_rates_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="fps"):
+        VideoWriter(tmp_path / "a.mp4", 0)
+    with pytest.raises(ValueError, match="nan"), VideoWriter(tmp_path / "a.mp4", 10) as writer:
+        writer.write(media.flat((0, 0, 0)), float("nan"))
+    with pytest.raises(UserError, match="no frame"), VideoWriter(tmp_path / "a.mp4", 10):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,177 @@
+"""Untrusted file → raw frames in order, each with its time; refused if it is over the limits or not a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mgld import errors
+from mgld.errors import UserError
+from mgld.settings import LIMITS
+
+# Demuxers and protocols are allow-listed: a playlist renamed .mp4 would make libav open other files and hosts.
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts"
+OPEN_TIMEOUT_S = 10
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+ATTACHED_PICTURE = 1024  # disposition bit: cover art, not video
+BROKEN = (av.FFmpegError, ValueError, OSError)  # what libav raises on damaged input
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open through a file object: a name is never interpreted as a protocol or an option."""
+    if not path.is_file():  # a pipe or a device could be read for ever
+        raise errors.clip_unreadable(path)
+    options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise errors.clip_unreadable(path) from error
+    with file:
+        try:
+            container = av.open(file, options=options, timeout=OPEN_TIMEOUT_S, metadata_errors="replace")
+        except BROKEN as error:
+            raise _not_opened(path) from error
+        with container:
+            yield container
+
+
+def _not_opened(path: Path) -> UserError:
+    """Tell an MP4 that lost its index (written last) from what never was a video."""
+    with path.open("rb") as file:
+        return (errors.clip_incomplete if file.read(8)[4:] == b"ftyp" else errors.clip_unreadable)(path)
+
+
+def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
+    """Return the first real video stream, checked against the limits from its header alone."""
+    if len(container.streams) > LIMITS.streams:
+        raise errors.clip_unreadable(path)
+    if not container.streams.video and not container.streams.audio:
+        raise _not_opened(path)
+    streams = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
+    if not streams or streams[0].codec_context is None:
+        raise errors.clip_without_video(path)
+    context = streams[0].codec_context
+    if not context.width or not context.height:  # libav gave up on the picture: a GIF canvas of 60000 x 60000
+        raise errors.clip_unreadable(path)
+    check_size(context.width, context.height)
+    _refuse_hdr(context.color_trc)
+    context.options = {"max_pixels": str(2 * LIMITS.largest_frame_px)}  # the stream may be larger than its header says
+    context.thread_count = 1  # frame threads would hold a dozen decoded pictures each
+    return streams[0]
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise UserError for a picture that is too small, too large or too narrow."""
+    if min(width, height) < LIMITS.smallest_side_px:
+        raise errors.clip_too_small(width, height)
+    if width * height > LIMITS.largest_frame_px:
+        raise errors.clip_too_large(width, height)
+    if max(width, height) > LIMITS.widest_aspect * min(width, height):
+        raise errors.clip_too_narrow(width, height)
+
+
+def _refuse_hdr(transfer: int | None) -> None:
+    if int(transfer or 0) in HDR_TRANSFERS:
+        raise errors.clip_hdr(HDR_TRANSFERS[int(transfer)])
+
+
+def readable(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
+    """Yield packets until the file ends or breaks off; the last, empty one flushes the decoder."""
+    try:
+        yield from container.demux(stream)
+    except BROKEN:
+        flush = av.Packet()
+        flush.stream = stream
+        yield flush
+
+
+def decodable(packet: av.Packet, decoder: av.CodecContext | None = None) -> list[av.frame.Frame]:
+    """Decode one packet, with the stream's own decoder if none is given; a broken packet costs only itself."""
+    try:
+        return decoder.decode(packet if packet.size else None) if decoder else packet.decode()
+    except BROKEN:
+        return []
+
+
+def _alpha_decoder(stream: av.video.stream.VideoStream) -> av.CodecContext | None:
+    """Return a decoder that sees WebM's transparency, which libav's own VP8 and VP9 decoders drop."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if stream.metadata.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    decoder.options, decoder.thread_count = stream.codec_context.options, 1
+    return decoder
+
+
+def raw_frames(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path
+) -> Iterator[av.VideoFrame]:
+    """Yield every frame that decodes, all of one size; raise UserError if none does."""
+    size, decoder = None, _alpha_decoder(stream)
+    for frame in chain.from_iterable(decodable(packet, decoder) for packet in readable(container, stream)):
+        if size is None:
+            size = (frame.width, frame.height)
+            check_size(*size)
+            _refuse_hdr(frame.color_trc)
+        if (frame.width, frame.height) != size:
+            raise errors.clip_changes_size(path)
+        yield frame
+    if size is None:
+        raise errors.clip_unreadable(path)
+
+
+def timed_frames(
+    path: Path, start_s: float
+) -> Iterator[tuple[av.VideoFrame, av.video.stream.VideoStream, float | None]]:
+    """Yield (frame, stream, seconds since the stream's beginning), from some frame at or before start_s.
+
+    A seek that overshoots (no index, lost key frame, no timestamps) is made good by reading from the beginning.
+    """
+    if start_s > 0:
+        sought = _sought(path, start_s)
+        first = next(sought, None)
+        if first is not None and first[2] is not None and first[2] <= start_s:
+            yield from chain([first], sought)
+            return
+    with opened(path) as container:
+        stream = video_stream(container, path)
+        for frame in raw_frames(container, stream, path):
+            yield frame, stream, _time_s(frame, stream)
+
+
+def _sought(path: Path, start_s: float) -> Iterator[tuple]:
+    """Seek, then yield as timed_frames does; yield nothing where that fails."""
+    with opened(path) as container:
+        stream = video_stream(container, path)
+        try:
+            container.seek((stream.start_time or 0) + int(start_s / stream.time_base), stream=stream)
+        except (*BROKEN, OverflowError):
+            return
+        frames = raw_frames(container, stream, path)
+        try:
+            first = next(frames)
+        except UserError:
+            return
+        for frame in chain([first], frames):
+            yield frame, stream, _time_s(frame, stream)
+
+
+def start_of(stream: av.stream.Stream) -> float:
+    """Return the stream's first presentation time, seconds; MPEG-TS does not begin at 0."""
+    return float((stream.start_time or 0) * stream.time_base)
+
+
+def _time_s(frame: av.VideoFrame, stream: av.video.stream.VideoStream) -> float | None:
+    return None if frame.time is None else frame.time - start_of(stream)
+
+
+def frame_rate(stream: av.video.stream.VideoStream) -> float:
+    """Return the average frame rate that the header gives, inside the limits."""
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or LIMITS.default_fps
+    return float(np.clip(float(rate), LIMITS.lowest_fps, LIMITS.highest_fps))

@@ -1,0 +1,79 @@
+"""One decoded picture → upright RGB bytes with square pixels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+from av.sidedata.sidedata import Type
+
+from mgld.video.container import check_size
+
+WITH_ALPHA = ("rgba", "argb", "bgra", "abgr", "yuva", "gbrap", "ya", "pal8")
+UNSPECIFIED = (0, 2, 3)  # AVColorSpace values that name no YUV matrix
+FULL_RANGE = 2  # AVColorRange
+BEST = 0x4 | 0x2000 | 0x40000  # swscale: bicubic, full chroma, exact rounding; without it flat colours are 3/255 off
+
+
+def to_rgb(frame: av.VideoFrame, stream: av.video.stream.VideoStream, matrix: np.ndarray) -> np.ndarray:
+    """Return u8 [H,W,3]: right colours, black behind transparency, square pixels, upright by the display matrix."""
+    width = round(frame.width * pixel_aspect(stream))
+    check_size(width, frame.height)  # before it is stretched: a file may claim any aspect
+    rgb = _converted(frame, "rgba" if has_alpha(frame) else "rgb24")
+    if has_alpha(frame):
+        rgb = on_black(rgb[..., :3], rgb[..., 3:])
+    if width != frame.width:
+        rgb = cv2.resize(rgb, (width, frame.height), interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(_upright(rgb, matrix))
+
+
+def display_matrix(frame: av.VideoFrame) -> np.ndarray:
+    """Return the signs of [[dx'/dx, dy'/dx], [dx'/dy, dy'/dy]]: how the file asks to be turned or mirrored.
+
+    Ask once per clip: to look at a frame's side data ties the frame into a reference cycle, which keeps its memory.
+    """
+    stated = frame.side_data.get(Type.DISPLAYMATRIX)
+    if stated is None:
+        return np.eye(2)
+    matrix = np.frombuffer(stated, np.int32).reshape(3, 3)[:2, :2].astype(float)
+    largest = np.abs(matrix).max(axis=1, keepdims=True)
+    return np.sign(matrix) * (np.abs(matrix) == largest) if largest.all() else np.eye(2)
+
+
+def _upright(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Move each pixel [H,W,3] to where the display matrix puts it, in quarter turns and mirrorings."""
+    if matrix[0, 0] == 0:
+        rgb, matrix = rgb.transpose(1, 0, 2), matrix[::-1]
+    return rgb[:: int(matrix[1, 1]) or 1, :: int(matrix[0, 0]) or 1]
+
+
+def pixel_aspect(stream: av.video.stream.VideoStream) -> Fraction:
+    """Return width / height of one stored pixel; files that do not say (0 or none) have square ones."""
+    return Fraction(stream.sample_aspect_ratio or 1)
+
+
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """Say whether the pixel format can hold transparency."""
+    return frame.format.name.startswith(WITH_ALPHA)
+
+
+def is_transparent(frame: av.VideoFrame) -> bool:
+    """Say whether any pixel lets something shine through."""
+    return has_alpha(frame) and bool(_converted(frame, "rgba")[..., 3].min() < 255)
+
+
+def on_black(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return u8 [H,W,C] = colour · alpha, rounded; colour u8 [H,W,C], alpha u8 [H,W,1]."""
+    return ((colour.astype(np.uint16) * alpha + 127) // 255).astype(np.uint8)
+
+
+def _converted(frame: av.VideoFrame, to: str) -> np.ndarray:
+    """Convert with the stated matrix and range; unstated is 709 from 720 lines on and 601 below, as in players."""
+    if frame.format.is_rgb or frame.format.name.startswith(("gray", "ya", "pal8", "mono")):
+        return frame.to_ndarray(format=to)
+    matrix = ("ITU709" if frame.height >= 720 else "ITU601") if int(frame.colorspace) in UNSPECIFIED else None
+    full = int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
+    ranges = {"src_color_range": "JPEG" if full else "MPEG", "dst_color_range": "JPEG"}
+    return frame.reformat(format=to, src_colorspace=matrix, interpolation=BEST, **ranges).to_ndarray()
