@@ -15,7 +15,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mgld.training.motion import camera_path, move  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-LOW_QUALITY = ["-an", "-c:v", "libx264", "-crf", "25", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+LOW_QUALITY = [
+    "-an",
+    "-c:v",
+    "libx264",
+    "-crf",
+    "25",
+    "-preset",
+    "veryfast",
+    "-pix_fmt",
+    "yuv420p",
+    "-movflags",
+    "+faststart",
+]
 
 
 def shrink(source: str, name: str, size: str, frames: int) -> None:

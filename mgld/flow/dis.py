@@ -18,12 +18,10 @@ class Dis:
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """Return flow_px [N,2,H,W] from a to b, both [N,3,H,W] in [0,1], on their device."""
-        height, width = a.shape[-2:]
-        factor = max(1.0, SMALLEST_SIDE / min(height, width))
-        size_hw = (round(height * factor), round(width * factor))
+        size_hw = ops.at_least(a.shape[-2:], SMALLEST_SIDE)
         flows = [_flow(_grey(first, size_hw), _grey(second, size_hw)) for first, second in zip(a, b, strict=True)]
         flow_px = torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)
-        return ops.resize_flow(flow_px, (height, width)).to(a.device)
+        return ops.resize_flow(flow_px, a.shape[-2:]).to(a.device)
 
 
 def _grey(rgb: Tensor, size_hw: tuple[int, int]) -> np.ndarray:

@@ -46,6 +46,12 @@ def resize_flow(flow_px: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return F.interpolate(scaled, size_hw, mode="bilinear", align_corners=False)
 
 
+def at_least(size_hw: tuple[int, int], side: int) -> tuple[int, int]:
+    """Return size_hw, enlarged in its own shape where the shorter side is below side: what coarse pyramids need."""
+    factor = max(1.0, side / min(size_hw))
+    return round(size_hw[0] * factor), round(size_hw[1] * factor)
+
+
 def occlusion(flow_ab: Tensor, flow_ba: Tensor) -> tuple[Tensor, Tensor]:
     """Return (occluded_on_a, occluded_on_b), float {0,1} [N,1,h,w], by the forward-backward check.
 

@@ -12,13 +12,14 @@ from mgld.flow.raft_layers import Encoder, SmallUpdate, Update
 LEVELS = 4
 STRIDE = 8
 SMALLEST_SIDE = 128  # the coarsest correlation map is 1/64 of it: two pixels, one would leave nothing to sample between
+VOLUME_BYTES = 2**30  # correlation maps held at once: they grow with the fourth power of the side
 
 
 class Raft(nn.Module):
     """Estimate flow_px [N,2,H,W] from a to b, both [N,3,H,W] in [0,1].
 
     input_range "trained" feeds [-1,1] as in RAFT's training; "published" feeds [0,1] as MGLD-VSR does.
-    Frames are extended by replication to multiples of 8 and at least 128 px a side.
+    Frames with a side below 128 px are enlarged first; all are extended by replication to multiples of 8.
     """
 
     def __init__(self, small: bool = False, iterations: int = 10, input_range: str = "trained") -> None:
@@ -32,6 +33,17 @@ class Raft(nn.Module):
         self.update_block = (SmallUpdate if small else Update)(window, self.hidden, context)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        size_hw = ops.at_least(a.shape[-2:], SMALLEST_SIDE)
+        # extending a small frame instead lets the copied border outweigh the picture: up to 14 px off at 32×40
+        enlarged = size_hw != tuple(a.shape[-2:])
+        if enlarged:
+            a, b, given_hw = _resized(a, size_hw), _resized(b, size_hw), a.shape[-2:]
+        count = pairs_at_once(size_hw)
+        pairs = zip(a.split(count), b.split(count), strict=True)
+        flow_px = torch.cat([self._estimate(first, second) for first, second in pairs])
+        return ops.resize_flow(flow_px, given_hw) if enlarged else flow_px
+
+    def _estimate(self, a: Tensor, b: Tensor) -> Tensor:
         left, right, top, bottom = sides = _padding(*a.shape[-2:])
         x_a, x_b = (F.pad(self._scaled(rgb), sides, mode="replicate") for rgb in (a, b))
         pyramid = correlation_pyramid(*self.fnet(torch.cat((x_a, x_b))).chunk(2))
@@ -57,8 +69,18 @@ class Raft(nn.Module):
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:
     """Return what F.pad takes, the odd pixel going right and below ("sintel" split)."""
-    more = [max(-(-side // STRIDE) * STRIDE, SMALLEST_SIDE) - side for side in (width, height)]
+    more = [-side % STRIDE for side in (width, height)]
     return more[0] // 2, more[0] - more[0] // 2, more[1] // 2, more[1] - more[1] // 2
+
+
+def _resized(rgb: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    return F.interpolate(rgb, size_hw, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+def pairs_at_once(size_hw: tuple[int, int]) -> int:
+    """Return how many pairs of frames keep their correlation maps within VOLUME_BYTES; never less than one."""
+    places = -(-size_hw[0] // STRIDE) * -(-size_hw[1] // STRIDE)
+    return max(1, VOLUME_BYTES // (4 * places**2 * 4 // 3))  # float32; the coarser levels add a third
 
 
 def correlation_pyramid(a: Tensor, b: Tensor, levels: int = LEVELS) -> list[Tensor]:

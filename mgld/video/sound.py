@@ -59,13 +59,15 @@ class Sound:
             self._put(*self._held)
             self._held = None
 
+    def finish(self, end_s: float) -> None:
+        """Mux what is left, and what the encoder still holds."""
+        self.copy_until(end_s)
+        if self._encoder is not None and self._encoder.codec_context.is_open:
+            self._out.mux(self._encoder.encode(None))
+
     def close(self) -> None:
-        """Flush the encoder and let the source go."""
-        try:
-            if self._encoder is not None and self._encoder.is_open:
-                self._out.mux(self._encoder.encode(None))
-        finally:
-            self._files.close()
+        """Let the source go."""
+        self._files.close()
 
     def _open_stream(self, track: av.audio.stream.AudioStream) -> None:
         if track.codec_context.codec.canonical_name in CODECS[self._suffix]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -27,12 +27,26 @@ def convert_flow(name: str, source: Path, folder: Path) -> list[Path]:
     state = _checked(name, _read(source), source)
     shards = _split({key: value.half() if value.is_floating_point() else value.clone() for key, value in state.items()})
     sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob(f"{name}*.safetensors"):
-        stale.unlink()
+    return _store(name, shards, folder, {"source": source.name, "sha256": sha256, "licence": LICENCES[name]})
+
+
+def _store(name: str, shards: list[dict[str, Tensor]], folder: Path, header: dict[str, str]) -> list[Path]:
+    """Write every shard under another name, and only when all are there let them take the place of the old ones."""
     paths = [folder / f"{name}-{i + 1}of{len(shards)}.safetensors" for i in range(len(shards))]
-    for path, shard in zip(paths, shards, strict=True):
-        save_file(shard, path, {"source": source.name, "sha256": sha256, "licence": LICENCES[name]})
+    unfinished = [path.with_name(path.name + ".part") for path in paths]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part, shard in zip(unfinished, shards, strict=True):
+            save_file(shard, part, header)
+        for part, path in zip(unfinished, paths, strict=True):
+            part.replace(path)
+        for stale in set(folder.glob(f"{name}*.safetensors")) - set(paths):
+            stale.unlink()
+    except (OSError, SafetensorError) as error:
+        raise errors.output_failed(folder, "the disk is full or the folder cannot be written to") from error
+    finally:
+        for part in unfinished:
+            part.unlink(missing_ok=True)
     return paths
 
 
@@ -40,7 +54,7 @@ def _read(source: Path) -> dict[str, Tensor]:
     """Return a checkpoint's tensors under bare names: without `module.`, and only `spynet.` of a larger network."""
     try:
         stored = torch.load(source, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damage surfaces in the unpickler as any of a dozen errors, KeyError to UnicodeDecodeError
         raise errors.weights_broken(source, "it is not a checkpoint of tensors only") from error
     for wrapper in ("state_dict", "params"):
         if isinstance(stored, dict) and isinstance(stored.get(wrapper), dict):
@@ -55,12 +69,21 @@ def _read(source: Path) -> dict[str, Tensor]:
 def _checked(name: str, state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
     """Return state if every key and shape is the network's; raise UserError naming the first that is not."""
     wanted = make_network(name).state_dict()
+    if name == "spynet":  # constants, which the public spynet_sintel_final leaves out
+        state = {key: wanted[key] for key in ("mean", "std")} | state
     for key in sorted(wanted.keys() ^ state.keys()):
         raise errors.weights_broken(source, f"{key} is {'missing' if key in wanted else 'not part of ' + name}")
     for key, value in wanted.items():
-        if not isinstance(state[key], Tensor) or state[key].shape != value.shape:
-            raise errors.weights_broken(source, f"{key} has another shape than in {name}")
+        found = state[key]
+        if not isinstance(found, Tensor) or found.shape != value.shape or _real(found) != _real(value):
+            raise errors.weights_broken(source, f"{key} has another shape or kind of number than in {name}")
+        if _real(found) and not found.half().isfinite().all():
+            raise errors.weights_broken(source, f"{key} holds numbers that are not finite in half precision")
     return state
+
+
+def _real(tensor: Tensor) -> bool:
+    return tensor.is_floating_point()
 
 
 def _split(state: dict[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -1,0 +1,43 @@
+"""Settings refuse what is out of range, in a sentence that names the field."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import pytest
+
+from mgld.errors import UserError
+from mgld.settings import Settings
+
+NUMBERS = [f for f in fields(Settings) if "range" in f.metadata]
+CHOICES = [f for f in fields(Settings) if "options" in f.metadata]
+
+
+def test_defaults_are_good():
+    assert Settings().checked() == Settings()
+
+
+@pytest.mark.parametrize("field", NUMBERS, ids=lambda f: f.name)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 1e308, True, "7", None, [1]])
+def test_numbers_out_of_range_are_refused(field, value):
+    with pytest.raises(UserError, match=field.metadata["label"].split(" (")[0]):
+        Settings(**{field.name: value}).checked()
+
+
+@pytest.mark.parametrize("field", CHOICES, ids=lambda f: f.name)
+def test_unknown_names_are_refused(field):
+    with pytest.raises(UserError, match="one of"):
+        Settings(**{field.name: "surprise"}).checked()
+
+
+def test_whole_numbers_stay_whole():
+    assert Settings(steps=10.0).checked().steps == 10
+    with pytest.raises(UserError, match="whole"):
+        Settings(steps=2.5).checked()
+
+
+def test_overlap_must_be_shorter_than_the_segment():
+    with pytest.raises(UserError, match="overlap"):
+        Settings(segment=3, overlap=3).checked()
+    assert Settings(segment=1, overlap=2).checked()
