@@ -109,8 +109,8 @@ def batches(
     """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly."""
     assert recipe.side_px % SCALE == 0
     clips = Clips(corpus, recipe, seed, start)
-    loader = DataLoader(
-        clips, batch, num_workers=workers, prefetch_factor=4 if workers else None, persistent_workers=workers > 0
-    )
+    # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
+    several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
+    loader = DataLoader(clips, batch, num_workers=workers, **several)
     for hq, lq in loader:
         yield hq.float() / 127.5 - 1, lq.float() / 127.5 - 1

@@ -47,6 +47,7 @@ def upscale(
         wanted = Settings(method=method, steps=steps, guidance=guidance, flow=flow, seed=seed).checked()
         yield from _work(Path(clip), folder / "result.mp4", frames, wanted, model, device)
     except UserError as error:
+        yield bar(words.FAILED), None, None
         raise gr.Error(html.escape(str(error)), print_exception=False) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
-from functools import partial, wraps
 
 import gradio as gr
 
@@ -44,17 +44,17 @@ def build(model: str = "tiny", device: str = "auto", on_gpu=lambda function: fun
         )
         quiet = {"queue": False, "api_visibility": "private"}
         cancel.click(lambda: bar(words.CANCELLED), None, line, cancels=[work], **quiet)
-        work.failure(lambda: bar(words.FAILED), None, line, **quiet)
     return page
 
 
 def _handler(model: str, device: str):
-    """Bind the model; keep the signature and docstring that the API page shows."""
-    bound = partial(job.upscale, model, device)
+    """Bind the model; the signature and docstring are what the API page shows."""
 
-    @wraps(job.upscale)
-    def upscale(clip, method, frames, steps, guidance, flow, seed):
-        yield from bound(clip, method, frames, steps, guidance, flow, seed)
+    def upscale(
+        clip: str | None, method: str, frames: int, steps: int, guidance: float, flow: str, seed: int
+    ) -> Iterator[job.Shown]:
+        """Upscale the first frames of a clip four times; the last of the three answers is the video."""
+        yield from job.upscale(model, device, clip, method, frames, steps, guidance, flow, seed)
 
     return upscale
 

@@ -64,6 +64,14 @@ def test_samples_depend_on_seed_and_number_alone(packed):
     assert hq.min() >= -1 and hq.max() <= 1
 
 
+def test_workers_start_beside_busy_opencv(packed):
+    # a forked worker inherits OpenCV's locks without its threads, and waits for ever
+    noise = np.random.default_rng(0).integers(0, 256, (720, 1280), np.uint8)
+    cv2.DISOpticalFlow_create().calc(noise, noise, None)
+    hq, _ = next(data.batches(packed, data.Recipe(1, 64), 1, seed=0, workers=1))
+    assert hq.shape == (1, 1, 3, 64, 64)
+
+
 def test_stills_without_twin(packed):
     hq, lq = next(data.batches(packed, data.Recipe(1, 64, with_lq=False), 2, seed=0, workers=0))
     assert hq.shape == (2, 1, 3, 64, 64) and lq.numel() == 0
