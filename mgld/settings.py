@@ -14,7 +14,7 @@ CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
 HOW_TO_GET = {
     "tiny": "It ships with the repository in assets/models/tiny; restore that folder or run `python -m mgld train`.",
-    "sd21": "Convert the published checkpoints once: `python -m mgld convert mgldvsr_unet.ckpt video_vae_cfw.ckpt`.",
+    "sd21": "It needs the published checkpoints, which this version cannot convert yet; give a converted folder as --model.",
 }
 
 SCALE = 4  # output side / input side, everywhere

@@ -76,6 +76,8 @@ def run(chosen: argparse.Namespace) -> None:
         events = pipeline.run(read_frames(chosen.input, chosen.start, chosen.frames), wanted, total)
         for event in events:
             report = show(event, writer) or report
+    for note in writer.notes:
+        say(f"note: {note}")
     report["seconds"] = {"load": round(loaded_s, 3), **report["seconds"], "all": round(time.monotonic() - started, 3)}
     report |= {"input": str(chosen.input), "output": str(chosen.output), "model": describe_model(chosen.model)}
     if chosen.json:

@@ -129,7 +129,16 @@ class Run:
         for group, saved in ((self.modules, "modules"), (self.ema, "ema"), (self.optimizers, "optimizers")):
             for name, item in group.items():
                 item.load_state_dict(state[saved][name])
+        self._forget_lines_after(self.step)
         log.info("resumed at step %d", self.step)
+
+    def _forget_lines_after(self, step: int) -> None:
+        """Drop what a killed run logged after its last checkpoint: those steps are about to be taken again."""
+        if not self.log_file.exists():
+            return
+        header, *lines = self.log_file.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if int(line.split(",")[0]) <= step]
+        self.log_file.write_text(header + "".join(kept))
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -25,7 +25,7 @@ DEFAULT_TRACK = 1  # disposition bit
 class Sound:
     """The default audio track of source from start_s to end_s (since its picture began), muxed into out bit by bit.
 
-    A source without sound, or with broken sound, is silence: never a reason to lose the pictures.
+    A source without sound is silence; broken sound is never a reason to lose the pictures.
     """
 
     def __init__(
@@ -36,9 +36,11 @@ class Sound:
         self._packets: Iterator[tuple[float, av.Packet]] = iter(())
         self._encoder = self._stream = None
         self._files = ExitStack()
+        self.lost = False  # the source should have sound, but cannot be opened again
         try:
             container = self._files.enter_context(opened(source)) if source and source.is_file() else None
         except UserError:
+            self.lost = True
             return
         if container is None or not container.streams.audio:
             return

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Generator
-from contextlib import suppress
+from contextlib import closing, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -165,24 +165,26 @@ class VideoWriter:
             stream.time_base = TIME_BASE
             wanted = None if self._suffix == ".gif" else self.audio_from
             sound = Sound(wanted, self.start_s, self.start_s + end_s, out, self._suffix)
+            if sound.lost:
+                self.notes.append("the sound of the source could not be read: the result is silent")
             packets = (packet for packet in encoded.demux(source) if packet.size)
-            for packet, tick, following in zip(packets, ticks[:-1], ticks[1:], strict=True):
-                sound.copy_until(float(tick * TIME_BASE))
-                packet.stream, packet.time_base = stream, TIME_BASE
-                packet.pts = packet.dts = tick
-                packet.duration = following - tick
-                out.mux(packet)
-            sound.copy_until(end_s)
-            sound.close()
+            with closing(sound):
+                for packet, tick, following in zip(packets, ticks[:-1], ticks[1:], strict=True):
+                    sound.copy_until(float(tick * TIME_BASE))
+                    packet.stream, packet.time_base = stream, TIME_BASE
+                    packet.pts = packet.dts = tick
+                    packet.duration = following - tick
+                    out.mux(packet)
+                sound.finish(end_s)
 
     def _ticks(self) -> list[int]:
-        """Return when each frame appears, and when the last one ends, in TIME_BASE; always growing."""
+        """Return when each frame appears, from 0 on, and when the last one ends, in TIME_BASE; always growing."""
         gaps_s = np.diff(self._times_s)
         last_s = float(np.median(gaps_s)) if len(gaps_s) else 1 / self.fps
         smallest = 1800 if self._suffix == ".gif" else 1  # browsers slow GIF frames under 20 ms down to 100 ms
         ticks = []
         for time_s in [*self._times_s, self._times_s[-1] + last_s]:
-            tick = round(time_s / TIME_BASE)
+            tick = round((time_s - self._times_s[0]) / TIME_BASE)
             ticks.append(max(tick, ticks[-1] + smallest) if ticks else tick)
         return ticks
 
