@@ -89,26 +89,26 @@ class MGLDPipeline(DiffusionPipeline):
         settings: Settings,
         total: int | None = None,
         preview_every_s: float | None = None,
+        kept: dict[int, Tensor] | None = None,
     ) -> Iterator[Event]:
         """Yield Progress, Preview, FramesDone (in order, each frame once) and at last Result.
 
         frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
+        kept collects the sampled latents by their segment's first frame, and spares the sampling of those already in it:
+        hand the same dict to a run that differs only in decoder, fidelity or colour.
         """
         settings = settings.checked()
         clock = Clock(total)
         if settings.method == "bicubic":
             yield from _bicubic(frames, clock)
         else:
-            yield from self._diffused(frames, settings, clock, preview_every_s)
+            yield from self._diffused(frames, settings, clock, preview_every_s, kept)
         yield Result(self._report(settings, clock))
 
     @torch.no_grad()
     def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
         """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
-        recipe, noise = RECIPES[settings.method], FrameNoise(settings.seed, 0, len(x_lq))
-        z_lq = self._condition(x_lq, noise)
-        motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
-        sampling = self._sample(z_lq, motion, noise, recipe, settings, Clock(None), 0, None)
+        sampling = self._sampled(x_lq, 0, RECIPES[settings.method], settings, Clock(None), None)
         while True:
             try:
                 next(sampling)
@@ -118,7 +118,12 @@ class MGLDPipeline(DiffusionPipeline):
     # 1 segment → 2 condition → 3 motion → 4 sample → 5 decode → 6 colour → 7 hand over what no later segment will touch
 
     def _diffused(
-        self, frames: Iterable[Frame], settings: Settings, clock: Clock, preview_every_s: float | None
+        self,
+        frames: Iterable[Frame],
+        settings: Settings,
+        clock: Clock,
+        preview_every_s: float | None,
+        kept: dict[int, Tensor] | None,
     ) -> Iterator[Event]:
         recipe = RECIPES[settings.method]
         recipe = replace(recipe, temporal_decoder=recipe.temporal_decoder and settings.decoder == "temporal")
@@ -129,12 +134,11 @@ class MGLDPipeline(DiffusionPipeline):
         for clip, is_last in segments.cover(iter(frames), settings.segment, overlap):
             canvas = canvas or plan_canvas(*clip[0].rgb_u8.shape[:2], self._smallest_px)
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
-            noise = FrameNoise(settings.seed, first, len(clip), shared_per_segment=settings.segments == "disjoint")
-            z_lq = self._condition(x_lq, noise)
-            clock.mark("condition")
-            motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
-            clock.mark("motion")
-            z = yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, preview_every_s)
+            z = None if kept is None else kept.get(first)
+            if z is None:
+                z = yield from self._sampled(x_lq, first, recipe, settings, clock, preview_every_s)
+            if kept is not None:
+                kept[first] = z
             z = segments.crossfade_head(latent_tail, z)
             x = self._decode(z, x_lq, recipe, settings)
             clock.mark("decode")
@@ -148,6 +152,23 @@ class MGLDPipeline(DiffusionPipeline):
             clock.frames_done = first
         if first == 0:
             raise errors.no_frames()
+
+    def _sampled(
+        self,
+        x_lq: Tensor,
+        first: int,
+        recipe: Recipe,
+        settings: Settings,
+        clock: Clock,
+        preview_every_s: float | None,
+    ) -> Generator[Event, None, Tensor]:
+        """Condition, measure motion and denoise one segment x_lq [T,3,H,W]; yield progress, return z [T,c,h,w]."""
+        noise = FrameNoise(settings.seed, first, len(x_lq), shared_per_segment=settings.segments == "disjoint")
+        z_lq = self._condition(x_lq, noise)
+        clock.mark("condition")
+        motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
+        clock.mark("motion")
+        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, preview_every_s))
 
     def _sample(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,19 @@ def test_closing_the_generator_stops_within_one_step(pipeline, clip_u8):
     before = len(calls)
     events.close()
     assert len(calls) == before
+
+
+def test_kept_latents_spare_the_denoiser_and_change_nothing(pipeline, clip_u8, monkeypatch):
+    def result(settings, kept):
+        events = pipeline.run(frames_of(clip_u8), settings, kept=kept)
+        return np.concatenate([e.frames_u8 for e in events if isinstance(e, FramesDone)])
+
+    kept = {}
+    first = result(QUICK, kept)
+    other_decoder = result(replace(QUICK, decoder="frame"), {})
+    monkeypatch.setattr(pipeline.unet, "forward", lambda *_, **__: pytest.fail("the denoiser ran again"))
+    assert np.array_equal(first, result(QUICK, kept))
+    assert np.array_equal(other_decoder, result(replace(QUICK, decoder="frame"), kept))
 
 
 def test_frames_are_read_one_segment_at_a_time(pipeline, clip_u8):
