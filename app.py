@@ -19,7 +19,8 @@ def main() -> None:
     options.add_argument("--share", action="store_true", help="open a public link")
     chosen = options.parse_args()
     on_gpu = spaces.GPU(duration=120) if spaces else lambda function: function
-    launch(build(chosen.model, chosen.device, on_gpu), chosen.port, chosen.share)
+    page = build(chosen.model, chosen.device, on_gpu)
+    launch(page, chosen.model, chosen.device, chosen.port, chosen.share)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,12 @@ def clip_too_narrow(width: int, height: int) -> UserError:
     return UserError(f"The picture is {width}×{height}; one side may be at most eight times the other.")
 
 
+def truth_differs(count: int, width: int, height: int, want_count: int, want_width: int, want_height: int) -> UserError:
+    return UserError(
+        f"The ground truth has {count} frames of {width}×{height} here; it must have {want_count} of {want_width}×{want_height}."
+    )
+
+
 def folder_without_pictures(path: object) -> UserError:
     return UserError(f"The folder {path} holds no PNG, JPEG, WebP, BMP or TIFF frames.")
 
@@ -93,3 +99,34 @@ def output_folder_used(path: object) -> UserError:
 
 def output_failed(path: object, reason: str) -> UserError:
     return UserError(f"{path} could not be written: {reason}.")
+
+
+def clips_missing(folder: object) -> UserError:
+    return UserError(f"There is no clip in {folder}: neither a video nor a folder of frames.")
+
+
+def clip_unmatched(name: str, folder: object) -> UserError:
+    return UserError(
+        f"There is no clip named {name!r} in {folder}; clips are matched by the name of their file or folder."
+    )
+
+
+def clip_counts_differ(name: str, of: str, count: int, wanted: int) -> UserError:
+    return UserError(f"The {of} of {name!r} has {count} frames, but the low-quality clip has {wanted}.")
+
+
+def clip_sizes_differ(name: str, of: str, size_hw: tuple[int, int], wanted_hw: tuple[int, int]) -> UserError:
+    (height, width), (wanted_height, wanted_width) = size_hw, wanted_hw
+    return UserError(
+        f"The {of} of {name!r} is {width}×{height}, but four times the low-quality clip is {wanted_width}×{wanted_height}."
+    )
+
+
+def results_unnamed(text: str) -> UserError:
+    return UserError(f"--results wants NAME=FOLDER with a name of its own, not {text!r}.")
+
+
+def flow_judges_itself(name: str) -> UserError:
+    return UserError(
+        f"The flow network {name!r} guides the sampling, so it must not judge the result; choose another --metric-flow."
+    )

@@ -19,7 +19,7 @@ from diffusers import DDPMScheduler, DiffusionPipeline
 from torch import Tensor
 
 from mgld import errors
-from mgld.canvas import bicubic, plan_canvas
+from mgld.canvas import Canvas, bicubic, plan_canvas
 from mgld.colour import adain, wavelet
 from mgld.events import Event, FramesDone, Preview, Progress, Result
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
@@ -132,7 +132,7 @@ class MGLDPipeline(DiffusionPipeline):
         clock.plan(settings, overlap)
         first, latent_tail, pixel_tail, canvas = 0, None, None, None
         for clip, is_last in segments.cover(iter(frames), settings.segment, overlap):
-            canvas = canvas or plan_canvas(*clip[0].rgb_u8.shape[:2], self._smallest_px)
+            canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
             z = None if kept is None else kept.get(first)
             if z is None:
@@ -248,9 +248,9 @@ class MGLDPipeline(DiffusionPipeline):
     def _cast(self, x: Tensor) -> Tensor:
         return x.to(self.vae.dtype).contiguous(memory_format=torch.channels_last)
 
-    @property
-    def _smallest_px(self) -> int:
-        return self.unet.config.smallest_sample * self.vae.factor
+    def canvas_for(self, height: int, width: int) -> Canvas:
+        """Return the sizes at which a clip of height × width pixels is worked on."""
+        return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
 
     def _report(self, settings: Settings, clock: Clock) -> dict:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

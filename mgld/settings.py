@@ -23,6 +23,9 @@ VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, whic
 PREVIEW_EVERY_S = 0.5
 PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
+PAGE_PRESETS = {"Quick look": {"steps": 6}, "Balanced": {"steps": 15}, "Paper": {"steps": 50}}
+COMPARED = ("per_frame", "mgld")  # what the page runs unless told otherwise; bicubic is always beside them
+KEPT_RESULTS = 12  # finished runs that the page keeps in memory, of all visitors together
 UPLOAD_BYTES = 64 * 2**20
 
 METHODS = {

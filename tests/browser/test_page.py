@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-
 import numpy as np
 import pytest
 
@@ -13,32 +9,13 @@ from mgld.ui.page import build, launch
 from tests import media
 
 pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        if os.environ.get("MGLD_REQUIRE_BROWSER"):
-            pytest.fail("Chromium is required here and is not installed.")
-        pytest.skip("Chromium is not installed.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def address():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def address(free_port):
     page = build("tiny", "cpu")
-    launch(page, port, block=False)
-    yield f"http://127.0.0.1:{port}"
+    launch(page, "tiny", "cpu", free_port, block=False)
+    yield f"http://127.0.0.1:{free_port}"
     page.close()
 
 
@@ -55,25 +32,39 @@ def open_page(browser, address, width: int = 1440, height: int = 900):
     return page
 
 
-def test_a_clip_goes_in_and_the_result_plays(browser, address, clip):
-    page = open_page(browser, address)
+def upload(page, clip) -> None:
     page.set_input_files("#clip input[type=file]", str(clip))
     page.wait_for_selector("#clip video")
+
+
+def test_first_sight_is_a_finished_comparison(browser, address):
+    page = open_page(browser, address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=10_000)
+    assert "MGLD" in page.inner_text("#figures")
+    for control in ("#knob-steps", "#knob-guidance", "#knob-flow", "#run"):
+        assert page.locator(control).bounding_box()["y"] < 900
+    page.close()
+
+
+def test_a_clip_goes_in_and_the_comparison_comes_out(browser, address, clip):
+    page = open_page(browser, address)
+    upload(page, clip)
     page.get_by_label("Clip length (frames)").first.fill("2")
     page.get_by_label("Steps").first.fill("2")
+    page.wait_for_selector("#plan :text('64×64 → 256×256')", timeout=60_000)
     page.click("#run")
-    page.wait_for_selector("#result video", timeout=120_000)
-    page.wait_for_function("document.querySelector('#result video').readyState >= 1", timeout=30_000)
-    size = page.evaluate("(({videoWidth, videoHeight}) => [videoWidth, videoHeight])(document.querySelector('#result video'))")
-    assert size == [256, 256]
-    assert "2 frames" in page.inner_text("#progress")
+    page.wait_for_selector("#progress :text('2 frames in')", timeout=120_000)
+    page.wait_for_function("document.querySelector('.count').textContent === '1 / 2'", timeout=30_000)
+    layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")
+    assert layers == ["Input (bicubic)", "Per-frame (StableSR)", "MGLD"]
+    names = page.inner_text("#files")
+    assert all(name in names for name in ("comparison", "per_frame", "mgld", "report"))
     page.close()
 
 
 def test_cancel_stops_the_run(browser, address, clip):
     page = open_page(browser, address)
-    page.set_input_files("#clip input[type=file]", str(clip))
-    page.wait_for_selector("#clip video")
+    upload(page, clip)
     page.get_by_label("Steps").first.fill("50")
     page.click("#run")
     page.wait_for_selector("#progress progress", timeout=120_000)

@@ -1,0 +1,189 @@
+"""`evaluate --lq DIR`: every method and every given result measured on a folder of clips, the paper's Tables 1–2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgld import errors, settings
+from mgld.commands.upscale import add_device, add_settings, say, settings_of
+from mgld.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mgld.metrics.suite import Suite
+    from mgld.pipeline import MGLDPipeline
+
+TRUTH = "ground truth"
+SAME_LATENTS = ("per_frame+mds", "mgld")  # they differ in the decoder only, so the second need not sample again
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Register the command."""
+    command = commands.add_parser("evaluate", help="measure methods and results on a folder of clips")
+    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
+    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
+    command.add_argument(
+        "--methods", nargs="*", choices=tuple(settings.METHODS), default=("bicubic", "per_frame", "mgld"),
+        metavar="METHOD", help="any of " + ", ".join(settings.METHODS),
+    )  # fmt: skip
+    command.add_argument(
+        "--results", nargs="+", default=(), metavar="NAME=DIR", help="clips that were upscaled elsewhere"
+    )
+    add_measuring(command)
+    command.set_defaults(run=run)
+
+
+def add_measuring(command: argparse.ArgumentParser) -> None:
+    """Add what evaluate and ablate share: where to report, the judge of motion, and the engine's settings."""
+    command.add_argument("--json", type=Path, required=True, metavar="OUT", help="write every number here")
+    command.add_argument(
+        "--metric-flow", choices=settings.FLOWS, help="flow network of WE (default raft; dis if raft guides)"
+    )
+    command.add_argument("--frames", type=int, help="stop after this many frames of each clip")
+    command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    add_settings(command, without=("method",))
+    add_device(command)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, then print a table per clip and the mean."""
+    report = evaluate(chosen, tuple(dict.fromkeys(chosen.methods)), _named_results(chosen.results))
+    from mgld.metrics.table import markdown
+
+    for name, clip in report["clips"].items():
+        own = f"; WE of the ground truth itself {clip[TRUTH]['we']:.3f}" if clip[TRUTH] and clip[TRUTH]["we"] else ""
+        print(
+            f"\n{name}: {clip['frames']} frames of {clip['width']}×{clip['height']}{own}\n\n{markdown(clip['methods'])}"
+        )
+    print(f"\nMean of {len(report['clips'])} clips\n\n{markdown(report['mean'])}")
+    tell_missing(report)
+
+
+def tell_missing(report: dict) -> None:
+    """Say what was not measured, and how it could be."""
+    for name, why in report["missing"].items():
+        say(f"note: no {name}: {why}")
+
+
+def evaluate(chosen: argparse.Namespace, methods: tuple[str, ...], results: dict[str, Path]) -> dict:
+    """Measure methods and results clip by clip; write the report after each clip and return it."""
+    wanted, judge = settings_of(chosen), metric_flow(chosen, methods)
+    from mgld.metrics import clips, suite, table
+    from mgld.weights.identity import describe_model
+
+    found = clips.clips_in(chosen.lq)
+    paths = {  # every name is looked up before the first frame is computed
+        name: {of: clips.match(name, folder, len(found) == 1) for of, folder in _folders(chosen.gt, results)}
+        for name in found
+    }
+    pipeline = _pipeline(chosen) if set(methods) - {"bicubic"} else None
+    measures = suite.Suite(judge, "cpu" if pipeline is None else str(pipeline.device))
+    missing = measures.missing | ({} if chosen.gt else dict.fromkeys(("psnr", "ssim"), suite.NEEDS_TRUTH))
+    report = {"settings": asdict(wanted), "metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
+    report["settings"].pop("method")
+    if pipeline is not None:
+        report["model"] = describe_model(chosen.model)
+    for name, path in found.items():
+        lq_u8 = clips.read_clip(path, chosen.frames)
+        large = {of: clips.read_large(p, name, of, lq_u8, chosen.frames) for of, p in paths[name].items()}
+        report["clips"][name] = _clip(name, lq_u8, large, methods, pipeline, measures, wanted)
+        report["mean"] = table.mean_rows(clip["methods"] for clip in report["clips"].values())
+        write_json(chosen.json, report)
+    return report
+
+
+def _clip(
+    name: str,
+    lq_u8: np.ndarray,
+    given: dict[str, np.ndarray],
+    methods: tuple[str, ...],
+    pipeline: MGLDPipeline | None,
+    measures: Suite,
+    wanted: Settings,
+) -> dict:
+    """Measure every method and given clip on one clip u8 [T,h,w,3]; given, u8 [T,4h,4w,3], may hold the ground truth."""
+    from mgld.canvas import bicubic
+
+    truth, blurred, kept, measured = given.pop(TRUTH, None), bicubic(lq_u8), {}, {}
+    motion = None if truth is None else measures.motion_of(truth)
+    for method in methods:
+        say(f"{name}: {settings.METHODS[method]}")
+        started = time.monotonic()
+        large_u8, borders = upscaled(pipeline, lq_u8, replace(wanted, method=method), kept)
+        seconds = round(time.monotonic() - started, 3)
+        row = measures.measure(large_u8, truth, motion, borders, blurred)
+        measured[method] = row | {"segment_borders": borders, "seconds": seconds}
+    for result, large_u8 in given.items():
+        say(f"{name}: {result}")
+        measured[result] = measures.measure(large_u8, truth, motion, (), blurred)
+    of_truth = None if truth is None else measures.measure(truth, None, motion, (), truth)
+    frames, height, width = blurred.shape[:3]
+    return {"frames": frames, "width": width, "height": height, TRUTH: of_truth, "methods": measured}
+
+
+def upscaled(
+    pipeline: MGLDPipeline | None, lq_u8: np.ndarray, wanted: Settings, kept: dict
+) -> tuple[np.ndarray, list[int]]:
+    """Return u8 [T,4h,4w,3] of one method and the frames at which its segments begin; kept holds latents to share."""
+    import numpy as np
+
+    from mgld.canvas import bicubic
+    from mgld.events import FramesDone
+    from mgld.video import Frame
+
+    if wanted.method == "bicubic":
+        return bicubic(lq_u8), []
+    frames = (Frame(rgb, float(i)) for i, rgb in enumerate(lq_u8))
+    shared = kept if wanted.method in SAME_LATENTS else None
+    done = [e for e in pipeline.run(frames, wanted, len(lq_u8), kept=shared) if isinstance(e, FramesDone)]
+    return np.concatenate([e.frames_u8 for e in done]), [e.first_frame for e in done if e.segment_border]
+
+
+def metric_flow(chosen: argparse.Namespace, methods: tuple[str, ...]) -> str:
+    """Return the network that judges WE; it must not be the one that guided."""
+    guided = chosen.flow if set(methods) & set(SAME_LATENTS) and chosen.guidance else None
+    if chosen.metric_flow is None:
+        return "dis" if guided == "raft" else "raft"
+    if chosen.metric_flow == guided:
+        raise errors.flow_judges_itself(guided)
+    return chosen.metric_flow
+
+
+def write_json(path: Path, report: dict) -> None:
+    """Write the report whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        part.replace(path)
+    except OSError as error:
+        raise errors.output_failed(path, "the folder is absent or cannot be written to") from error
+
+
+def _pipeline(chosen: argparse.Namespace) -> MGLDPipeline:
+    from mgld.pipeline import MGLDPipeline
+
+    return MGLDPipeline.from_pretrained(chosen.model, chosen.device, chosen.dtype)
+
+
+def _folders(truth: Path | None, results: dict[str, Path]) -> Iterator[tuple[str, Path]]:
+    if truth is not None:
+        yield TRUTH, truth
+    yield from results.items()
+
+
+def _named_results(texts: tuple[str, ...]) -> dict[str, Path]:
+    """Read NAME=DIR; a name may be neither empty, nor a method's, nor given twice."""
+    results: dict[str, Path] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder) or name in results or name in (*settings.METHODS, TRUTH):
+            raise errors.results_unnamed(text)
+        results[name] = Path(folder)
+    return results

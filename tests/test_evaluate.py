@@ -1,0 +1,138 @@
+"""`evaluate` and `ablate`: numbers for methods and given results, and one sentence on clips that do not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgld import settings
+from mgld.__main__ import main
+from mgld.canvas import bicubic
+from mgld.commands import evaluate
+from mgld.video import VideoWriter
+
+
+@pytest.fixture(autouse=True)
+def no_weights(tmp_path, monkeypatch):
+    """Measure without LPIPS, DISTS, NIQE and BRISQUE: quick, and the same on every machine."""
+    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+
+
+@pytest.fixture
+def clips(tmp_path) -> Path:
+    """Make lq/, gt/ and elsewhere/ with two clips of 4 and 3 frames; elsewhere holds the truth, darkened by 10."""
+    rng = np.random.default_rng(0)
+    for name, count in (("one", 4), ("two", 3)):
+        wide = rng.integers(0, 226, (20, 40, 3), np.uint8)
+        lq = np.stack([wide[:, i : i + 24] for i in range(count)])
+        truth = np.clip(bicubic(lq).astype(int) + 10, 10, 255).astype(np.uint8)
+        store(tmp_path / "lq" / name, lq)
+        store(tmp_path / "gt" / name, truth)
+        store(tmp_path / "elsewhere" / name, truth - 10)
+    return tmp_path
+
+
+def store(folder: Path, frames_u8: np.ndarray) -> None:
+    folder.parent.mkdir(exist_ok=True)
+    with VideoWriter(folder, 25) as writer:
+        for i, frame in enumerate(frames_u8):
+            writer.write(frame, i / 25)
+
+
+def run(clips: Path, *more: str) -> int:
+    return main(
+        ["evaluate", "--lq", str(clips / "lq"), "--json", str(clips / "out.json"), "--metric-flow", "spynet", *more]
+    )
+
+
+def test_methods_and_results_are_measured(clips, capsys):
+    code = run(clips, "--gt", str(clips / "gt"), "--methods", "bicubic", "--results", f"Dark={clips / 'elsewhere'}")
+    assert code == 0
+    report = json.loads((clips / "out.json").read_text())
+    assert list(report["clips"]) == ["one", "two"] and report["metric_flow"] == "spynet"
+    dark = report["clips"]["one"]["methods"]["Dark"]
+    assert dark["psnr"] == pytest.approx(20 * np.log10(25.5), abs=1e-6) and len(dark["we_pairs"]) == 3
+    assert dark["lpips"] is None and "convert perceptual" in report["missing"]["lpips"]
+    assert dark["sharpness_ratio"] == pytest.approx(1)
+    assert report["mean"]["Dark"]["psnr"] == pytest.approx(dark["psnr"])
+    told = capsys.readouterr()
+    assert "| Dark |" in told.out and "Mean of 2 clips" in told.out and "LPIPS" not in told.out
+    assert "note: no lpips" in told.err
+
+
+def test_without_truth_only_what_needs_none_is_measured(clips):
+    assert run(clips, "--methods", "bicubic", "--results", f"Dark={clips / 'elsewhere'}", "--frames", "2") == 0
+    report = json.loads((clips / "out.json").read_text())
+    row = report["clips"]["one"]["methods"]["bicubic"]
+    assert row["psnr"] is None and row["we"] > 0 and row["sharpness_ratio"] == 1
+    assert len(row["we_pairs"]) == 1
+
+
+def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "_pipeline", lambda chosen: pipeline)
+    arguments = ["--steps", "2", "--segment", "3", "--overlap", "1", "--json", str(clips / "out.json")]
+    one = [str(clips / "lq" / "one"), "--gt", str(clips / "gt" / "one"), "--metric-flow", "spynet"]
+    assert main(["ablate", *one, *arguments]) == 0
+    report = json.loads((clips / "out.json").read_text())
+    methods = report["clips"]["one"]["methods"]
+    assert list(methods) == ["per_frame", "per_frame+mds", "per_frame+tsd", "mgld"]
+    assert len({m["psnr"] for m in methods.values()}) == 4
+    assert methods["mgld"]["segment_borders"] == [2] and methods["mgld"]["we_border_ratio"] > 0
+    assert "| ✓ | ✓ |" in capsys.readouterr().out
+
+
+def test_kept_latents_change_nothing(pipeline, clip_u8):
+    wanted = settings.Settings(steps=2, segment=3, overlap=1)
+    fresh, _ = evaluate.upscaled(pipeline, clip_u8, wanted, {})
+    kept: dict = {}
+    evaluate.upscaled(pipeline, clip_u8, settings.Settings(method="per_frame+mds", steps=2, segment=3, overlap=1), kept)
+    shared, _ = evaluate.upscaled(pipeline, clip_u8, wanted, kept)
+    assert kept and np.array_equal(fresh, shared)
+
+
+def fewer(clips: Path) -> list[str]:
+    (clips / "gt" / "two" / sorted(p.name for p in (clips / "gt" / "two").iterdir())[0]).unlink()
+    return ["--gt", str(clips / "gt")]
+
+
+def smaller(clips: Path) -> list[str]:
+    return ["--gt", str(clips / "lq")]
+
+
+def unmatched(clips: Path) -> list[str]:
+    (clips / "gt" / "two").rename(clips / "gt" / "three")
+    return ["--gt", str(clips / "gt")]
+
+
+def unnamed(clips: Path) -> list[str]:
+    return ["--results", str(clips / "elsewhere")]
+
+
+def own_judge(clips: Path) -> list[str]:
+    return ["--methods", "mgld", "--flow", "spynet"]
+
+
+def empty(clips: Path) -> list[str]:
+    (clips / "none").mkdir()
+    return ["--gt", str(clips / "none")]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (fewer, "The ground truth of 'two' has 2 frames, but the low-quality clip has 3."),
+        (smaller, "The ground truth of 'one' is 24×20, but four times the low-quality clip is 96×80."),
+        (unmatched, "There is no clip named 'two'"),
+        (unnamed, "NAME=FOLDER"),
+        (own_judge, "'spynet' guides the sampling"),
+        (empty, "There is no clip in"),
+    ],
+)
+def test_clips_that_do_not_fit_are_one_plain_sentence(clips, capsys, spoil, sentence):
+    methods = [] if spoil is own_judge else ["--methods", "bicubic"]
+    assert run(clips, *methods, *spoil(clips)) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert told.startswith("mgld: ") and sentence in told

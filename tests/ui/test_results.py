@@ -1,0 +1,38 @@
+"""What is computed again when a knob is turned, and what is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mgld.settings import Settings
+from mgld.ui.results import Kept, Part, Store, relevant
+
+PART = Part("abc", 0.0, 5)
+
+
+def test_guidance_does_not_touch_the_per_frame_result():
+    store, base = Store(), Settings(method="per_frame")
+    store.keep(PART, base, Kept(np.zeros((5, 8, 8, 3), np.uint8), {}))
+    assert store.result(PART, replace(base, guidance=3.0, flow="raft", segment=7)) is not None
+    assert store.result(PART, replace(base, steps=16)) is None
+    assert store.result(replace(PART, frames=6), base) is None
+
+
+@pytest.mark.parametrize("change", [{"decoder": "frame"}, {"cfw": 0.5}, {"colour": "none"}])
+def test_decoder_side_knobs_share_latents(change):
+    store, base = Store(), Settings(method="mgld")
+    store.latents_of(PART, base)[0] = "z"
+    assert store.latents_of(PART, replace(base, **change)) == {0: "z"}
+    assert relevant(base) != relevant(replace(base, **change))
+    assert store.latents_of(PART, replace(base, guidance=0.5)) == {}
+
+
+def test_the_oldest_results_go_first():
+    store = Store(limit=2)
+    for seed in range(3):
+        store.keep(PART, Settings(seed=seed), Kept(np.zeros(1, np.uint8), {}))
+    assert store.result(PART, Settings(seed=0)) is None
+    assert store.result(PART, Settings(seed=2)) is not None
