@@ -55,10 +55,15 @@ def build(model: str = "tiny", device: str = "auto", on_gpu=lambda function: fun
             show_progress="hidden",
         )
         private = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-        cancel.click(lambda: (bar(words.CANCELLED), gr.update(visible="hidden")), None, [line, preview], cancels=[work], **private)
+        stopped = cancel.click(_cancelled, None, [line, preview], cancels=[work], **private)
+        stopped.then(_cancelled, None, [line, preview], **private)  # the step that was under way may still have reported
         for knob in inputs:
             knob.change(_planner(model, device), inputs, plan, **private)
     return page
+
+
+def _cancelled() -> tuple[str, None]:
+    return bar(words.CANCELLED), None
 
 
 def _clip() -> gr.Video:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from mgld.settings import KEPT_RESULTS, Settings
 
@@ -43,7 +42,7 @@ class Store:
 
     limit: int = KEPT_RESULTS
     results: OrderedDict[tuple[Part, Settings], Kept] = field(default_factory=OrderedDict)
-    latents: OrderedDict[tuple[Part, Settings], dict[int, Tensor]] = field(default_factory=OrderedDict)
+    latents: OrderedDict[tuple[Part, Settings], dict[int, object]] = field(default_factory=OrderedDict)
 
     def result(self, part: Part, wanted: Settings) -> Kept | None:
         """Return what an equal run made, or None."""
@@ -53,7 +52,7 @@ class Store:
         """Remember a finished run."""
         _put(self.results, (part, relevant(wanted)), kept, self.limit)
 
-    def latents_of(self, part: Part, wanted: Settings) -> dict[int, Tensor]:
+    def latents_of(self, part: Part, wanted: Settings) -> dict[int, object]:
         """Return the (possibly empty) latents that runs with the same sampling share."""
         plain = {name: DEFAULTS[name] for name in (*DECODING, "decoder")}
         key = part, replace(relevant(wanted), **plain)
