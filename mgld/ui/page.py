@@ -39,7 +39,7 @@ def build(model: str = "tiny", device: str = "auto", on_gpu=lambda function: fun
                 inputs = [clip, *_controls()]
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
-                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", elem_id="preview", visible="hidden")
+                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", height=280, elem_id="preview")
                 example = finished_example()
                 stage = CompareStage(example.value, elem_id="stage")
                 table = gr.Markdown(example.table, elem_id="figures")
