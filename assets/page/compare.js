@@ -9,14 +9,18 @@ const GAP = 4;
 
 const start = () => ({
   view: 'wipe', a: 0, b: 0, wipe: 0.5, zoom: 1, x: 0.5, y: 0.5, gain: 4, flipped: false, loupe: false, pointer: null,
-  loop: true, from: 0, to: 0, target: null, line: 'h', at: 0.5, drag: null, copies: [], round: 0,
+  loop: true, from: 0, to: 0, frame: 0, target: null, line: 'h', at: 0.5, drag: null, copies: [], round: 0,
 });
 let data = null, s = start();
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 // ---------------------------------------------------------------- frames
 
-const shown = () => clamp(Math.floor(video.currentTime * data.fps + 1e-3), 0, data.frames - 1);
+// While a seek is under way the clock already shows the new time and the picture is still the old one: what is painted is
+// therefore remembered when a frame arrives, and never read off the clock while drawing.
+const frameAt = (time) => clamp(Math.floor(time * data.fps + 1e-3), 0, data.frames - 1);
+const shown = () => s.frame;
+const step = (by) => seek((video.seeking && s.target !== null ? s.target : s.frame) + by);
 const middle = (n) => (n + 0.5) / data.fps;  // the middle of a frame never rounds into its neighbour
 
 function seek(n) {
@@ -30,11 +34,12 @@ function toggle() {
   if (!data) return;
   if (!video.paused) return video.pause();
   s.target = null;
-  if (video.ended || shown() >= s.to) video.currentTime = middle(s.from);
+  if (video.ended || s.frame >= s.to) video.currentTime = middle(s.from);
   video.play();
 }
 
-function onFrame() {
+function onFrame(now, picture) {
+  if (data) s.frame = frameAt(picture.mediaTime + 0.5 / data.fps);
   if (data && !video.paused && s.loop && shown() >= s.to) { video.currentTime = middle(s.from); }
   draw();
   video.requestVideoFrameCallback(onFrame);
@@ -379,13 +384,13 @@ function show(view) {
 }
 
 const turn = () => { s.line = s.line === 'h' ? 'v' : 'h'; $('[data-do=turn]').textContent = s.line === 'h' ? 'x–t' : 'y–t'; draw(); drawProfile(); };
-const nudge = (step) => { s.at = clamp(s.at + step / (s.line === 'h' ? data.height : data.width), 0, 0.9999); draw(); drawProfile(); };
+const nudge = (pixels) => { s.at = clamp(s.at + pixels / (s.line === 'h' ? data.height : data.width), 0, 0.9999); draw(); drawProfile(); };
 const press = (name, on) => $(`[data-do=${name}]`).setAttribute('aria-pressed', on);
 const pick = (which, layer) => { if (layer < data.layers.length) { s[which] = layer; $(`.${which}`).value = layer; draw(); } };
 const loupe = () => { s.loupe = !s.loupe; press('loupe', s.loupe); draw(); };
 
 const ACTIONS = {
-  play: toggle, back: () => seek(shown() - 1), next: () => seek(shown() + 1), in: () => zoom(1.5), out: () => zoom(1 / 1.5),
+  play: toggle, back: () => step(-1), next: () => step(1), in: () => zoom(1.5), out: () => zoom(1 / 1.5),
   fit: () => { s.x = s.y = 0.5; zoom(1 / s.zoom); }, loupe, turn, strip: saveStrip,
   loop: () => { s.loop = !s.loop; press('loop', s.loop); },
   save: () => download(canvas, `view-frame-${shown() + 1}.png`), saveprofile: () => download(slices, 'profile.png'),
@@ -420,7 +425,9 @@ $('.speed').addEventListener('change', (e) => { video.playbackRate = Number(e.ta
 // ---------------------------------------------------------------- life
 
 video.addEventListener('seeked', () => {
-  if (s.target !== null && shown() !== s.target) { video.currentTime = middle(s.target); return; }  // newer wish while seeking
+  const arrived = frameAt(video.currentTime);
+  if (s.target !== null && arrived !== s.target) { video.currentTime = middle(s.target); return; }  // newer wish while seeking
+  s.frame = arrived;
   draw();
 });
 for (const name of ['loadeddata', 'pause', 'play', 'ended']) {
@@ -428,7 +435,7 @@ for (const name of ['loadeddata', 'pause', 'play', 'ended']) {
 }
 video.addEventListener('ended', () => { if (s.loop) { video.currentTime = middle(s.from); video.play(); } });
 if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
-else video.addEventListener('timeupdate', draw);
+else video.addEventListener('timeupdate', () => { if (data) s.frame = frameAt(video.currentTime); draw(); });
 new ResizeObserver(() => { draw(); drawProfile(); }).observe(viewer);
 
 function fillLayers() {
