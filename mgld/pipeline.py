@@ -312,7 +312,11 @@ def best_device() -> str:
 
 
 def best_dtype(device: str) -> str:
-    """Name the fastest dtype that is exact enough: half on CUDA, bfloat16 on CPUs that have it, else float32."""
+    """Name the fastest dtype that is exact enough: half on CUDA, bfloat16 on CPUs with such instructions, else float32.
+
+    oneDNN "supports" bfloat16 wherever AVX-512 is, but emulates it where such instructions are absent, five times slower.
+    """
     if device.startswith("cuda"):
         return "float16"
-    return "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if native else "float32"

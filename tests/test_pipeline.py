@@ -11,7 +11,7 @@ import torch
 
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
-from mgld.pipeline import RECIPES, MGLDPipeline
+from mgld.pipeline import RECIPES, MGLDPipeline, best_dtype
 from mgld.settings import Settings
 from mgld.video import Frame
 
@@ -145,3 +145,11 @@ def test_half_precision_stays_close(pipeline, clip_u8, tmp_path, dtype):
 def test_an_absent_model_says_how_to_get_it():
     with pytest.raises(UserError, match="convert"):
         MGLDPipeline.from_pretrained("sd21")
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_chosen_only_where_the_processor_multiplies_it(monkeypatch, native):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert best_dtype("cpu") == ("bfloat16" if native else "float32")
+    assert best_dtype("cuda:0") == "float16"

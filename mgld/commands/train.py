@@ -53,7 +53,7 @@ def _stage(train: argparse._SubParsersAction, name: str, text: str) -> argparse.
     command.add_argument("--workers", type=int, default=1, help="processes that make samples")
     command.add_argument("--no-perceptual", action="store_true", help="train without LPIPS")
     command.add_argument("--device", default="auto")
-    command.add_argument("--dtype", default="bfloat16", choices=settings.DTYPES[:2])
+    command.add_argument("--dtype", default="auto", choices=("auto", *settings.DTYPES[:2]))
     command.set_defaults(run=run_stage)
     return command
 
@@ -78,14 +78,15 @@ def run_stage(chosen: argparse.Namespace) -> None:
 
     phase = getattr(chosen, "phase", "")
     folder = chosen.folder or Path("runs") / chosen.model.name / f"{chosen.stage}-{phase}".rstrip("-")
+    device = best_device() if chosen.device == "auto" else chosen.device
     plan = Plan(
         folder,
         chosen.steps,
         chosen.batch,
         chosen.seed,
         chosen.rate,
-        device=best_device() if chosen.device == "auto" else chosen.device,
-        dtype=chosen.dtype,
+        device=device,
+        dtype=_training_dtype(device) if chosen.dtype == "auto" else chosen.dtype,
         time_limit_s=60 * chosen.time_limit if chosen.time_limit else float("inf"),
         resume=chosen.resume,
         sheet_every=chosen.sheet_every,
@@ -98,3 +99,10 @@ def run_stage(chosen: argparse.Namespace) -> None:
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
         stages.decoder(job, phase == "temporal", chosen.frames, chosen.bank_clips, wanted)
+
+
+def _training_dtype(device: str) -> str:
+    """bfloat16 on CUDA (float16 would need its gradients scaled); on CPUs whatever they multiply fastest."""
+    from mgld.pipeline import best_dtype
+
+    return "bfloat16" if device.startswith("cuda") else best_dtype(device)
