@@ -57,6 +57,10 @@ def clip_without_video(path: object) -> UserError:
     return UserError(f"{path} holds no video, only sound or a cover picture.")
 
 
+def clip_encrypted() -> UserError:
+    return UserError("The clip is encrypted (copy protection); only a player that has its key can show it.")
+
+
 def clip_changes_size(path: object) -> UserError:
     return UserError(f"The picture size changes inside {path}; cut it into parts of one size first.")
 
