@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -84,27 +85,27 @@ def test_bad_input_is_one_plain_sentence(tmp_path, clip, monkeypatch, capsys, ar
     assert [p for p in tmp_path.iterdir() if p.suffix in (".part", ".mp4")] == []
 
 
-MEASURE = """
-import resource, sys
-import numpy as np
-from mgld.pipeline import MGLDPipeline
-from mgld.settings import Settings
-from mgld.video import Frame
-pipeline = MGLDPipeline.from_pretrained("tiny", dtype="float32")
-rng = np.random.default_rng(0)
-frames = (Frame(rng.integers(0, 256, (32, 32, 3), np.uint8), i / 10) for i in range(int(sys.argv[1])))
-for event in pipeline.run(frames, Settings(steps=1)):
-    pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
+def peak_bytes(*command: str) -> int:
+    """Run `python -m mgld …` in a process of its own; return the most memory that it held."""
+    process = subprocess.Popen([sys.executable, "-m", "mgld", *command], cwd=ROOT, stderr=subprocess.PIPE)
+    told = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, told
+    return used.ru_maxrss * 1024
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_clip():
-    peaks = []
+def test_memory_does_not_grow_with_the_clip(tmp_path, pipeline):
+    """Kept as bytes alone, 360 more frames of 192×160 would take 33 MB."""
+    pipeline.unet.register_to_config(sample_size=64)  # one tile a step
+    pipeline.save_pretrained(tmp_path / "model")
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=48x40:r=25:d=16", str(tmp_path / "clip.mp4"))
+    settings = ["--steps", "1", "--segment", "8", "--overlap", "1", "--dtype", "float32", "--model"]
+    peaks = {}
     for count in (40, 400):
-        done = subprocess.run(
-            [sys.executable, "-c", MEASURE, str(count)], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        peaks.append(int(done.stdout.split()[-1]))
-    assert peaks[1] < 1.15 * peaks[0], peaks
+        out = tmp_path / f"{count}.mp4"
+        arguments = ["upscale", str(tmp_path / "clip.mp4"), str(out), "--frames", str(count), *settings]
+        peaks[count] = peak_bytes(*arguments, str(tmp_path / "model"))
+        assert probe(out).frame_count == count
+    assert peaks[400] < 1.15 * peaks[40] and peaks[400] < peaks[40] + 25e6, peaks
