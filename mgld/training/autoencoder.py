@@ -51,7 +51,7 @@ def train_autoencoder(
     lpips = load_perceptual(plan.device) if with_lpips else None
     dtype = getattr(torch, plan.dtype)
     for _ in run.steps(lambda: _sheet(run.ema["vae"], held_out.to(device))):
-        x = next(batches).to(device)
+        x = run.take(batches).to(device)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             with torch.set_grad_enabled(not decoder_only):
                 posterior, _ = vae.encode(x)

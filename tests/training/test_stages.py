@@ -51,6 +51,7 @@ def test_autoencoder_learns(tmp_path):
     )
     losses = column(tmp_path, "l1")
     assert losses[-1] < 0.92 * losses[0]
+    assert all(0 < share < 1 for share in column(tmp_path, "waiting"))  # for the loader
     assert vae.config.scaling_factor != 1.0
     assert Image.open(tmp_path / "sheet_last.png").size == (128, 128)
 
@@ -122,7 +123,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     run(20, resume=False)
     first = column(tmp_path, "l1")
     with (tmp_path / "log.csv").open("a") as file:
-        file.write("25,9.0,9.0\n")  # a line after the last checkpoint, as kill -9 leaves it
+        file.write("25,9.0,9.0,0.0\n")  # a line after the last checkpoint, as kill -9 leaves it
     run(40, resume=True)
     both = column(tmp_path, "l1")
     assert len(both) == 8 and both[:4] == first
