@@ -84,6 +84,27 @@ def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch
     assert "| ✓ | ✓ |" in capsys.readouterr().out
 
 
+def test_sweep_measures_every_mode_and_strength_once(clips, pipeline, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "_pipeline", lambda chosen: pipeline)
+    arguments = ["--lq", str(clips / "lq" / "one"), "--metric-flow", "spynet", "--json", str(clips / "out.json")]
+    arguments += ["--steps", "2", "--segment", "3", "--overlap", "1"]
+    assert main(["sweep", *arguments, "--modes", "corrected", "paper", "--strengths", "0", "0.5"]) == 0
+    report = json.loads((clips / "out.json").read_text())
+    rows = report["clips"]["one"]["methods"]
+    assert list(rows) == ["per_frame", "no guidance", "corrected 0.5", "paper 0.5"]
+    assert report["settings"]["paper 0.5"]["guidance_mode"] == "paper"
+    assert rows["no guidance"]["sharpness"] != rows["corrected 0.5"]["sharpness"] != rows["paper 0.5"]["sharpness"]
+    assert "| corrected 0.5 |" in capsys.readouterr().out
+
+
+def test_recipes_share_latents_only_if_they_sample_alike():
+    base = settings.Settings()
+    alike = [settings.Settings(method="per_frame+mds"), settings.Settings(cfw=0.5), settings.Settings(colour="none")]
+    assert {evaluate._latents(wanted) for wanted in alike} == {evaluate._latents(base)}
+    unlike = [settings.Settings(method="per_frame"), settings.Settings(guidance=0.5), settings.Settings(steps=3)]
+    assert evaluate._latents(base) not in {evaluate._latents(wanted) for wanted in unlike}
+
+
 def test_kept_latents_change_nothing(pipeline, clip_u8):
     wanted = settings.Settings(steps=2, segment=3, overlap=1)
     fresh, _ = evaluate.upscaled(pipeline, clip_u8, wanted, {})

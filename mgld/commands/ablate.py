@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure the four combinations on every clip; print their mean."""
-    report = evaluate.evaluate(chosen, tuple(TABLE_3), {})
+    report = evaluate.evaluate(chosen, evaluate.recipes_of(chosen, TABLE_3), {})
     from mgld.metrics.table import markdown
 
     print(f"Mean of {len(report['clips'])} clips; MDS: motion-guided sampling, TSD: temporal decoder\n")

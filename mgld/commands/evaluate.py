@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure, then print a table per clip and the mean."""
-    report = evaluate(chosen, tuple(dict.fromkeys(chosen.methods)), _named_results(chosen.results))
+    report = evaluate(chosen, recipes_of(chosen, chosen.methods), _named_results(chosen.results))
     from mgld.metrics.table import markdown
 
     for name, clip in report["clips"].items():
@@ -72,9 +72,14 @@ def tell_missing(report: dict) -> None:
         say(f"note: no {name}: {why}")
 
 
-def evaluate(chosen: argparse.Namespace, methods: tuple[str, ...], results: dict[str, Path]) -> dict:
-    """Measure methods and results clip by clip; write the report after each clip and return it."""
-    wanted, judge = settings_of(chosen), metric_flow(chosen, methods)
+def recipes_of(chosen: argparse.Namespace, methods: Iterable[str]) -> dict[str, Settings]:
+    """Return each method's settings by its name: the chosen ones, but for the method."""
+    return {method: replace(settings_of(chosen), method=method) for method in methods}
+
+
+def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: dict[str, Path]) -> dict:
+    """Measure recipes (settings by name) and results clip by clip; write the report after each clip and return it."""
+    judge = metric_flow(chosen.metric_flow, recipes.values())
     from mgld.metrics import clips, suite, table
     from mgld.weights.identity import describe_model
 
@@ -83,17 +88,17 @@ def evaluate(chosen: argparse.Namespace, methods: tuple[str, ...], results: dict
         name: {of: clips.match(name, folder, len(found) == 1) for of, folder in _folders(chosen.gt, results)}
         for name in found
     }
-    pipeline = _pipeline(chosen) if set(methods) - {"bicubic"} else None
+    pipeline = _pipeline(chosen) if any(r.method != "bicubic" for r in recipes.values()) else None
     measures = suite.Suite(judge, "cpu" if pipeline is None else str(pipeline.device))
     missing = measures.missing | ({} if chosen.gt else dict.fromkeys(("psnr", "ssim"), suite.NEEDS_TRUTH))
-    report = {"settings": asdict(wanted), "metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
-    report["settings"].pop("method")
+    report = {"metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
+    report["settings"] = {name: asdict(recipe) for name, recipe in recipes.items()}
     if pipeline is not None:
         report["model"] = describe_model(chosen.model)
     for name, path in found.items():
         lq_u8 = clips.read_clip(path, chosen.frames)
         large = {of: clips.read_large(p, name, of, lq_u8, chosen.frames) for of, p in paths[name].items()}
-        report["clips"][name] = _clip(name, lq_u8, large, methods, pipeline, measures, wanted)
+        report["clips"][name] = _clip(name, lq_u8, large, recipes, pipeline, measures)
         report["mean"] = table.mean_rows(clip["methods"] for clip in report["clips"].values())
         write_json(chosen.json, report)
     return report
@@ -103,23 +108,22 @@ def _clip(
     name: str,
     lq_u8: np.ndarray,
     given: dict[str, np.ndarray],
-    methods: tuple[str, ...],
+    recipes: dict[str, Settings],
     pipeline: MGLDPipeline | None,
     measures: Suite,
-    wanted: Settings,
 ) -> dict:
-    """Measure every method and given clip on one clip u8 [T,h,w,3]; given, u8 [T,4h,4w,3], may hold the ground truth."""
+    """Measure every recipe and given clip on one clip u8 [T,h,w,3]; given, u8 [T,4h,4w,3], may hold the ground truth."""
     from mgld.canvas import bicubic
 
     truth, blurred, kept, measured = given.pop(TRUTH, None), bicubic(lq_u8), {}, {}
     motion = None if truth is None else measures.motion_of(truth)
-    for method in methods:
-        say(f"{name}: {settings.METHODS[method]}")
+    for recipe, wanted in recipes.items():
+        say(f"{name}: {settings.METHODS.get(recipe, recipe)}")
         started = time.monotonic()
-        large_u8, borders = upscaled(pipeline, lq_u8, replace(wanted, method=method), kept)
+        large_u8, borders = upscaled(pipeline, lq_u8, wanted, kept.setdefault(_latents(wanted), {}))
         seconds = round(time.monotonic() - started, 3)
         row = measures.measure(large_u8, truth, motion, borders, blurred)
-        measured[method] = row | {"segment_borders": borders, "seconds": seconds}
+        measured[recipe] = row | {"segment_borders": borders, "seconds": seconds}
     for result, large_u8 in given.items():
         say(f"{name}: {result}")
         measured[result] = measures.measure(large_u8, truth, motion, (), blurred)
@@ -131,7 +135,7 @@ def _clip(
 def upscaled(
     pipeline: MGLDPipeline | None, lq_u8: np.ndarray, wanted: Settings, kept: dict
 ) -> tuple[np.ndarray, list[int]]:
-    """Return u8 [T,4h,4w,3] of one method and the frames at which its segments begin; kept holds latents to share."""
+    """Return u8 [T,4h,4w,3] of one recipe and the frames at which its segments begin; kept holds latents to share."""
     import numpy as np
 
     from mgld.canvas import bicubic
@@ -141,19 +145,24 @@ def upscaled(
     if wanted.method == "bicubic":
         return bicubic(lq_u8), []
     frames = (Frame(rgb, float(i)) for i, rgb in enumerate(lq_u8))
-    shared = kept if wanted.method in SAME_LATENTS else None
-    done = [e for e in pipeline.run(frames, wanted, len(lq_u8), kept=shared) if isinstance(e, FramesDone)]
+    done = [e for e in pipeline.run(frames, wanted, len(lq_u8), kept=kept) if isinstance(e, FramesDone)]
     return np.concatenate([e.frames_u8 for e in done]), [e.first_frame for e in done if e.segment_border]
 
 
-def metric_flow(chosen: argparse.Namespace, methods: tuple[str, ...]) -> str:
-    """Return the network that judges WE; it must not be the one that guided."""
-    guided = chosen.flow if set(methods) & set(SAME_LATENTS) and chosen.guidance else None
-    if chosen.metric_flow is None:
-        return "dis" if guided == "raft" else "raft"
-    if chosen.metric_flow == guided:
-        raise errors.flow_judges_itself(guided)
-    return chosen.metric_flow
+def _latents(wanted: Settings) -> Settings:
+    """Return what decides about the sampled latents: recipes that agree in it differ in the decoder only and share them."""
+    sampling = "mgld" if wanted.method in SAME_LATENTS else wanted.method
+    return replace(wanted, method=sampling, decoder="temporal", cfw=1.0, colour="none")
+
+
+def metric_flow(wished: str | None, recipes: Iterable[Settings]) -> str:
+    """Return the network that judges WE; it must not be one that guided."""
+    guided = {r.flow for r in recipes if r.method in SAME_LATENTS and r.guidance}
+    if wished is None:
+        return "dis" if "raft" in guided else "raft"
+    if wished in guided:
+        raise errors.flow_judges_itself(wished)
+    return wished
 
 
 def write_json(path: Path, report: dict) -> None:

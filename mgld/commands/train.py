@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from mgld import settings
@@ -23,7 +24,17 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     corpus.add_argument("--out", type=Path, required=True, help="folder for the shards and the manifest")
     corpus.add_argument("--licence", default="unknown", help="licence of files that no manifest.csv names")
     corpus.set_defaults(run=run_corpus)
-    _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
+    autoencoder = _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
+    autoencoder.add_argument("--decoder-only", action="store_true", help="keep the latent space as it is")
+    autoencoder.add_argument("--latent-channels", type=int, help="of a model that is begun here")
+    autoencoder.add_argument("--widths", type=int, nargs="+", default=(), help="of a model that is begun here")
+    measure = train.add_parser("measure", help="how well an autoencoder reconstructs held-out photographs")
+    measure.add_argument("--corpus", type=Path, required=True)
+    measure.add_argument("--model", type=Path, required=True)
+    measure.add_argument("--size", type=int, default=512, metavar="PX")
+    measure.add_argument("--pictures", type=int, default=12, metavar="N")
+    measure.add_argument("--device", default="auto")
+    measure.set_defaults(run=run_measure)
     denoiser = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
     denoiser.add_argument("--phase", choices=("spatial", "temporal"), required=True)
     decoder = _stage(train, "decoder", "stage 2: CFW per frame, then the temporal decoder")
@@ -93,12 +104,22 @@ def run_stage(chosen: argparse.Namespace) -> None:
     )
     job = stages.Job(chosen.model, chosen.corpus, plan, chosen.size, chosen.workers, not chosen.no_perceptual)
     if chosen.stage == "autoencoder":
-        stages.autoencoder(job)
+        stages.autoencoder(job, chosen.decoder_only, chosen.latent_channels, tuple(chosen.widths))
     elif chosen.stage == "denoiser":
         stages.denoiser(job, phase == "temporal", chosen.frames)
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
         stages.decoder(job, phase == "temporal", chosen.frames, chosen.bank_clips, wanted)
+
+
+def run_measure(chosen: argparse.Namespace) -> None:
+    """Print the autoencoder's figures as JSON."""
+    from mgld.pipeline import best_device
+    from mgld.training import stages
+
+    device = best_device() if chosen.device == "auto" else chosen.device
+    figures = stages.measure_autoencoder(chosen.model, chosen.corpus, chosen.size, chosen.pictures, device)
+    print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
 
 
 def _training_dtype(device: str) -> str:

@@ -72,7 +72,7 @@ def train_decoder(
     lpips = load_perceptual(plan.device) if perceptual else None
     generator = torch.Generator().manual_seed(plan.seed + run.step)
     for _ in run.steps(None if sheet is None else lambda: sheet(run.ema["vae"])):
-        batch = [crop_clip(next(clips), side_px, vae.factor, generator) for _ in range(plan.batch)]
+        batch = [crop_clip(run.take(clips), side_px, vae.factor, generator) for _ in range(plan.batch)]
         frames = len(batch[0].gt)
         gt, lq, z = (torch.cat([getattr(c, k) for c in batch]).to(device) for k in ("gt", "lq", "z"))
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):

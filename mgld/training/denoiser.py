@@ -110,7 +110,7 @@ def train_denoiser(
     pool, generator = LatentPool(), torch.Generator().manual_seed(plan.seed + run.step)
 
     def fresh() -> tuple[Tensor, Tensor]:
-        hq, lq = next(batches)
+        hq, lq = run.take(batches)
         return encode_pairs(vae, hq.to(device), lq.to(device), dtype)
 
     draw_sheet = None if sheet is None else lambda: sheet(run.ema["unet"], run.ema["structure_encoder"])

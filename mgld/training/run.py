@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from mgld.plots import training_curves
 from mgld.video.images import write_image
 
 log = logging.getLogger(__name__)
+Sample = TypeVar("Sample")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Run:
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
         self._sums: dict[str, float] = {}
         self._counted = 0
+        self._waited_s, self._line_started = 0.0, time.monotonic()
         self._rates = [group["lr"] for o in self.optimizers.values() for group in o.param_groups]
         torch.manual_seed(self.plan.seed)
         if self.plan.resume and self.checkpoint.exists():
@@ -101,6 +104,13 @@ class Run:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
+
+    def take(self, samples: Iterator[Sample]) -> Sample:
+        """Return the next sample; the log tells what share of the time went by waiting for the loader."""
+        started = time.monotonic()
+        sample = next(samples)
+        self._waited_s += time.monotonic() - started
+        return sample
 
     def note(self, **values: Tensor | float) -> None:
         """Add this step's figures to the next line of the log."""
@@ -162,8 +172,10 @@ class Run:
 
     def _write_log(self, session_s: float) -> None:
         means = {k: v / max(self._counted, 1) for k, v in self._sums.items()}
-        self._sums, self._counted = {}, 0
+        waiting = self._waited_s / max(time.monotonic() - self._line_started, 1e-9)
+        self._sums, self._counted, self._waited_s, self._line_started = {}, 0, 0.0, time.monotonic()
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
+        row["waiting"] = f"{waiting:.3f}"
         new = not self.log_file.exists()
         with self.log_file.open("a", newline="") as file:
             writer = csv.DictWriter(file, row)

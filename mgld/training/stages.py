@@ -15,7 +15,7 @@ from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
 from mgld.training import data
-from mgld.training.autoencoder import train_autoencoder
+from mgld.training.autoencoder import reconstruction, train_autoencoder
 from mgld.training.bank import fill_bank, read_bank
 from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
@@ -39,12 +39,24 @@ class Job:
     perceptual: bool = True
 
 
-def autoencoder(job: Job) -> None:
-    """Stage 0, on stills without degradation."""
+def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, widths: tuple[int, ...]) -> None:
+    """Stage 0, on stills without degradation.
+
+    decoder_only=True keeps the latent space that later stages stand on; latent_channels and widths shape a model begun here.
+    """
     recipe = data.Recipe(1, job.side_px, with_lq=False)
     batches = (hq.flatten(0, 1) for hq, _ in _batches(job, recipe))
     held_out, _ = _held_out(job, with_lq=False)
-    save(train_autoencoder(job.plan, open_net("vae", job.model), batches, held_out, job.perceptual), "vae", job.model)
+    shape = {"latent_channels": latent_channels, "channels": widths}
+    vae = open_net("vae", job.model, {name: value for name, value in shape.items() if value})
+    save(train_autoencoder(job.plan, vae, batches, held_out, job.perceptual, decoder_only), "vae", job.model)
+
+
+def measure_autoencoder(model: Path, corpus: Path, side_px: int, pictures: int, device: str) -> dict[str, float]:
+    """Return PSNR, LPIPS and DISTS of reconstructed held-out squares of side_px, and seconds per decoded frame."""
+    recipe = data.Recipe(1, side_px, with_lq=False, split="held_out")
+    hq, _ = next(data.batches(corpus, recipe, pictures, seed=7, workers=0))
+    return reconstruction(open_net("vae", model), hq[:, 0], device)
 
 
 def denoiser(job: Job, temporal: bool, frames: int) -> None:
@@ -83,12 +95,17 @@ def decoder(job: Job, temporal: bool, frames: int, bank_clips: int, settings: Se
     save(train_decoder(job.plan, vae, clips, job.side_px, temporal, flow, job.perceptual, sheet), "vae", job.model)
 
 
-def open_net(name: str, model: Path) -> nn.Module:
-    """Load a network of the model folder in float32, or make a fresh one of the tiny preset."""
+def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> nn.Module:
+    """Load a network of the model folder in float32, or make a fresh one of the tiny preset (with `shape` in place of its numbers).
+
+    A fresh denoiser reads as many latent channels as the folder's autoencoder writes.
+    """
     net = NETS[name]
     if (model / name / "config.json").exists():
         return net.from_pretrained(model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False)
-    return net(**TINY[name])
+    if name != "vae" and (model / "vae" / "config.json").exists():
+        shape = {"latent_channels": VideoVAE.load_config(model, subfolder="vae")["latent_channels"]}
+    return net(**TINY[name] | (shape or {}))
 
 
 def open_scheduler(model: Path) -> DDPMScheduler:

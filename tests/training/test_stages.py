@@ -13,7 +13,7 @@ from diffusers import DDPMScheduler
 from PIL import Image
 
 from mgld.flow.dis import Dis
-from mgld.training import denoiser
+from mgld.training import denoiser, stages
 from mgld.training.autoencoder import train_autoencoder
 from mgld.training.bank import fill_bank, read_bank
 from mgld.training.decoder import Sampled, train_decoder
@@ -47,12 +47,31 @@ def test_autoencoder_learns(tmp_path):
     torch.manual_seed(0)
     stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
     vae = train_autoencoder(
-        plan(tmp_path, 40), small_vae(), stills, next(pictures(1))[0].flatten(0, 1), perceptual=False
+        plan(tmp_path, 40), small_vae(), stills, next(pictures(1))[0].flatten(0, 1), with_lpips=False
     )
     losses = column(tmp_path, "l1")
     assert losses[-1] < 0.92 * losses[0]
+    assert all(0 < share < 1 for share in column(tmp_path, "waiting"))  # for the loader
     assert vae.config.scaling_factor != 1.0
     assert Image.open(tmp_path / "sheet_last.png").size == (128, 128)
+
+
+def test_a_decoder_can_be_trained_in_the_latent_space_that_stands(tmp_path):
+    vae = small_vae()
+    before = {k: v.clone() for k, v in vae.state_dict().items()}
+    scale = vae.config.scaling_factor
+    stills, held_out = (hq.flatten(0, 1) for hq, _ in pictures(1)), next(pictures(1))[0].flatten(0, 1)
+    trained = train_autoencoder(plan(tmp_path, 10), vae, stills, held_out, with_lpips=False, decoder_only=True)
+    changed = {k for k, v in trained.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed and all("decoder" in k or "post_quant" in k or k.startswith("unfold") for k in changed)
+    assert trained.config.scaling_factor == scale
+
+
+def test_a_model_begun_with_another_shape_stays_consistent(tmp_path):
+    vae = stages.open_net("vae", tmp_path, {"latent_channels": 4, "channels": (16, 32)})
+    stages.save(vae, "vae", tmp_path)
+    assert stages.open_net("vae", tmp_path).config.latent_channels == 4
+    assert stages.open_net("unet", tmp_path).config.latent_channels == 4
 
 
 @pytest.mark.parametrize("temporal", [False, True])
@@ -99,12 +118,12 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
         torch.manual_seed(0)
         stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
         held_out = next(pictures(1))[0].flatten(0, 1)
-        train_autoencoder(plan(tmp_path, steps, resume=resume), small_vae(), stills, held_out, perceptual=False)
+        train_autoencoder(plan(tmp_path, steps, resume=resume), small_vae(), stills, held_out, with_lpips=False)
 
     run(20, resume=False)
     first = column(tmp_path, "l1")
     with (tmp_path / "log.csv").open("a") as file:
-        file.write("25,9.0,9.0\n")  # a line after the last checkpoint, as kill -9 leaves it
+        file.write("25,9.0,9.0,0.0\n")  # a line after the last checkpoint, as kill -9 leaves it
     run(40, resume=True)
     both = column(tmp_path, "l1")
     assert len(both) == 8 and both[:4] == first
@@ -114,7 +133,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
 def test_time_limit_ends_a_run_properly(tmp_path):
     stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
     limited = plan(tmp_path, 10**6, time_limit_s=1.0)
-    train_autoencoder(limited, small_vae(), stills, next(pictures(1))[0].flatten(0, 1), perceptual=False)
+    train_autoencoder(limited, small_vae(), stills, next(pictures(1))[0].flatten(0, 1), with_lpips=False)
     assert (tmp_path / "checkpoint.pt").exists()
 
 

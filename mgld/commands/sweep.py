@@ -1,0 +1,46 @@
+"""`sweep --lq DIR`: guidance modes × strengths, from the same noise; what the default was chosen on."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from mgld import settings
+from mgld.commands import evaluate
+from mgld.commands.upscale import settings_of
+from mgld.settings import Settings
+
+STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Register the command."""
+    command = commands.add_parser("sweep", help="measure guidance strengths: steadiness against sharpness")
+    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
+    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
+    command.add_argument("--modes", nargs="+", choices=settings.GUIDANCE_MODES, default=("corrected",), metavar="MODE")
+    command.add_argument("--strengths", nargs="+", type=float, default=STRENGTHS, metavar="S")
+    evaluate.add_measuring(command)
+    command.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure per_frame, then MGLD at every strength of every mode; print the mean."""
+    report = evaluate.evaluate(chosen, recipes_of(chosen), {})
+    from mgld.metrics.table import markdown
+
+    print(f"Mean of {len(report['clips'])} clips; MGLD at each guidance mode and strength\n")
+    print(markdown(report["mean"], heading="recipe"))
+    evaluate.tell_missing(report)
+
+
+def recipes_of(chosen: argparse.Namespace) -> dict[str, Settings]:
+    """Return the settings to compare by the name of their row; strength 0 is the same in every mode and runs once."""
+    base = settings_of(chosen)
+    recipes = {"per_frame": replace(base, method="per_frame")}
+    for strength in chosen.strengths:
+        for mode in chosen.modes if strength else chosen.modes[:1]:
+            name = f"{mode} {strength:g}" if strength else "no guidance"
+            recipes[name] = replace(base, method="mgld", guidance=strength, guidance_mode=mode).checked()
+    return recipes
