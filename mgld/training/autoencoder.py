@@ -22,7 +22,9 @@ LPIPS_WEIGHT = 0.5
 GAN_WEIGHT = 0.02
 LPIPS_FROM = 0.25  # share of the run after which each loss joins
 GAN_FROM = 0.6
-LPIPS_SIDE_PX = 64  # VGG costs six times the autoencoder: more pictures, each judged in one random square, teach more per second
+LPIPS_SIDE_PX = (
+    64  # VGG costs six times the autoencoder: more pictures, each judged in one random square, teach more per second
+)
 
 
 def train_autoencoder(

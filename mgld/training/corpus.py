@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import logging
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -184,12 +185,13 @@ def _decode_all(folder: Path, cache: Path) -> None:
         rows = list(csv.DictReader(file))
     shards = [zipfile.ZipFile(p) for p in sorted(folder.glob("corpus-*.zip"))]
     where = {name: shard for shard in shards for name in shard.namelist()}
-    with (cache / "pixels.part").open("wb") as pixels:
+    partial = cache / f"pixels-{os.getpid()}.part"  # several processes may find the cache empty at once
+    with partial.open("wb") as pixels:
         for row in rows:
             for i in range(int(row["frames"])):
                 name = f"{row['name']}/{i:05d}.webp"
                 data = np.frombuffer(io.BytesIO(where[name].read(name)).getbuffer(), np.uint8)
                 pixels.write(np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]).tobytes())
-    (cache / "pixels.part").replace(cache / "pixels.u8")
+    partial.replace(cache / "pixels.u8")
     index = [{**row, **{k: int(row[k]) for k in ("frames", "height", "width")}} for row in rows]
     (cache / "index.json").write_text(json.dumps(index))

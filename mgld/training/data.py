@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mgld.degrade import degrade
 from mgld.settings import SCALE
+from mgld.training import ranks
 from mgld.training.corpus import Corpus
 from mgld.training.motion import blob_layer, camera_path, move
 
@@ -33,20 +34,20 @@ class Recipe:
 
 
 class Clips(IterableDataset):
-    """Endless (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) samples, from sample number `start` on."""
+    """Endless (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) samples: number `start`, and every `step`-th one from there."""
 
-    def __init__(self, corpus: Path, recipe: Recipe, seed: int, start: int = 0) -> None:
-        self.corpus_folder, self.recipe, self.seed, self.start = corpus, recipe, seed, start
+    def __init__(self, corpus: Path, recipe: Recipe, seed: int, start: int = 0, step: int = 1) -> None:
+        self.corpus_folder, self.recipe, self.seed, self.start, self.step = corpus, recipe, seed, start, step
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         cv2.setNumThreads(1)
         info = get_worker_info()
         first, stride = (info.id, info.num_workers) if info else (0, 1)
         corpus = Corpus(self.corpus_folder)
-        number = self.start + first
+        number = self.start + first * self.step
         while True:
             yield sample(corpus, self.recipe, np.random.default_rng([self.seed, number]))
-            number += stride
+            number += stride * self.step
 
 
 def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -106,9 +107,9 @@ def _tensor(frames: list[np.ndarray]) -> Tensor:
 def batches(
     corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly."""
+    """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly; processes that train together share the numbers out."""
     assert recipe.side_px % SCALE == 0
-    clips = Clips(corpus, recipe, seed, start)
+    clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
     several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
     loader = DataLoader(clips, batch, num_workers=workers, **several)
