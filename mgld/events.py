@@ -36,6 +36,14 @@ class FramesDone:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """A segment's latent f32 [T,c,h,w] after its last step, by its first frame: what a change of decoder starts from."""
+
+    first_frame: int
+    z: np.ndarray
+
+
+@dataclass(frozen=True)
 class Result:
     """The run is over; `report` holds settings, sizes, timings and memory, ready for JSON."""
 
@@ -54,4 +62,4 @@ class Guided:
     moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
 
 
-Event = Progress | Preview | FramesDone | Guided | Result
+Event = Progress | Preview | FramesDone | Guided | Sampled | Result

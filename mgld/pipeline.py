@@ -151,6 +151,7 @@ class MGLDPipeline(DiffusionPipeline):
             if kept is not None:
                 kept[first] = z
             z = segments.crossfade_head(latent_tail, z)
+            yield clock.progress(first, 1, 1, "decode")
             x = self._decode(z, x_lq, recipe, settings)
             clock.mark("decode")
             x = segments.crossfade_head(pixel_tail, COLOUR_FIXES[settings.colour](x, x_lq))
@@ -175,8 +176,10 @@ class MGLDPipeline(DiffusionPipeline):
     ) -> Generator[Event, None, Tensor]:
         """Condition, measure motion and denoise one segment x_lq [T,3,H,W]; yield progress, return z [T,c,h,w]."""
         noise = FrameNoise(settings.seed, first, len(x_lq), shared_per_segment=settings.segments == "disjoint")
+        yield clock.progress(first, 0, 1, "condition")
         z_lq = self._condition(x_lq, noise)
         clock.mark("condition")
+        yield clock.progress(first, 0, 1, "motion")
         motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
         clock.mark("motion")
         return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, watch))
@@ -305,13 +308,13 @@ class Clock:
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
 
-    def progress(self, first: int, step: int, steps: int) -> Progress:
-        """Return where the run stands, in frames, with the seconds left if the clip's length is known."""
+    def progress(self, first: int, step: int, steps: int, stage: str = "sample") -> Progress:
+        """Return where the run stands, in frames, with the seconds left if the clip's length is known and work has begun."""
         if self.total_frames is None:
-            return Progress("sample", first, None, None)
+            return Progress(stage, first, None, None)
         done = min(first + self._stride * step / steps, self.total_frames)
-        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / max(done, 1e-6)
-        return Progress("sample", done, self.total_frames, left_s)
+        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / done if done else None
+        return Progress(stage, done, self.total_frames, left_s)
 
 
 def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
