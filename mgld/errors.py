@@ -83,9 +83,11 @@ def clip_too_narrow(width: int, height: int) -> UserError:
     return UserError(f"The picture is {width}×{height}; one side may be at most eight times the other.")
 
 
-def truth_differs(count: int, width: int, height: int, want_count: int, want_width: int, want_height: int) -> UserError:
+def large_clip_differs(
+    name: str, count: int, width: int, height: int, want_count: int, want_width: int, want_height: int
+) -> UserError:
     return UserError(
-        f"The ground truth has {count} frames of {width}×{height} here; it must have {want_count} of {want_width}×{want_height}."
+        f"“{name}” has {count} frames of {width}×{height} here; it must have {want_count} of {want_width}×{want_height}."
     )
 
 

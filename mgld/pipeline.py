@@ -26,6 +26,7 @@ from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import FrameNoise
+from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import sample
 from mgld.settings import VAE_TILE, Settings
 from mgld.video import Frame
@@ -48,6 +49,14 @@ RECIPES = {
     "per_frame+tsd": Recipe(False, True),
     "mgld": Recipe(True, True),
 }
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a listener wants to see beside the results: the estimate every so many seconds, and what guidance does."""
+
+    preview_every_s: float | None = None
+    guidance: bool = False
 
 
 class MGLDPipeline(DiffusionPipeline):
@@ -90,25 +99,27 @@ class MGLDPipeline(DiffusionPipeline):
         total: int | None = None,
         preview_every_s: float | None = None,
         kept: dict[int, Tensor] | None = None,
+        watch_guidance: bool = False,
     ) -> Iterator[Event]:
         """Yield Progress, Preview, FramesDone (in order, each frame once) and at last Result.
 
         frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
         kept collects the sampled latents by their segment's first frame, and spares the sampling of those already in it:
         hand the same dict to a run that differs only in decoder, fidelity or colour.
+        watch_guidance adds a Guided event for each segment that is sampled under guidance.
         """
         settings = settings.checked()
         clock = Clock(total)
         if settings.method == "bicubic":
             yield from _bicubic(frames, clock)
         else:
-            yield from self._diffused(frames, settings, clock, preview_every_s, kept)
+            yield from self._diffused(frames, settings, clock, Watch(preview_every_s, watch_guidance), kept)
         yield Result(self._report(settings, clock))
 
     @torch.no_grad()
     def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
         """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
-        sampling = self._sampled(x_lq, 0, RECIPES[settings.method], settings, Clock(None), None)
+        sampling = self._sampled(x_lq, 0, RECIPES[settings.method], settings, Clock(None), Watch())
         while True:
             try:
                 next(sampling)
@@ -122,7 +133,7 @@ class MGLDPipeline(DiffusionPipeline):
         frames: Iterable[Frame],
         settings: Settings,
         clock: Clock,
-        preview_every_s: float | None,
+        watch: Watch,
         kept: dict[int, Tensor] | None,
     ) -> Iterator[Event]:
         recipe = RECIPES[settings.method]
@@ -136,10 +147,11 @@ class MGLDPipeline(DiffusionPipeline):
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
             z = None if kept is None else kept.get(first)
             if z is None:
-                z = yield from self._sampled(x_lq, first, recipe, settings, clock, preview_every_s)
+                z = yield from self._sampled(x_lq, first, recipe, settings, clock, watch)
             if kept is not None:
                 kept[first] = z
             z = segments.crossfade_head(latent_tail, z)
+            yield clock.progress(first, 1, 1, "decode")
             x = self._decode(z, x_lq, recipe, settings)
             clock.mark("decode")
             x = segments.crossfade_head(pixel_tail, COLOUR_FIXES[settings.colour](x, x_lq))
@@ -160,15 +172,17 @@ class MGLDPipeline(DiffusionPipeline):
         recipe: Recipe,
         settings: Settings,
         clock: Clock,
-        preview_every_s: float | None,
+        watch: Watch,
     ) -> Generator[Event, None, Tensor]:
         """Condition, measure motion and denoise one segment x_lq [T,3,H,W]; yield progress, return z [T,c,h,w]."""
         noise = FrameNoise(settings.seed, first, len(x_lq), shared_per_segment=settings.segments == "disjoint")
+        yield clock.progress(first, 0, 1, "condition")
         z_lq = self._condition(x_lq, noise)
         clock.mark("condition")
+        yield clock.progress(first, 0, 1, "motion")
         motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
         clock.mark("motion")
-        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, preview_every_s))
+        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, watch))
 
     def _sample(
         self,
@@ -179,7 +193,7 @@ class MGLDPipeline(DiffusionPipeline):
         settings: Settings,
         clock: Clock,
         first: int,
-        preview_every_s: float | None,
+        watch: Watch,
     ) -> Generator[Event, None, Tensor]:
         """Denoise one segment from its noised LQ latent (spec §4); yield progress, return z [T,c,h,w]."""
         scheduler = schedule.make_scheduler(self.scheduler.config, settings.sampler, settings.steps)
@@ -194,16 +208,23 @@ class MGLDPipeline(DiffusionPipeline):
 
             return tiles.tiled(one_tile, z, tile, tile // 2)
 
+        record = GuidanceRecord(motion) if watch.guidance and motion is not None else None
+
         def guide(z: Tensor, state: guidance.StepState) -> Tensor:
-            return guidance.guidance_step(z, motion, state, settings.guidance, settings.guidance_mode)
+            moved = guidance.guidance_step(z, motion, state, settings.guidance, settings.guidance_mode)
+            if record is not None:
+                record.add(z, moved, state)
+            return moved
 
         shown = time.monotonic()
         for step in sample(denoise, scheduler, z_start, noise, guide if motion is not None else None):
             clock.mark("sample")
             yield clock.progress(first, step.index + 1, step.total)
-            if preview_every_s is not None and time.monotonic() - shown > preview_every_s:
+            if watch.preview_every_s is not None and time.monotonic() - shown > watch.preview_every_s:
                 yield self._preview(step.z0, first)
                 shown = time.monotonic()
+        if record is not None:
+            yield record.event(first)
         return step.z
 
     def _condition(self, x_lq: Tensor, noise: FrameNoise) -> Tensor:
@@ -287,13 +308,13 @@ class Clock:
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
 
-    def progress(self, first: int, step: int, steps: int) -> Progress:
-        """Return where the run stands, in frames, with the seconds left if the clip's length is known."""
+    def progress(self, first: int, step: int, steps: int, stage: str = "sample") -> Progress:
+        """Return where the run stands, in frames, with the seconds left if the clip's length is known and work has begun."""
         if self.total_frames is None:
-            return Progress("sample", first, None, None)
+            return Progress(stage, first, None, None)
         done = min(first + self._stride * step / steps, self.total_frames)
-        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / max(done, 1e-6)
-        return Progress("sample", done, self.total_frames, left_s)
+        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / done if done else None
+        return Progress(stage, done, self.total_frames, left_s)
 
 
 def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
