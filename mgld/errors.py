@@ -27,8 +27,36 @@ def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
 
 
-def corpus_empty(sources: object) -> UserError:
-    return UserError(f"There is no photograph or video of a useful size in {sources}.")
+def model_broken(model: object, part: str, reason: str) -> UserError:
+    return UserError(f"The model {str(model)!r} cannot be opened: its {part} {reason}.")
+
+
+def corpus_empty(sources: list) -> UserError:
+    return UserError(f"There is no photograph or video of a useful size in {', '.join(map(str, sources))}.")
+
+
+def split_empty(split: str) -> UserError:
+    return UserError(f"The corpus has nothing in its {split!r} split; pack two files at least, better hundreds.")
+
+
+def too_few_frames() -> UserError:
+    return UserError("Motion needs two frames, and the clip holds fewer in the chosen range.")
+
+
+def not_ready(lacking: list[str]) -> UserError:
+    return UserError(f"The program cannot run yet; missing: {', '.join(lacking)}.")
+
+
+def device_unusable(name: str, reason: str) -> UserError:
+    return UserError(f"The device {name!r} cannot be used: {reason}.")
+
+
+def memory_short() -> UserError:
+    return UserError("There is not enough memory for this clip; try fewer frames per segment or a smaller picture.")
+
+
+def output_is_input(path: object) -> UserError:
+    return UserError(f"{path} is the input itself; name another output.")
 
 
 def no_frames() -> UserError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 import resource
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import DDPMScheduler, DiffusionPipeline
+from diffusers import DDPMScheduler, DiffusionPipeline, ModelMixin
+from safetensors import SafetensorError
 from torch import Tensor
 
 from mgld import errors
@@ -32,6 +34,7 @@ from mgld.settings import VAE_TILE, Settings
 from mgld.video import Frame
 from mgld.weights.presets import folder_of
 
+NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
 COLOUR_FIXES = {"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}
 
 
@@ -72,18 +75,15 @@ class MGLDPipeline(DiffusionPipeline):
     @classmethod
     def from_pretrained(cls, model: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MGLDPipeline:
         """Open a preset, a folder or a Hub repository; UserError says how to get one that is absent."""
-        folder = folder_of(str(model))
-        device = best_device() if device == "auto" else device
+        folder, device = folder_of(str(model)), device_of(device)
         kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
         layout = {"device": torch.device(device), "memory_format": torch.channels_last}
-        nets = {
-            name: net.from_pretrained(folder, subfolder=name, torch_dtype=kind, low_cpu_mem_usage=False).requires_grad_(
-                False
-            )
-            for name, net in (("vae", VideoVAE), ("unet", VideoUNet), ("structure_encoder", StructureEncoder))
-        }
-        scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
-        return cls(scheduler=scheduler, **{name: net.to(**layout) for name, net in nets.items()})
+        nets = {name: open_net(folder, name, kind).to(**layout) for name in NETS}
+        try:
+            scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
+        except (OSError, ValueError) as error:
+            raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
+        return cls(scheduler=scheduler, **nets)
 
     def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
         """Upscale u8 [T,h,w,3] to u8 [T,4h,4w,3] in one call."""
@@ -113,7 +113,12 @@ class MGLDPipeline(DiffusionPipeline):
         if settings.method == "bicubic":
             yield from _bicubic(frames, clock)
         else:
-            yield from self._diffused(frames, settings, clock, Watch(preview_every_s, watch_guidance), kept)
+            watch = Watch(preview_every_s, watch_guidance)
+            try:
+                yield from self._diffused(frames, settings, clock, watch, kept)
+            except torch.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                raise errors.memory_short() from error
         yield Result(self._report(settings, clock))
 
     @torch.no_grad()
@@ -274,7 +279,7 @@ class MGLDPipeline(DiffusionPipeline):
         return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
 
     def _report(self, settings: Settings, clock: Clock) -> dict:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if self.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(self.device)
         return {
@@ -325,6 +330,33 @@ def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
         yield Progress("bicubic", i + 1, clock.total_frames, None)
     if clock.frames_done == 0:
         raise errors.no_frames()
+
+
+def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
+    """Load one network of a model folder, frozen; raise UserError if its weights are not exactly what it needs, or not finite."""
+    try:
+        net, told = NETS[name].from_pretrained(
+            folder, subfolder=name, torch_dtype=kind, low_cpu_mem_usage=False, output_loading_info=True
+        )
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise errors.model_broken(folder, name, "is missing, damaged, or made for another network") from error
+    missing, unknown = told["missing_keys"], told["unexpected_keys"]
+    if missing or unknown:
+        counts = f"lacks {len(missing)} tensors and has {len(unknown)} unknown ones, e.g. {[*missing, *unknown][0]}"
+        raise errors.model_broken(folder, name, counts)
+    if not all(torch.isfinite(p).all() for p in net.parameters()):
+        raise errors.model_broken(folder, name, "holds numbers that are not finite")
+    return net.requires_grad_(False)
+
+
+def device_of(name: str) -> str:
+    """Return the device of that name, the fastest for "auto"; raise UserError if this machine has no such device."""
+    name = best_device() if name == "auto" else name
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise errors.device_unusable(name, "this machine, or this build of torch, does not have it") from error
+    return name
 
 
 def best_device() -> str:

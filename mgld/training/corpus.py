@@ -11,7 +11,7 @@ import logging
 import os
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -72,8 +72,17 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     if archive is None:
         raise errors.corpus_empty(sources)
     archive.close()
+    items = _with_held_out(items)
     _write_manifest(out / "manifest.csv", items)
     return items
+
+
+def _with_held_out(items: list[Item]) -> list[Item]:
+    """Hold one item back, a photograph if there is one, where a small corpus left that split empty by chance."""
+    if len(items) < 2 or any(item.split == "held_out" for item in items):
+        return items
+    chosen = min(items, key=lambda item: (item.frames > 1, item.sha256))
+    return [replace(item, split="held_out") if item is chosen else item for item in items]
 
 
 def _files(sources: list[Path]) -> Iterator[Path]:

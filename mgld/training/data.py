@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from mgld import errors
 from mgld.degrade import degrade
 from mgld.settings import SCALE
 from mgld.training import ranks
@@ -65,17 +66,28 @@ def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarra
     clips = corpus.split(recipe.split, clips=True)
     if count > 1 and clips and rng.random() < REAL_SHARE:
         return _real(corpus.pixels(int(rng.choice(clips))), recipe, rng)
-    stills = corpus.split(recipe.split, clips=False)
-    photo = corpus.pixels(int(rng.choice(stills)))[0]
+    photo = _still(corpus, recipe.split, rng)
     if count == 1:
         return _cut(photo[None], side, rng)
     margin = int(side * 1.6)
     photo = _cut(photo[None], margin, rng)[0]
     front = None
     if rng.random() < FRONT_SHARE:
-        other = corpus.pixels(int(rng.choice(stills)))[0]
+        other = _still(corpus, recipe.split, rng)
         front = blob_layer(_cut(other[None], margin, rng)[0], count, side, rng)
     return move(photo, camera_path(count, side, rng), side, front).frames
+
+
+def _still(corpus: Corpus, split: str, rng: np.random.Generator) -> np.ndarray:
+    """Return u8 [H,W,3]: a photograph, or any frame of a clip where the split has no photograph."""
+    stills = corpus.split(split, clips=False)
+    if stills:
+        return corpus.pixels(int(rng.choice(stills)))[0]
+    clips = corpus.split(split, clips=True)
+    if not clips:
+        raise errors.split_empty(split)
+    frames = corpus.pixels(int(rng.choice(clips)))
+    return frames[int(rng.integers(len(frames)))]
 
 
 def _real(pixels: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
