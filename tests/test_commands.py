@@ -161,7 +161,7 @@ def test_ctrl_c_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))
     command = [sys.executable, "-m", "mgld", "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
-    command += ["--model", str(tmp_path / "model"), "--steps", "50"]
+    command += ["--model", str(tmp_path / "model"), "--steps", "5"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not list(tmp_path.glob(".mgld-*/encoded.mkv")):
         assert process.poll() is None, process.stderr.read()
