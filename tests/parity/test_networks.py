@@ -24,7 +24,8 @@ def matching(pattern: str, tensors: dict) -> list[str]:
 
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    torch.testing.assert_close(ours, theirs, atol=TOLERANCE, rtol=1e-5)
+    """Compare to 2e-5 of the largest number where that is above 1: rounding grows with what random weights grow."""
+    torch.testing.assert_close(ours, theirs, atol=TOLERANCE * max(1.0, float(theirs.abs().max())), rtol=1e-5)
 
 
 def fill(net: torch.nn.Module, sources: dict, seed: int) -> None:
