@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,11 @@ def _tensor(frames: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
+def _leave_interrupts(worker: int) -> None:
+    """Leave Ctrl-C to the main process, which ends its workers itself: a terminal sends it to all."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def batches(
     corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -124,6 +130,7 @@ def batches(
     clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
     several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
+    several |= {"worker_init_fn": _leave_interrupts} if workers else {}
     loader = DataLoader(clips, batch, num_workers=workers, **several)
     for hq, lq in loader:
         yield hq.float() / 127.5 - 1, lq.float() / 127.5 - 1
