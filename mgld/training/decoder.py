@@ -12,7 +12,7 @@ from mgld.flow import FlowNetwork, estimate_motion
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from mgld.training.losses import frame_difference, structure_weighted_consistency
-from mgld.training.perceptual import load_perceptual
+from mgld.training.perceptual import load_perceptual, same_square
 from mgld.training.run import Plan, Run
 
 # Weights of Eq. 8.
@@ -80,7 +80,7 @@ def train_decoder(
             # GroupNorm whose weights are trained and whose input is not.
             features = [f.detach().requires_grad_(True) for f in vae.encode(lq)[1]]
             x = vae.decode(z / vae.config.scaling_factor, features, frames, fidelity=1.0, temporal=temporal)
-            distance = lpips(x, gt).mean() if lpips is not None else x.new_zeros(())
+            distance = lpips(*same_square(x, gt)).mean() if lpips is not None else x.new_zeros(())
             judged = critic(x) if run.done > GAN_FROM else None
         x = x.float()
         l1 = (x - gt).abs().mean()
