@@ -7,7 +7,8 @@ except ImportError:
 
 import argparse
 
-from mgld.ui.page import build, launch
+from mgld.ui.estimate import gpu_seconds
+from mgld.ui.page import build, here, launch
 
 
 def main() -> None:
@@ -18,9 +19,8 @@ def main() -> None:
     options.add_argument("--port", type=int, help="default: 7860, or what GRADIO_SERVER_PORT says")
     options.add_argument("--share", action="store_true", help="open a public link")
     chosen = options.parse_args()
-    on_gpu = spaces.GPU(duration=120) if spaces else lambda function: function
-    page = build(chosen.model, chosen.device, on_gpu)
-    launch(page, chosen.model, chosen.device, chosen.port, chosen.share)
+    machine = here(chosen.device, spaces.GPU(duration=gpu_seconds)) if spaces else here(chosen.device)
+    launch(build(chosen.model, machine), chosen.model, machine, chosen.port, chosen.share)
 
 
 if __name__ == "__main__":

@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from typing import NoReturn
 
-from mgld.commands import ablate, convert, degrade, evaluate, sweep, train, upscale
+from mgld.commands import ablate, benchmark, convert, degrade, doctor, evaluate, flow, sweep, train, upscale
 from mgld.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Say what is wrong in one sentence, without the page of options in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"mgld: {message}; `{self.prog} --help` lists the options.\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the whole command line."""
-    root = argparse.ArgumentParser(
-        prog="mgld", description="Motion-guided latent diffusion for video super-resolution."
-    )
+    root = Parser(prog="mgld", description="Motion-guided latent diffusion for video super-resolution.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (upscale, degrade, evaluate, ablate, sweep, train, convert):
+    for module in (upscale, evaluate, ablate, sweep, benchmark, flow, degrade, train, convert, doctor):
         module.add_to(commands)
     return root
 

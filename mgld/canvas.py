@@ -28,7 +28,7 @@ class Canvas:
 
     def enlarge(self, frames_u8: np.ndarray) -> Tensor:
         """Map u8 [T,h,w,3] to x [T,3,Hp,Wp] in [-1,1]: bicubic, clamped, reflected to the right and below."""
-        x = torch.from_numpy(np.ascontiguousarray(frames_u8)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = torch.from_numpy(np.require(frames_u8, requirements=["C", "W"])).permute(0, 3, 1, 2).float() / 127.5 - 1
         x = F.interpolate(x, size=self.enlarged_hw, mode="bicubic", align_corners=False).clamp(-1, 1)
         pad_h, pad_w = (p - e for p, e in zip(self.padded_hw, self.enlarged_hw, strict=True))
         return F.pad(x, (0, pad_w, 0, pad_h), mode="reflect")

@@ -27,8 +27,36 @@ def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
 
 
-def corpus_empty(sources: object) -> UserError:
-    return UserError(f"There is no photograph or video of a useful size in {sources}.")
+def model_broken(model: object, part: str, reason: str) -> UserError:
+    return UserError(f"The model {str(model)!r} cannot be opened: its {part} {reason}.")
+
+
+def corpus_empty(sources: list) -> UserError:
+    return UserError(f"There is no photograph or video of a useful size in {', '.join(map(str, sources))}.")
+
+
+def split_empty(split: str) -> UserError:
+    return UserError(f"The corpus has nothing in its {split!r} split; pack two files at least, better hundreds.")
+
+
+def too_few_frames() -> UserError:
+    return UserError("Motion needs two frames, and the clip holds fewer in the chosen range.")
+
+
+def not_ready(lacking: list[str]) -> UserError:
+    return UserError(f"The program cannot run yet; missing: {', '.join(lacking)}.")
+
+
+def device_unusable(name: str, reason: str) -> UserError:
+    return UserError(f"The device {name!r} cannot be used: {reason}.")
+
+
+def memory_short() -> UserError:
+    return UserError("There is not enough memory for this clip; try fewer frames per segment or a smaller picture.")
+
+
+def output_is_input(path: object) -> UserError:
+    return UserError(f"{path} is the input itself; name another output.")
 
 
 def no_frames() -> UserError:
@@ -57,6 +85,10 @@ def clip_without_video(path: object) -> UserError:
     return UserError(f"{path} holds no video, only sound or a cover picture.")
 
 
+def clip_encrypted() -> UserError:
+    return UserError("The clip is encrypted (copy protection); only a player that has its key can show it.")
+
+
 def clip_changes_size(path: object) -> UserError:
     return UserError(f"The picture size changes inside {path}; cut it into parts of one size first.")
 
@@ -79,9 +111,11 @@ def clip_too_narrow(width: int, height: int) -> UserError:
     return UserError(f"The picture is {width}×{height}; one side may be at most eight times the other.")
 
 
-def truth_differs(count: int, width: int, height: int, want_count: int, want_width: int, want_height: int) -> UserError:
+def large_clip_differs(
+    name: str, count: int, width: int, height: int, want_count: int, want_width: int, want_height: int
+) -> UserError:
     return UserError(
-        f"The ground truth has {count} frames of {width}×{height} here; it must have {want_count} of {want_width}×{want_height}."
+        f"“{name}” has {count} frames of {width}×{height} here; it must have {want_count} of {want_width}×{want_height}."
     )
 
 

@@ -36,10 +36,30 @@ class FramesDone:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """A segment's latent f32 [T,c,h,w] after its last step, by its first frame: what a change of decoder starts from."""
+
+    first_frame: int
+    z: np.ndarray
+
+
+@dataclass(frozen=True)
 class Result:
     """The run is over; `report` holds settings, sizes, timings and memory, ready for JSON."""
 
     report: dict
 
 
-Event = Progress | Preview | FramesDone | Result
+@dataclass(frozen=True)
+class Guided:
+    """What guidance did to the segment that begins at first_frame; arrays on the latent's grid of h × w."""
+
+    first_frame: int
+    flow_px: np.ndarray  # f32 [T-1,2,h,w], frame i → i+1
+    hidden: np.ndarray  # bool [T-1,h,w]: frame i's pixel is not seen in frame i+1
+    before: tuple[float, ...]  # per step: mean |warped neighbour − x̂0| over visible elements
+    after: tuple[float, ...]  # the same once guidance has moved it
+    moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
+
+
+Event = Progress | Preview | FramesDone | Guided | Sampled | Result

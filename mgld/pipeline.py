@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 import resource
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import DDPMScheduler, DiffusionPipeline
+from diffusers import DDPMScheduler, DiffusionPipeline, ModelMixin
+from safetensors import SafetensorError
 from torch import Tensor
 
 from mgld import errors
@@ -26,11 +28,13 @@ from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import FrameNoise
+from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import sample
 from mgld.settings import VAE_TILE, Settings
 from mgld.video import Frame
 from mgld.weights.presets import folder_of
 
+NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
 COLOUR_FIXES = {"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}
 
 
@@ -50,6 +54,14 @@ RECIPES = {
 }
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What a listener wants to see beside the results: the estimate every so many seconds, and what guidance does."""
+
+    preview_every_s: float | None = None
+    guidance: bool = False
+
+
 class MGLDPipeline(DiffusionPipeline):
     """Motion-guided latent diffusion for 4× video super-resolution."""
 
@@ -63,18 +75,15 @@ class MGLDPipeline(DiffusionPipeline):
     @classmethod
     def from_pretrained(cls, model: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MGLDPipeline:
         """Open a preset, a folder or a Hub repository; UserError says how to get one that is absent."""
-        folder = folder_of(str(model))
-        device = best_device() if device == "auto" else device
+        folder, device = folder_of(str(model)), device_of(device)
         kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
         layout = {"device": torch.device(device), "memory_format": torch.channels_last}
-        nets = {
-            name: net.from_pretrained(folder, subfolder=name, torch_dtype=kind, low_cpu_mem_usage=False).requires_grad_(
-                False
-            )
-            for name, net in (("vae", VideoVAE), ("unet", VideoUNet), ("structure_encoder", StructureEncoder))
-        }
-        scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
-        return cls(scheduler=scheduler, **{name: net.to(**layout) for name, net in nets.items()})
+        nets = {name: open_net(folder, name, kind).to(**layout) for name in NETS}
+        try:
+            scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
+        except (OSError, ValueError) as error:
+            raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
+        return cls(scheduler=scheduler, **nets)
 
     def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
         """Upscale u8 [T,h,w,3] to u8 [T,4h,4w,3] in one call."""
@@ -90,25 +99,32 @@ class MGLDPipeline(DiffusionPipeline):
         total: int | None = None,
         preview_every_s: float | None = None,
         kept: dict[int, Tensor] | None = None,
+        watch_guidance: bool = False,
     ) -> Iterator[Event]:
         """Yield Progress, Preview, FramesDone (in order, each frame once) and at last Result.
 
         frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
         kept collects the sampled latents by their segment's first frame, and spares the sampling of those already in it:
         hand the same dict to a run that differs only in decoder, fidelity or colour.
+        watch_guidance adds a Guided event for each segment that is sampled under guidance.
         """
         settings = settings.checked()
         clock = Clock(total)
         if settings.method == "bicubic":
             yield from _bicubic(frames, clock)
         else:
-            yield from self._diffused(frames, settings, clock, preview_every_s, kept)
+            watch = Watch(preview_every_s, watch_guidance)
+            try:
+                yield from self._diffused(frames, settings, clock, watch, kept)
+            except torch.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                raise errors.memory_short() from error
         yield Result(self._report(settings, clock))
 
     @torch.no_grad()
     def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
         """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
-        sampling = self._sampled(x_lq, 0, RECIPES[settings.method], settings, Clock(None), None)
+        sampling = self._sampled(x_lq, 0, RECIPES[settings.method], settings, Clock(None), Watch())
         while True:
             try:
                 next(sampling)
@@ -122,7 +138,7 @@ class MGLDPipeline(DiffusionPipeline):
         frames: Iterable[Frame],
         settings: Settings,
         clock: Clock,
-        preview_every_s: float | None,
+        watch: Watch,
         kept: dict[int, Tensor] | None,
     ) -> Iterator[Event]:
         recipe = RECIPES[settings.method]
@@ -136,10 +152,11 @@ class MGLDPipeline(DiffusionPipeline):
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
             z = None if kept is None else kept.get(first)
             if z is None:
-                z = yield from self._sampled(x_lq, first, recipe, settings, clock, preview_every_s)
+                z = yield from self._sampled(x_lq, first, recipe, settings, clock, watch)
             if kept is not None:
                 kept[first] = z
             z = segments.crossfade_head(latent_tail, z)
+            yield clock.progress(first, 1, 1, "decode")
             x = self._decode(z, x_lq, recipe, settings)
             clock.mark("decode")
             x = segments.crossfade_head(pixel_tail, COLOUR_FIXES[settings.colour](x, x_lq))
@@ -160,15 +177,17 @@ class MGLDPipeline(DiffusionPipeline):
         recipe: Recipe,
         settings: Settings,
         clock: Clock,
-        preview_every_s: float | None,
+        watch: Watch,
     ) -> Generator[Event, None, Tensor]:
         """Condition, measure motion and denoise one segment x_lq [T,3,H,W]; yield progress, return z [T,c,h,w]."""
         noise = FrameNoise(settings.seed, first, len(x_lq), shared_per_segment=settings.segments == "disjoint")
+        yield clock.progress(first, 0, 1, "condition")
         z_lq = self._condition(x_lq, noise)
         clock.mark("condition")
+        yield clock.progress(first, 0, 1, "motion")
         motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
         clock.mark("motion")
-        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, preview_every_s))
+        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, watch))
 
     def _sample(
         self,
@@ -179,7 +198,7 @@ class MGLDPipeline(DiffusionPipeline):
         settings: Settings,
         clock: Clock,
         first: int,
-        preview_every_s: float | None,
+        watch: Watch,
     ) -> Generator[Event, None, Tensor]:
         """Denoise one segment from its noised LQ latent (spec §4); yield progress, return z [T,c,h,w]."""
         scheduler = schedule.make_scheduler(self.scheduler.config, settings.sampler, settings.steps)
@@ -194,16 +213,23 @@ class MGLDPipeline(DiffusionPipeline):
 
             return tiles.tiled(one_tile, z, tile, tile // 2)
 
+        record = GuidanceRecord(motion) if watch.guidance and motion is not None else None
+
         def guide(z: Tensor, state: guidance.StepState) -> Tensor:
-            return guidance.guidance_step(z, motion, state, settings.guidance, settings.guidance_mode)
+            moved = guidance.guidance_step(z, motion, state, settings.guidance, settings.guidance_mode)
+            if record is not None:
+                record.add(z, moved, state)
+            return moved
 
         shown = time.monotonic()
         for step in sample(denoise, scheduler, z_start, noise, guide if motion is not None else None):
             clock.mark("sample")
             yield clock.progress(first, step.index + 1, step.total)
-            if preview_every_s is not None and time.monotonic() - shown > preview_every_s:
+            if watch.preview_every_s is not None and time.monotonic() - shown > watch.preview_every_s:
                 yield self._preview(step.z0, first)
                 shown = time.monotonic()
+        if record is not None:
+            yield record.event(first)
         return step.z
 
     def _condition(self, x_lq: Tensor, noise: FrameNoise) -> Tensor:
@@ -253,7 +279,7 @@ class MGLDPipeline(DiffusionPipeline):
         return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
 
     def _report(self, settings: Settings, clock: Clock) -> dict:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         if self.device.type == "cuda":
             peak = torch.cuda.max_memory_allocated(self.device)
         return {
@@ -287,13 +313,13 @@ class Clock:
         self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
         self._last = now
 
-    def progress(self, first: int, step: int, steps: int) -> Progress:
-        """Return where the run stands, in frames, with the seconds left if the clip's length is known."""
+    def progress(self, first: int, step: int, steps: int, stage: str = "sample") -> Progress:
+        """Return where the run stands, in frames, with the seconds left if the clip's length is known and work has begun."""
         if self.total_frames is None:
-            return Progress("sample", first, None, None)
+            return Progress(stage, first, None, None)
         done = min(first + self._stride * step / steps, self.total_frames)
-        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / max(done, 1e-6)
-        return Progress("sample", done, self.total_frames, left_s)
+        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / done if done else None
+        return Progress(stage, done, self.total_frames, left_s)
 
 
 def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
@@ -304,6 +330,33 @@ def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
         yield Progress("bicubic", i + 1, clock.total_frames, None)
     if clock.frames_done == 0:
         raise errors.no_frames()
+
+
+def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
+    """Load one network of a model folder, frozen; raise UserError if its weights are not exactly what it needs, or not finite."""
+    try:
+        net, told = NETS[name].from_pretrained(
+            folder, subfolder=name, torch_dtype=kind, low_cpu_mem_usage=False, output_loading_info=True
+        )
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise errors.model_broken(folder, name, "is missing, damaged, or made for another network") from error
+    missing, unknown = told["missing_keys"], told["unexpected_keys"]
+    if missing or unknown:
+        counts = f"lacks {len(missing)} tensors and has {len(unknown)} unknown ones, e.g. {[*missing, *unknown][0]}"
+        raise errors.model_broken(folder, name, counts)
+    if not all(torch.isfinite(p).all() for p in net.parameters()):
+        raise errors.model_broken(folder, name, "holds numbers that are not finite")
+    return net.requires_grad_(False)
+
+
+def device_of(name: str) -> str:
+    """Return the device of that name, the fastest for "auto"; raise UserError if this machine has no such device."""
+    name = best_device() if name == "auto" else name
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise errors.device_unusable(name, "this machine, or this build of torch, does not have it") from error
+    return name
 
 
 def best_device() -> str:

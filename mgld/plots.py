@@ -57,3 +57,92 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
+
+
+def guidance_scope(event, pair: int, frame_u8: np.ndarray) -> bytes:
+    """Draw what guidance did between frames pair and pair + 1 of a segment (an event Guided) beside the frame u8 [h,w,3]; PNG."""
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    panels = figure.subplots(2, 3)
+    flow_px = event.flow_px[pair]
+    _show(panels[0, 0], frame_u8, f"Frame {event.first_frame + pair + 1} and its motion")
+    _arrows(panels[0, 0], flow_px, frame_u8.shape[:2])
+    _show(panels[0, 1], flow_colours(flow_px), f"Flow, up to {np.hypot(*flow_px).max():.2f} latent px")
+    _wheel(panels[0, 1])
+    _show(panels[0, 2], event.hidden[pair], f"Hidden in the next frame: {event.hidden[pair].mean():.0%}", cmap="cividis")
+    steps = np.arange(1, len(event.before) + 1)
+    panels[1, 0].plot(steps, event.before, color=OKABE_ITO[1], marker=".", label="before guidance")
+    panels[1, 0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after guidance")
+    panels[1, 0].set(title="Disagreement along the motion", xlabel="denoising step", ylabel="mean |warped neighbour − x̂0|")
+    panels[1, 0].set_ylim(bottom=0)
+    panels[1, 0].grid(alpha=0.3)
+    panels[1, 0].legend(fontsize=8)
+    _moved(figure, panels[1, 1], event, pair)
+    gain = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
+    panels[1, 2].bar(steps, gain, color=OKABE_ITO[0])
+    panels[1, 2].set(title="Disagreement removed by each step", xlabel="denoising step", ylabel="%")
+    panels[1, 2].grid(alpha=0.3, axis="y")
+    return _png(figure)
+
+
+def flow_colours(flow_px: np.ndarray, longest: float | None = None) -> np.ndarray:
+    """Paint flow_px f32 [2,h,w] as u8 [h,w,3]: hue is direction, paleness is standing still."""
+    from matplotlib.colors import hsv_to_rgb
+
+    dx, dy = flow_px
+    length = np.hypot(dx, dy)
+    strength = np.clip(length / max(longest or float(length.max()), 1e-6), 0, 1)
+    hue = (np.arctan2(dy, dx) / (2 * np.pi)) % 1
+    return np.rint(255 * hsv_to_rgb(np.stack([hue, strength, np.ones_like(hue)], -1))).astype(np.uint8)
+
+
+def sweep_multiples(strengths: list[float], layers: list[np.ndarray], figures: dict[str, list[float]], row: int) -> bytes:
+    """Draw a sweep of guidance strength: each figure over strength, and under it the x-t profile at each strength; PNG."""
+    count, names = len(strengths), list(figures)
+    figure = Figure(figsize=(11, 2.8 + 1.05 * count), layout="constrained")
+    top, below = figure.subfigures(2, 1, height_ratios=[2.6, 1.05 * count])
+    for panel, name, colour in zip(top.subplots(1, len(names), squeeze=False)[0], names, OKABE_ITO, strict=False):
+        panel.plot(strengths, figures[name], color=colour, marker="o")
+        panel.set(title=name, xlabel="guidance strength")
+        panel.set_ylim(bottom=0)
+        panel.grid(alpha=0.3)
+    panels = below.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    for panel, strength, frames in zip(panels, strengths, layers, strict=True):
+        panel.imshow(frames[:, row], aspect="auto", interpolation="nearest")
+        panel.set_ylabel(f"{strength:g}", rotation=0, ha="right", va="center")
+        panel.set_yticks([])
+    panels[-1].set_xlabel(f"x (pixels), at y = {row}; time runs downwards in each strip")
+    return _png(figure)
+
+
+def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None) -> None:
+    panel.imshow(picture, cmap=cmap, interpolation="nearest")
+    panel.set_title(title, fontsize=9)
+    panel.set_axis_off()
+
+
+def _arrows(panel, flow_px: np.ndarray, size_hw: tuple[int, int]) -> None:
+    """Draw about 16 arrows a row, on the frame's own scale."""
+    height, width = flow_px.shape[1:]
+    every = max(round(width / 16), 1)
+    y, x = np.mgrid[every // 2 : height : every, every // 2 : width : every]
+    scale_y, scale_x = size_hw[0] / height, size_hw[1] / width
+    dx, dy = flow_px[0, y, x] * scale_x, flow_px[1, y, x] * scale_y
+    panel.quiver((x + 0.5) * scale_x, (y + 0.5) * scale_y, dx, dy, color="white", angles="xy", width=0.006, headwidth=4)
+
+
+def _wheel(panel) -> None:
+    """Lay the colour wheel, which tells a colour's direction, into the corner."""
+    inset = panel.inset_axes([0.78, 0.02, 0.2, 0.2])
+    y, x = np.mgrid[-1:1:65j, -1:1:65j]
+    wheel = flow_colours(np.stack([x, y]).astype(np.float32), 1.0)
+    alpha = np.where(np.hypot(x, y) <= 1, 255, 0).astype(np.uint8)
+    inset.imshow(np.dstack([wheel, alpha]), extent=(-1, 1, 1, -1))
+    inset.set_axis_off()
+
+
+def _moved(figure: Figure, panel, event, pair: int) -> None:
+    moved = event.moved[pair] if event.moved is not None else np.zeros(event.hidden.shape[1:], np.float32)
+    picture = panel.imshow(moved, cmap="viridis", interpolation="nearest", vmin=0)
+    panel.set_title("Where guidance moved the latent, all steps together", fontsize=9)
+    panel.set_axis_off()
+    figure.colorbar(picture, ax=panel, shrink=0.8)

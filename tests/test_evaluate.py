@@ -74,7 +74,7 @@ def test_without_truth_only_what_needs_none_is_measured(clips):
 def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "_pipeline", lambda chosen: pipeline)
     arguments = ["--steps", "2", "--segment", "3", "--overlap", "1", "--json", str(clips / "out.json")]
-    one = [str(clips / "lq" / "one"), "--gt", str(clips / "gt" / "one"), "--metric-flow", "spynet"]
+    one = ["--lq", str(clips / "lq" / "one"), "--gt", str(clips / "gt" / "one"), "--metric-flow", "spynet"]
     assert main(["ablate", *one, *arguments]) == 0
     report = json.loads((clips / "out.json").read_text())
     methods = report["clips"]["one"]["methods"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mgld.errors import UserError
-from mgld.events import FramesDone, Preview, Progress, Result
+from mgld.events import FramesDone, Guided, Preview, Progress, Result
 from mgld.pipeline import RECIPES, MGLDPipeline, best_dtype
 from mgld.settings import Settings
 from mgld.video import Frame
@@ -153,3 +153,20 @@ def test_bfloat16_is_chosen_only_where_the_processor_multiplies_it(monkeypatch, 
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert best_dtype("cpu") == ("bfloat16" if native else "float32")
     assert best_dtype("cuda:0") == "float16"
+
+
+def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8):
+    assert not [e for e in pipeline.run(frames_of(clip_u8), QUICK) if isinstance(e, Guided)]
+    told = [e for e in pipeline.run(frames_of(clip_u8), QUICK, watch_guidance=True) if isinstance(e, Guided)]
+    assert [e.first_frame for e in told] == [0, 2, 4]
+    first = told[0]
+    assert first.flow_px.shape == (2, 2, 12, 12) and first.hidden.shape == (2, 12, 12)
+    assert first.moved.shape == (3, 12, 12) and first.moved.max() > 0
+    assert len(first.before) == len(first.after) == QUICK.steps
+    assert all(after < before for before, after in zip(first.before[:-1], first.after[:-1], strict=True))
+
+
+def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
+    watched = pipeline.run(frames_of(clip_u8), QUICK, watch_guidance=True)
+    result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])
+    assert np.array_equal(result, pipeline(clip_u8, QUICK))

@@ -1,4 +1,4 @@
-"""`ablate IN`: motion-guided sampling × temporal decoder from the same noise, the paper's Table 3."""
+"""`ablate --lq DIR`: motion-guided sampling × temporal decoder from the same noise, the paper's Table 3."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TABLE_3 = {
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("ablate", help="measure what each of the paper's two parts contributes (Table 3)")
-    command.add_argument("lq", metavar="IN", type=Path, help="a low-quality clip, or a folder of clips")
-    command.add_argument("--gt", type=Path, help="the ground truth, 4× as large")
+    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
+    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
     evaluate.add_measuring(command)
     command.set_defaults(run=run)
 

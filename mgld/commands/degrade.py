@@ -21,13 +21,15 @@ def run(chosen: argparse.Namespace) -> None:
     import numpy as np
 
     from mgld import errors
-    from mgld.commands.upscale import say
+    from mgld.commands.upscale import check_frames, check_output, say
     from mgld.degrade import degrade
     from mgld.settings import SCALE
     from mgld.video import VideoWriter, probe, read_frames
 
     if chosen.seed < 0:
         raise errors.bad_setting("Seed", chosen.seed, "0 or more")
+    check_frames(chosen.frames)
+    check_output(chosen.input, chosen.output)
     clip = probe(chosen.input)
     frames = list(read_frames(chosen.input, max_frames=chosen.frames))
     if not frames:

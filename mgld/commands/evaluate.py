@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
-from mgld.commands.upscale import add_device, add_settings, say, settings_of
+from mgld.commands.report import check_place, write_json
+from mgld.commands.upscale import add_device, add_settings, check_frames, open_pipeline, say, settings_of
 from mgld.settings import Settings
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def recipes_of(chosen: argparse.Namespace, methods: Iterable[str]) -> dict[str, 
 def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: dict[str, Path]) -> dict:
     """Measure recipes (settings by name) and results clip by clip; write the report after each clip and return it."""
     judge = metric_flow(chosen.metric_flow, recipes.values())
+    check_place(chosen.json)
+    check_frames(chosen.frames)
     from mgld.metrics import clips, suite, table
     from mgld.weights.identity import describe_model
 
@@ -165,20 +167,8 @@ def metric_flow(wished: str | None, recipes: Iterable[Settings]) -> str:
     return wished
 
 
-def write_json(path: Path, report: dict) -> None:
-    """Write the report whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise errors.output_failed(path, "the folder is absent or cannot be written to") from error
-
-
 def _pipeline(chosen: argparse.Namespace) -> MGLDPipeline:
-    from mgld.pipeline import MGLDPipeline
-
-    return MGLDPipeline.from_pretrained(chosen.model, chosen.device, chosen.dtype)
+    return open_pipeline(chosen)
 
 
 def _folders(truth: Path | None, results: dict[str, Path]) -> Iterator[tuple[str, Path]]:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mgld import settings
+from mgld import errors, settings
 
 # Defaults per stage: steps, clips per step, side of a training square in pixels, learning rate.
 STAGES = {
@@ -14,6 +14,8 @@ STAGES = {
     "denoiser": (200_000, 24, 192, 4e-4),
     "decoder": (50_000, 4, 160, 2e-4),
 }
+
+GRID_PX = 32  # a training square is whole in every network's coarsest grid
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -54,7 +56,12 @@ def _stage(train: argparse._SubParsersAction, name: str, text: str) -> argparse.
     command.add_argument("--run", type=Path, dest="folder", help="state, log and sheets (default runs/MODEL/STAGE)")
     command.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     command.add_argument("--steps", type=int, default=steps)
-    command.add_argument("--time-limit", type=float, metavar="MINUTES", help="finish properly within this time")
+    command.add_argument(
+        "--time-limit",
+        type=float,
+        metavar="MINUTES",
+        help="finish properly once it has trained for so long, resumed parts included",
+    )
     command.add_argument("--batch", type=int, default=batch)
     command.add_argument("--size", type=int, default=side_px, metavar="PX")
     command.add_argument("--frames", type=int, default=5, help="clip length of temporal phases")
@@ -82,14 +89,15 @@ def run_corpus(chosen: argparse.Namespace) -> None:
 
 
 def run_stage(chosen: argparse.Namespace) -> None:
-    """Run one stage or one phase of it."""
+    """Run one stage or one phase of it; `torchrun --nproc-per-node N -m mgld train …` runs it in N processes."""
+    _check(chosen)
     from mgld.pipeline import best_device
-    from mgld.training import stages
+    from mgld.training import ranks, stages
     from mgld.training.run import Plan
 
     phase = getattr(chosen, "phase", "")
     folder = chosen.folder or Path("runs") / chosen.model.name / f"{chosen.stage}-{phase}".rstrip("-")
-    device = best_device() if chosen.device == "auto" else chosen.device
+    device = ranks.join(best_device() if chosen.device == "auto" else chosen.device)
     plan = Plan(
         folder,
         chosen.steps,
@@ -110,6 +118,20 @@ def run_stage(chosen: argparse.Namespace) -> None:
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
         stages.decoder(job, phase == "temporal", chosen.frames, chosen.bank_clips, wanted)
+    ranks.leave()
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    """Refuse numbers that no stage can work with, before anything is loaded."""
+    for name in ("steps", "batch", "frames", "sheet_every"):
+        if getattr(chosen, name) < 1:
+            raise errors.bad_setting(f"--{name.replace('_', '-')}", getattr(chosen, name), "1 or more")
+    if chosen.size < GRID_PX or chosen.size % GRID_PX:
+        raise errors.bad_setting("--size", chosen.size, f"a multiple of {GRID_PX}")
+    if not 0 < chosen.rate < 1:
+        raise errors.bad_setting("--rate", chosen.rate, "a number between 0 and 1")
+    if chosen.time_limit is not None and not chosen.time_limit > 0:
+        raise errors.bad_setting("--time-limit", chosen.time_limit, "more than 0 minutes")
 
 
 def run_measure(chosen: argparse.Namespace) -> None:

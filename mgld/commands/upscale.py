@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import sys
 import time
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mgld import settings
+from mgld import errors, settings
+from mgld.commands.report import check_place, write_json
 from mgld.settings import Settings
+
+if TYPE_CHECKING:
+    from mgld.pipeline import MGLDPipeline
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -19,8 +24,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("input", metavar="IN", type=Path, help="video file, GIF or folder of frames")
     command.add_argument("output", metavar="OUT", type=Path, help=".mp4 .mov .mkv .gif, or a folder for PNG frames")
     command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
-    command.add_argument("--frames", type=int, help="stop after this many frames")
-    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where in the clip to begin")
+    add_range(command)
     command.add_argument("--lossless", action="store_true", help="FFV1 in .mkv instead of H.264")
     command.add_argument(
         "--json", type=Path, metavar="REPORT", help="write settings, versions, hashes and timings here"
@@ -28,6 +32,12 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     add_settings(command)
     add_device(command)
     command.set_defaults(run=run)
+
+
+def add_range(command: argparse.ArgumentParser) -> None:
+    """Add which part of the clip is meant."""
+    command.add_argument("--frames", type=int, metavar="N", help="stop after this many frames")
+    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where in the clip to begin")
 
 
 def add_settings(command: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
@@ -55,10 +65,41 @@ def settings_of(chosen: argparse.Namespace) -> Settings:
     return Settings(**{f.name: getattr(chosen, f.name, f.default) for f in fields(Settings)}).checked()
 
 
+def check_range(chosen: argparse.Namespace) -> None:
+    """Refuse a part of a clip that cannot be."""
+    check_frames(chosen.frames)
+    if not (math.isfinite(chosen.start) and chosen.start >= 0):
+        raise errors.bad_setting("--start", chosen.start, "0 or more seconds")
+
+
+def check_frames(count: int | None) -> None:
+    """Refuse to stop before the first frame."""
+    if count is not None and count < 1:
+        raise errors.bad_setting("--frames", count, "1 or more")
+
+
+def check_output(source: Path, output: Path) -> None:
+    """Refuse to write over what is read."""
+    if source.exists() and output.exists() and source.samefile(output):
+        raise errors.output_is_input(output)
+
+
+def open_pipeline(chosen: argparse.Namespace) -> MGLDPipeline:
+    """Load the chosen model; heavy imports wait until the arguments are known to be good."""
+    from diffusers.utils import logging
+
+    from mgld.pipeline import MGLDPipeline
+
+    logging.disable_progress_bar()  # one for every shard of a tiny model
+    return MGLDPipeline.from_pretrained(chosen.model, chosen.device, chosen.dtype)
+
+
 def run(chosen: argparse.Namespace) -> None:
     """Read, upscale, write; show progress; report."""
     wanted = settings_of(chosen)
-    from mgld.pipeline import MGLDPipeline  # heavy imports wait until the arguments are known to be good
+    check_range(chosen)
+    check_output(chosen.input, chosen.output)
+    check_place(chosen.json)
     from mgld.video import VideoWriter, probe, read_frames
     from mgld.weights.identity import describe_model
 
@@ -66,7 +107,7 @@ def run(chosen: argparse.Namespace) -> None:
     clip = probe(chosen.input)
     for note in clip.notes:
         say(f"note: {note}")
-    pipeline = MGLDPipeline.from_pretrained(chosen.model, chosen.device, chosen.dtype)
+    pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
     total = frames_ahead(clip, chosen.start, chosen.frames)
     report = {}
@@ -81,7 +122,7 @@ def run(chosen: argparse.Namespace) -> None:
     report["seconds"] = {"load": round(loaded_s, 3), **report["seconds"], "all": round(time.monotonic() - started, 3)}
     report |= {"input": str(chosen.input), "output": str(chosen.output), "model": describe_model(chosen.model)}
     if chosen.json:
-        chosen.json.write_text(json.dumps(report, indent=2) + "\n")
+        write_json(chosen.json, report)
     say(f"{report['frames']} frames in {report['seconds']['all']:.1f} s → {chosen.output}")
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from mgld import errors, settings
 from mgld.flow.motion import FlowNetwork, Motion, estimate_motion
 
-__all__ = ["FlowNetwork", "Motion", "estimate_motion", "load_flow"]
+__all__ = ["FlowNetwork", "Motion", "estimate_motion", "load_flow", "weights_of"]
 
 
 def load_flow(name: str, device: str | torch.device, weights_dir: Path | None = None) -> FlowNetwork:
@@ -22,17 +22,21 @@ def load_flow(name: str, device: str | torch.device, weights_dir: Path | None = 
         from mgld.flow.dis import Dis
 
         return Dis()
-    network = make_network(name)
-    folder = Path(weights_dir or settings.MODELS / "flow")
-    shards = sorted(folder.glob(f"{name}*.safetensors"))
-    if not shards:
-        raise errors.weights_missing(name, f"Convert them once: `python -m mgld convert flow {name} FILE`.")
+    network, shards = make_network(name), weights_of(name, weights_dir)
     try:
         state = {key: value for shard in shards for key, value in load_file(shard).items()}
         network.load_state_dict(state)
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise errors.weights_broken(folder, "they are damaged or belong to another network") from error
+        raise errors.weights_broken(shards[0].parent, "they are damaged or belong to another network") from error
     return network.float().eval().requires_grad_(False).to(device)
+
+
+def weights_of(name: str, weights_dir: Path | None = None) -> list[Path]:
+    """Return the files of a network's weights, none for dis; raise UserError saying how to get them if they are absent."""
+    shards = sorted(Path(weights_dir or settings.MODELS / "flow").glob(f"{name}*.safetensors"))
+    if not shards and name != "dis":
+        raise errors.weights_missing(name, f"Convert them once: `python -m mgld convert flow {name} FILE`.")
+    return shards
 
 
 def make_network(name: str) -> torch.nn.Module:

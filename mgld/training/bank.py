@@ -26,7 +26,7 @@ def fill_bank(
     pairs yields (hq [1,T,3,S,S], lq [1,T,3,S/4,S/4]) in [-1,1].
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(len(list(folder.glob("*.safetensors"))), count):
+    for number in range(count_bank(folder), count):
         hq, lq = (clip[0] for clip in next(pairs))
         canvas = F.interpolate(lq, size=hq.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
         z = pipeline.latents(canvas.to(pipeline.device), Settings(**{**vars(settings), "seed": settings.seed + number}))
@@ -36,6 +36,11 @@ def fill_bank(
         partial.replace(partial.with_suffix(".safetensors"))
         if number % 25 == 24:
             log.info("sampled %d of %d clips", number + 1, count)
+
+
+def count_bank(folder: Path) -> int:
+    """Return how many clips the bank holds."""
+    return len(list(folder.glob("*.safetensors")))
 
 
 def read_bank(folder: Path, seed: int, single_frames: bool) -> Iterator[Sampled]:

@@ -8,9 +8,10 @@ import io
 import itertools
 import json
 import logging
+import os
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -71,8 +72,17 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     if archive is None:
         raise errors.corpus_empty(sources)
     archive.close()
+    items = _with_held_out(items)
     _write_manifest(out / "manifest.csv", items)
     return items
+
+
+def _with_held_out(items: list[Item]) -> list[Item]:
+    """Hold one item back, a photograph if there is one, where a small corpus left that split empty by chance."""
+    if len(items) < 2 or any(item.split == "held_out" for item in items):
+        return items
+    chosen = min(items, key=lambda item: (item.frames > 1, item.sha256))
+    return [replace(item, split="held_out") if item is chosen else item for item in items]
 
 
 def _files(sources: list[Path]) -> Iterator[Path]:
@@ -184,12 +194,13 @@ def _decode_all(folder: Path, cache: Path) -> None:
         rows = list(csv.DictReader(file))
     shards = [zipfile.ZipFile(p) for p in sorted(folder.glob("corpus-*.zip"))]
     where = {name: shard for shard in shards for name in shard.namelist()}
-    with (cache / "pixels.part").open("wb") as pixels:
+    partial = cache / f"pixels-{os.getpid()}.part"  # several processes may find the cache empty at once
+    with partial.open("wb") as pixels:
         for row in rows:
             for i in range(int(row["frames"])):
                 name = f"{row['name']}/{i:05d}.webp"
                 data = np.frombuffer(io.BytesIO(where[name].read(name)).getbuffer(), np.uint8)
                 pixels.write(np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]).tobytes())
-    (cache / "pixels.part").replace(cache / "pixels.u8")
+    partial.replace(cache / "pixels.u8")
     index = [{**row, **{k: int(row[k]) for k in ("frames", "height", "width")}} for row in rows]
     (cache / "index.json").write_text(json.dumps(index))

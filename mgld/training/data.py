@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from mgld import errors
 from mgld.degrade import degrade
 from mgld.settings import SCALE
+from mgld.training import ranks
 from mgld.training.corpus import Corpus
 from mgld.training.motion import blob_layer, camera_path, move
 
@@ -33,20 +35,20 @@ class Recipe:
 
 
 class Clips(IterableDataset):
-    """Endless (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) samples, from sample number `start` on."""
+    """Endless (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) samples: number `start`, and every `step`-th one from there."""
 
-    def __init__(self, corpus: Path, recipe: Recipe, seed: int, start: int = 0) -> None:
-        self.corpus_folder, self.recipe, self.seed, self.start = corpus, recipe, seed, start
+    def __init__(self, corpus: Path, recipe: Recipe, seed: int, start: int = 0, step: int = 1) -> None:
+        self.corpus_folder, self.recipe, self.seed, self.start, self.step = corpus, recipe, seed, start, step
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         cv2.setNumThreads(1)
         info = get_worker_info()
         first, stride = (info.id, info.num_workers) if info else (0, 1)
         corpus = Corpus(self.corpus_folder)
-        number = self.start + first
+        number = self.start + first * self.step
         while True:
             yield sample(corpus, self.recipe, np.random.default_rng([self.seed, number]))
-            number += stride
+            number += stride * self.step
 
 
 def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -64,17 +66,28 @@ def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarra
     clips = corpus.split(recipe.split, clips=True)
     if count > 1 and clips and rng.random() < REAL_SHARE:
         return _real(corpus.pixels(int(rng.choice(clips))), recipe, rng)
-    stills = corpus.split(recipe.split, clips=False)
-    photo = corpus.pixels(int(rng.choice(stills)))[0]
+    photo = _still(corpus, recipe.split, rng)
     if count == 1:
         return _cut(photo[None], side, rng)
     margin = int(side * 1.6)
     photo = _cut(photo[None], margin, rng)[0]
     front = None
     if rng.random() < FRONT_SHARE:
-        other = corpus.pixels(int(rng.choice(stills)))[0]
+        other = _still(corpus, recipe.split, rng)
         front = blob_layer(_cut(other[None], margin, rng)[0], count, side, rng)
     return move(photo, camera_path(count, side, rng), side, front).frames
+
+
+def _still(corpus: Corpus, split: str, rng: np.random.Generator) -> np.ndarray:
+    """Return u8 [H,W,3]: a photograph, or any frame of a clip where the split has no photograph."""
+    stills = corpus.split(split, clips=False)
+    if stills:
+        return corpus.pixels(int(rng.choice(stills)))[0]
+    clips = corpus.split(split, clips=True)
+    if not clips:
+        raise errors.split_empty(split)
+    frames = corpus.pixels(int(rng.choice(clips)))
+    return frames[int(rng.integers(len(frames)))]
 
 
 def _real(pixels: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
@@ -106,9 +119,9 @@ def _tensor(frames: list[np.ndarray]) -> Tensor:
 def batches(
     corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly."""
+    """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly; processes that train together share the numbers out."""
     assert recipe.side_px % SCALE == 0
-    clips = Clips(corpus, recipe, seed, start)
+    clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
     several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
     loader = DataLoader(clips, batch, num_workers=workers, **several)

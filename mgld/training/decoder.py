@@ -13,7 +13,7 @@ from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from mgld.training.losses import frame_difference, structure_weighted_consistency
 from mgld.training.perceptual import load_perceptual, same_square
-from mgld.training.run import Plan, Run
+from mgld.training.run import Plan, Run, stream_seed
 
 # Weights of Eq. 8.
 DIFFERENCE_WEIGHT = 0.5
@@ -70,7 +70,7 @@ def train_decoder(
     }
     run = Run(plan, {"vae": vae, "critic": critic}, optimizers, averaged={"vae": vae})
     lpips = load_perceptual(plan.device) if perceptual else None
-    generator = torch.Generator().manual_seed(plan.seed + run.step)
+    generator = torch.Generator().manual_seed(stream_seed(plan))
     for _ in run.steps(None if sheet is None else lambda: sheet(run.ema["vae"])):
         batch = [crop_clip(run.take(clips), side_px, vae.factor, generator) for _ in range(plan.batch)]
         frames = len(batch[0].gt)

@@ -11,7 +11,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
-from mgld.training.run import Plan, Run
+from mgld.training.run import Plan, Run, stream_seed
 
 SNR_CAP = 5.0  # min-SNR-γ (Hang et al. 2023)
 START_SHARE = 0.15  # share of the noisiest timesteps that also learn to start from the LQ latent
@@ -107,7 +107,7 @@ def train_denoiser(
     optimizers = {"denoiser": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99))}
     networks = {"unet": unet, "structure_encoder": encoder}
     run = Run(plan, networks, optimizers, averaged=networks)
-    pool, generator = LatentPool(), torch.Generator().manual_seed(plan.seed + run.step)
+    pool, generator = LatentPool(), torch.Generator().manual_seed(stream_seed(plan))
 
     def fresh() -> tuple[Tensor, Tensor]:
         hq, lq = run.take(batches)

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from mgld.plots import training_curves
+from mgld.training import ranks
 from mgld.video.images import write_image
 
 log = logging.getLogger(__name__)
 Sample = TypeVar("Sample")
+RANK_STRIDE = 1_000_003  # keeps the noise of (rank, step) apart from that of (rank + 1, step - 1)
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,24 @@ class Plan:
     sheet_every: int = 500
 
 
+def checkpoint_of(plan: Plan) -> Path:
+    """Return where a run of this plan keeps its state."""
+    return plan.folder / "checkpoint.pt"
+
+
+def first_step(plan: Plan) -> int:
+    """Return the step that a run of this plan begins at: its checkpoint's if it resumes, else 0."""
+    path = checkpoint_of(plan)
+    if not plan.resume or not path.exists():
+        return 0
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"]
+
+
+def stream_seed(plan: Plan) -> int:
+    """Return the seed of this session's random choices: others after every resumption, and in every process."""
+    return plan.seed + first_step(plan) + RANK_STRIDE * ranks.rank()
+
+
 @dataclass
 class Run:
     """State of a run; `modules` and `optimizers` are saved and restored by name, `averaged` also keep an EMA copy."""
@@ -54,17 +74,21 @@ class Run:
     def __post_init__(self) -> None:
         self.plan.folder.mkdir(parents=True, exist_ok=True)
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
-        self._sums: dict[str, float] = {}
-        self._counted = 0
+        self._noted: dict[str, list[float]] = {}
         self._waited_s, self._line_started = 0.0, time.monotonic()
         self._rates = [group["lr"] for o in self.optimizers.values() for group in o.param_groups]
         torch.manual_seed(self.plan.seed)
         if self.plan.resume and self.checkpoint.exists():
             self._load()
+        elif ranks.rank() == 0:
+            self.log_file.unlink(missing_ok=True)  # an earlier run's
+        ranks.same_start((*self.modules.values(), *self.ema.values()))
+        if ranks.rank():
+            torch.manual_seed(stream_seed(self.plan))
 
     @property
     def checkpoint(self) -> Path:
-        return self.plan.folder / "checkpoint.pt"
+        return checkpoint_of(self.plan)
 
     @property
     def log_file(self) -> Path:
@@ -82,14 +106,20 @@ class Run:
             yield self.step
             self._average()
             self.step += 1
-            self.trained_s = before + time.monotonic() - started
+            self.trained_s = ranks.of_first(before + time.monotonic() - started, self.plan.device)
+            if ranks.rank():
+                continue
             if self.step % self.plan.log_every == 0:
-                self._write_log(self.trained_s - before)
+                self._write_log()
             if sheet is not None and self.step % self.plan.sheet_every == 0:
                 write_image(self.plan.folder / f"sheet_{self.step:06d}.png", sheet())
             if time.monotonic() - saved > self.plan.save_every_s:
                 self.save()
                 saved = time.monotonic()
+        if ranks.rank() == 0:
+            self._finish(sheet)
+
+    def _finish(self, sheet: Callable[[], Tensor] | None) -> None:
         self.save()
         if sheet is not None:
             write_image(self.plan.folder / "sheet_last.png", sheet())
@@ -97,13 +127,19 @@ class Run:
             training_curves(self.log_file, self.plan.folder / "curves.png")
 
     def update(self, name: str, loss: Tensor) -> None:
-        """Take one optimiser step on `loss`, gradients clipped to norm 1."""
+        """Take one optimiser step on `loss`, gradients averaged over the processes and clipped to norm 1.
+
+        A step whose gradients are not finite is left out: it would end the run for good.
+        """
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        ranks.average_gradients(parameters)
+        norm = nn.utils.clip_grad_norm_(parameters, 1.0)
+        if torch.isfinite(norm):
+            optimizer.step()
+        self.note(skipped=0.0 if torch.isfinite(norm) else 1.0)
 
     def take(self, samples: Iterator[Sample]) -> Sample:
         """Return the next sample; the log tells what share of the time went by waiting for the loader."""
@@ -115,8 +151,7 @@ class Run:
     def note(self, **values: Tensor | float) -> None:
         """Add this step's figures to the next line of the log."""
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
-        self._counted += 1
+            self._noted.setdefault(name, []).append(float(value))
 
     def save(self) -> None:
         """Write everything needed to go on, in one atomic step."""
@@ -170,15 +205,16 @@ class Run:
         for group, rate in zip(groups, self._rates, strict=True):
             group["lr"] = rate * scale
 
-    def _write_log(self, session_s: float) -> None:
-        means = {k: v / max(self._counted, 1) for k, v in self._sums.items()}
+    def _write_log(self) -> None:
+        means = {name: sum(values) / len(values) for name, values in self._noted.items()}
         waiting = self._waited_s / max(time.monotonic() - self._line_started, 1e-9)
-        self._sums, self._counted, self._waited_s, self._line_started = {}, 0, 0.0, time.monotonic()
+        self._noted, self._waited_s, self._line_started = {}, 0.0, time.monotonic()
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
         row["waiting"] = f"{waiting:.3f}"
         new = not self.log_file.exists()
+        columns = list(row) if new else self.log_file.read_text().partition("\n")[0].strip().split(",")
         with self.log_file.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
+            writer = csv.DictWriter(file, columns, extrasaction="ignore")  # an older program's log keeps its columns
             if new:
                 writer.writeheader()
             writer.writerow(row)

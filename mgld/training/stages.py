@@ -14,16 +14,17 @@ from mgld.flow import load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
-from mgld.training import data
+from mgld.training import data, ranks
 from mgld.training.autoencoder import reconstruction, train_autoencoder
-from mgld.training.bank import fill_bank, read_bank
+from mgld.training.bank import count_bank, fill_bank, read_bank
 from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
-from mgld.training.run import Plan
+from mgld.training.run import Plan, first_step, stream_seed
 from mgld.weights.presets import TINY
 
 SHARD = "9MB"  # every shipped file stays under 10 MB
 SHEET_STILLS = 3
+SAMPLES_PER_STEP = 2**20  # numbers kept for each step; none takes nearly as many
 NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
 
 
@@ -81,8 +82,11 @@ def decoder(job: Job, temporal: bool, frames: int, bank_clips: int, settings: Se
     """Stage 2: CFW (temporal=False) or the temporal convolutions, on latents of our own guided sampler."""
     bank = job.plan.folder.parent / "bank"
     pipeline = MGLDPipeline.from_pretrained(job.model, job.plan.device, job.plan.dtype)
-    pairs = data.batches(job.corpus, data.Recipe(frames, 256), 1, job.plan.seed + 1, workers=job.workers)
-    fill_bank(bank, bank_clips, pipeline, settings, pairs)
+    if ranks.rank() == 0:
+        banked = count_bank(bank)  # what a filling that was broken off has already sampled
+        pairs = data.batches(job.corpus, data.Recipe(frames, 256), 1, job.plan.seed + 1, banked, job.workers)
+        fill_bank(bank, bank_clips, pipeline, settings, pairs)
+    ranks.wait()
     held_out = _held_out(job, with_lq=True)
 
     def sheet(vae: VideoVAE) -> Tensor:
@@ -90,7 +94,7 @@ def decoder(job: Job, temporal: bool, frames: int, bank_clips: int, settings: Se
             MGLDPipeline(vae, pipeline.unet.float(), pipeline.structure_encoder.float(), pipeline.scheduler), *held_out
         )
 
-    clips = read_bank(bank, job.plan.seed, single_frames=not temporal)
+    clips = read_bank(bank, stream_seed(job.plan), single_frames=not temporal)
     vae, flow = open_net("vae", job.model), load_flow("dis", job.plan.device)
     save(train_decoder(job.plan, vae, clips, job.side_px, temporal, flow, job.perceptual, sheet), "vae", job.model)
 
@@ -110,20 +114,23 @@ def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> 
 
 def open_scheduler(model: Path) -> DDPMScheduler:
     """Load the model folder's noise schedule, or write the tiny preset's there first."""
-    if not (model / "scheduler" / "scheduler_config.json").exists():
+    if ranks.rank() == 0 and not (model / "scheduler" / "scheduler_config.json").exists():
         DDPMScheduler(**TINY["scheduler"]).save_pretrained(model / "scheduler")
+    ranks.wait()
     return DDPMScheduler.from_pretrained(model, subfolder="scheduler")
 
 
 def save(net: nn.Module, name: str, model: Path) -> None:
-    """Write a network into the model folder: fp16 safetensors in small shards."""
+    """Write a network into the model folder: fp16 safetensors in small shards; one process writes for all."""
+    if ranks.rank():
+        return
     for old in (model / name).glob("*.safetensors*"):
         old.unlink()
     net.half().save_pretrained(model / name, max_shard_size=SHARD)
 
 
 def _batches(job: Job, recipe: data.Recipe, per_batch: int | None = None):
-    start = 0 if not job.plan.resume else 1_000_000  # a resumed run goes on to samples that it has not seen
+    start = first_step(job.plan) * SAMPLES_PER_STEP  # a resumed run goes on to samples that it has not seen
     return data.batches(job.corpus, recipe, per_batch or job.plan.batch, job.plan.seed, start, job.workers)
 
 

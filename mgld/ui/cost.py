@@ -3,63 +3,105 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from mgld.events import Event, Result
 from mgld.settings import Settings
 
-MEASURED = Settings(method="mgld", steps=2, segment=3, overlap=0)
-MEASURED_SIDE_PX = 48
-PIXEL_BYTES = 900  # working memory per canvas pixel of a segment: features of the decoder and their copies
+# The same kind of work on small and larger frames: overhead is large on the first, arithmetic on the second.
+MEASURED = (("mgld", 32), ("mgld", 32), ("mgld", 96), ("per_frame", 96))  # method and side in pixels; the first warms up
+MEASURED_FRAMES = 3
+MEASURED_STEPS = 2
+SHOWING = "show"  # measuring flicker and encoding the comparison
 
 
 @dataclass
 class CostModel:
-    """Seconds per frame, megapixel of canvas (and step, for sampling), by stage; empty until measured."""
+    """Seconds per frame (and step, for sampling) by method and stage, at every canvas size that was seen; empty until measured."""
 
-    rates: dict[str, float] = field(default_factory=dict)
+    rates: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
+    peaks: dict[float, float] = field(default_factory=dict)  # bytes by megapixels of a segment
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def ready(self) -> bool:
-        return bool(self.rates)
+        return any(stage == "sample" for _, stage in self.rates)
 
-    def measure(self, pipeline) -> None:
-        """Run the smallest useful job twice (the first one warms up) and learn from the second."""
-        clip = np.random.default_rng(0).integers(0, 256, (3, MEASURED_SIDE_PX, MEASURED_SIDE_PX, 3), np.uint8)
-        for _ in range(2):
-            report = _run(pipeline, clip)
-        self.learn(report, MEASURED, len(clip), canvas_megapixels(pipeline, MEASURED_SIDE_PX, MEASURED_SIDE_PX))
+    def measure(self, run: Callable[[list, Settings], Iterator[Event]], pipeline, go_on: Callable[[], bool]) -> None:
+        """Do the smallest useful work and learn from it; stop as soon as go_on says that somebody needs the device."""
+        from mgld.video import Frame
+
+        for number, (method, side) in enumerate(MEASURED):
+            clip_u8 = np.random.default_rng(0).integers(0, 256, (MEASURED_FRAMES, side, side, 3), np.uint8)
+            clip = [Frame(rgb, float(i)) for i, rgb in enumerate(clip_u8)]
+            settings = Settings(method=method, steps=MEASURED_STEPS, segment=MEASURED_FRAMES, overlap=0)
+            events = run(clip, settings)
+            for event in events:
+                if not go_on():
+                    return events.close()
+                if isinstance(event, Result) and number > 0:
+                    self.learn(event.report, settings, len(clip), canvas_megapixels(pipeline, side, side))
 
     def learn(self, report: dict, settings: Settings, frames: int, megapixels: float) -> None:
-        """Take the rates of the run that just ended; earlier ones count as much."""
-        seen = worked_frames(settings, frames) * megapixels
+        """Take the rates of the run that just ended; earlier ones at the same size count half as much."""
+        worked = worked_frames(settings, frames)
+        for stage, seconds in report["seconds"].items():
+            self.learn_stage(settings.method, stage, megapixels, seconds / (worked * _repeats(stage, settings)))
         with self._lock:
-            for stage, seconds in report["seconds"].items():
-                rate = seconds / (seen * settings.steps if stage == "sample" else seen)
-                self.rates[stage] = (self.rates[stage] + rate) / 2 if stage in self.rates else rate
+            self.peaks[megapixels * min(settings.segment, frames)] = report["peak_memory_bytes"]
 
-    def seconds(self, settings: Settings, frames: int, megapixels: float) -> float:
-        """Predict one method's run."""
+    def learn_stage(self, method: str, stage: str, megapixels: float, rate: float) -> None:
+        """Take one rate in seconds per frame."""
+        with self._lock:
+            known = self.rates.setdefault((method, stage), {})
+            known[megapixels] = (2 * rate + known[megapixels]) / 3 if megapixels in known else rate
+
+    def seconds(self, settings: Settings, frames: int, megapixels: float, sampled: bool = False) -> float:
+        """Predict one method's run; sampled says that its latents are already there."""
         if settings.method == "bicubic":
             return 0.0
-        guided = settings.method in ("mgld", "per_frame+mds")
-        work = worked_frames(settings, frames) * megapixels
-        stages = {"condition", "sample", "decode", "finish"} | ({"motion"} if guided and settings.guidance else set())
-        return sum(self.rates.get(s, 0.0) * (settings.steps if s == "sample" else 1) for s in stages) * work
+        guided = settings.method in ("mgld", "per_frame+mds") and settings.guidance
+        before = () if sampled else ("condition", "sample", *(("motion",) if guided else ()))
+        stages = (*before, "decode", "finish")
+        per_frame = sum(self._rate(settings.method, s, megapixels) * _repeats(s, settings) for s in stages)
+        return per_frame * worked_frames(settings, frames)
 
-    @staticmethod
-    def memory_bytes(settings: Settings, megapixels: float) -> float:
-        """Predict the working memory beside the weights."""
-        return PIXEL_BYTES * megapixels * 1e6 * settings.segment
+    def showing_seconds(self, layers: int, frames: int, megapixels: float) -> float:
+        """Predict how long measuring and encoding the comparison takes."""
+        return self._rate("", SHOWING, megapixels) * layers * frames
+
+    def memory_bytes(self, settings: Settings, frames: int, megapixels: float) -> float | None:
+        """Predict the process's peak: a line through what was seen over the pixels of a segment; None until two were seen."""
+        with self._lock:
+            seen = sorted(self.peaks.items())
+        if len(seen) < 2:
+            return None
+        slope, base = np.polyfit(*zip(*seen, strict=True), 1)
+        return base + max(slope, 0.0) * megapixels * min(settings.segment, frames)
+
+    def _rate(self, method: str, stage: str, megapixels: float) -> float:
+        with self._lock:
+            known = self.rates.get((method, stage)) or self.rates.get(("mgld", stage)) or {}
+            points = sorted(known.items())
+        if not points:
+            return 0.0
+        sizes, rates = zip(*points, strict=True)
+        # beyond the largest size seen the arithmetic rules, which grows with the pixels
+        return float(np.interp(megapixels, sizes, rates)) * max(megapixels / sizes[-1], 1.0)
+
+
+def _repeats(stage: str, settings: Settings) -> int:
+    return settings.steps if stage == "sample" else 1
 
 
 def worked_frames(settings: Settings, frames: int) -> int:
     """Count the frames that are sampled, those that neighbouring segments share twice."""
     alone = settings.method == "per_frame" or settings.segments == "disjoint"
-    stride = settings.segment - (0 if alone else min(settings.overlap, settings.segment - 1))
-    return frames + (segment_count(settings, frames) - 1) * (settings.segment - stride)
+    overlap = 0 if alone else min(settings.overlap, settings.segment - 1)
+    return frames + (segment_count(settings, frames) - 1) * overlap
 
 
 def segment_count(settings: Settings, frames: int) -> int:
@@ -72,11 +114,3 @@ def segment_count(settings: Settings, frames: int) -> int:
 def canvas_megapixels(pipeline, height: int, width: int) -> float:
     """Return the size at which the networks see a clip's frame."""
     return float(np.prod(pipeline.canvas_for(height, width).padded_hw)) / 1e6
-
-
-def _run(pipeline, clip: np.ndarray) -> dict:
-    from mgld.events import Result
-    from mgld.video import Frame
-
-    events = pipeline.run((Frame(rgb, float(i)) for i, rgb in enumerate(clip)), MEASURED)
-    return next(e.report for e in events if isinstance(e, Result))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 from gradio.data_classes import FileData
 
 from mgld.settings import ASSETS
+from mgld.ui import words
 from mgld.ui.compare import Comparison
 
 FOLDER = ASSETS / "example"
@@ -28,3 +31,20 @@ def finished_example() -> Example:
     told = json.loads((FOLDER / "stage.json").read_text())
     video = FileData(path=str(FOLDER / "stage.mp4"), orig_name="comparison.mp4", mime_type="video/mp4")
     return Example(Comparison(video=video, **told["stage"]), told["table"])
+
+
+@lru_cache(maxsize=1)
+def example_layers() -> dict[str, np.ndarray]:
+    """Return the shipped example's layers u8 [T,H,W,3] by name, cut out of its one video; empty where it has not been made."""
+    from mgld.video import read_frames
+
+    if not (FOLDER / "stage.json").exists():
+        return {}
+    stage = json.loads((FOLDER / "stage.json").read_text())["stage"]
+    sheets = np.stack([f.rgb_u8 for f in read_frames(FOLDER / "stage.mp4")])
+    names = {label: name for name, label in words.LAYERS.items()}
+    height, width, found = stage["height"], stage["width"], {}
+    for i, label in enumerate(stage["layers"]):
+        y, x = i // stage["columns"] * height, i % stage["columns"] * width
+        found[names.get(label, label)] = sheets[:, y : y + height, x : x + width]
+    return found

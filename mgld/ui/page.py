@@ -1,190 +1,150 @@
-"""The page: a clip and the main controls on the left, the comparison on the right."""
+"""The page: controls on the left, the comparison and everything that looks into it on the right; built and wired here."""
 
 from __future__ import annotations
 
-import html
 import threading
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Callable
 
 import gradio as gr
 
 from mgld import settings
 from mgld.errors import UserError
-from mgld.settings import PAGE_PRESETS, Settings
-from mgld.ui import cost, job, words
+from mgld.settings import PAGE_PRESETS
+from mgld.ui import ablation, estimate, form, handlers, job, scope, study_tab, words
 from mgld.ui.compare import CompareStage
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
 
 STYLE = (settings.ASSETS / "page" / "page.css").read_text()
-KNOBS = {f.name: f for f in fields(Settings)}
-MAIN = ("steps", "guidance", "flow")
-ADVANCED = tuple(name for name in KNOBS if name not in (*MAIN, "method"))
-HIGHEST = {"steps": 50, "guidance": 4, "segment": 16, "overlap": 8}  # of sliders; the API and the command line go further
-STEP = {"guidance": 0.05, "cfw": 0.05}
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
+AT_ONCE = {"queue": False, **PRIVATE}
+DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
 
 
-def build(model: str = "tiny", device: str = "auto", on_gpu=lambda function: function) -> gr.Blocks:
-    """Return the page for one model; on_gpu wraps the device job (ZeroGPU)."""
+def here(device: str, on_gpu: Callable = lambda function: function) -> job.Machine:
+    """Return the machine that jobs run on; on_gpu wraps the device's side of a job (ZeroGPU)."""
+    from mgld.worker import run_all
+
+    return job.Machine(device, on_gpu(run_all))
+
+
+def build(model: str, machine: job.Machine) -> gr.Blocks:
+    """Return the page."""
     with gr.Blocks(title=words.TITLE, delete_cache=(600, 3600), analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(words.INTRO, elem_id="intro")
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=3, min_width=300, elem_id="controls"):
-                clip = _clip()
-                with gr.Row(elem_id="actions"):
-                    run = gr.Button(words.RUN, variant="primary", elem_id="run")
-                    cancel = gr.Button(words.CANCEL, elem_id="cancel")
-                plan = gr.Markdown(words.PLAN_NONE, elem_id="plan")
-                inputs = [clip, *_controls()]
+                asked = form.build(model)
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
-                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", height=280, elem_id="preview")
-                example = finished_example()
-                stage = CompareStage(example.value, elem_id="stage")
-                table = gr.Markdown(example.table, elem_id="figures")
-                files = gr.Files(label=words.FILES, interactive=False, elem_id="files", height=110)
+                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[])
+                with gr.Tabs(elem_id="tabs"):
+                    stage, table = _compare_tab()
+                    scope_parts, look, scope_tab = _scope_tab()
+                    swept, strengths, picture, sweep_table = _sweep_tab()
+                    ablate, ablation_table = _ablation_tab()
+                    pair, blind_tab = _study_tab()
+                    files = _files_tab()
         outputs = [line, preview, stage, table, files]
-        work = run.click(
-            on_gpu(_handler(model, device)),
-            inputs,
-            outputs,
-            api_name="compare",
-            concurrency_limit=1,
-            concurrency_id="device",
-            show_progress="hidden",
-        )
-        private = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-        stopped = cancel.click(_cancelled, None, [line, preview], cancels=[work], **private)
-        stopped.then(_cancelled, None, [line, preview], **private)  # the step that was under way may still have reported
-        for knob in inputs:
-            knob.change(_planner(model, device), inputs, plan, **private)
+        run = asked.run.click(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **DEVICE)
+        four = ablate.click(handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **DEVICE)
+        sweep = swept.click(
+            handlers.sweeping(machine), [strengths, *asked.inputs], [line, preview, picture, sweep_table, stage],
+            api_visibility="private", **DEVICE,
+        )  # fmt: skip
+        for work in (run, four, sweep):
+            work.then(look, None, scope_parts, **AT_ONCE)
+            work.then(study_tab.offered, None, pair, **AT_ONCE)
+            work.failure(lambda: (bar(words.FAILED), None), None, [line, preview], **AT_ONCE)
+        four.then(_table_3, None, ablation_table, **AT_ONCE)
+        stopped = asked.cancel.click(None, None, None, cancels=[run, four, sweep], **AT_ONCE)
+        stopped.then(handlers.cancelled, None, outputs, **PRIVATE)
+        scope_tab.select(look, None, scope_parts, **AT_ONCE)
+        blind_tab.select(study_tab.offered, None, pair, **AT_ONCE)
+        _wire_form(page, asked, machine, line)
+        page.unload(_left)
     return page
 
 
-def _cancelled() -> tuple[str, None]:
-    return bar(words.CANCELLED), None
+def _compare_tab() -> tuple[CompareStage, gr.Markdown]:
+    example = finished_example()
+    with gr.Tab(words.TABS["compare"], id="compare"):
+        return CompareStage(example.value, elem_id="stage"), gr.Markdown(example.table, elem_id="figures")
 
 
-def _clip() -> gr.Video:
-    """Make the place for the clip, and the examples."""
-    clip = gr.Video(label=words.CLIP, sources=["upload"], include_audio=True, elem_id="clip", height=130)
-    examples = sorted(str(p) for p in (settings.ASSETS / "clips").glob("*.mp4"))
-    gr.Examples(examples, clip, label=words.EXAMPLES)
-    return clip
+def _scope_tab() -> tuple[list, Callable, gr.Tab]:
+    with gr.Tab(words.TABS["scope"], id="scope") as tab:
+        parts, look = scope.build(AT_ONCE)
+    return parts, look, tab
 
 
-def _controls() -> list[gr.components.Component]:
-    """Make everything else a visitor sets, in the order of the handler's arguments."""
-    preset = gr.Radio(list(PAGE_PRESETS), value="Balanced", label=words.PRESETS, elem_id="preset")
-    knobs = {name: _knob(name) for name in MAIN}
-    frames = gr.Slider(
-        1, settings.PAGE_FRAMES, settings.PAGE_DEFAULT_FRAMES, step=1, label=words.FRAMES, info=words.FRAMES_HELP
-    )
-    names = [(label, name) for name, label in words.LAYERS.items() if name in settings.METHODS and name != "bicubic"]
-    methods = gr.CheckboxGroup(names, value=list(settings.COMPARED), label=words.METHODS_LABEL, elem_id="methods")
-    with gr.Accordion(words.ADVANCED, open=False):
-        start = gr.Number(0, minimum=0, label=words.START, info=words.START_HELP)
-        truth = gr.Video(label=words.TRUTH, sources=["upload"], include_audio=True, elem_id="truth", height=160)
-        knobs |= {name: _knob(name) for name in ADVANCED}
-    preset.change(
-        lambda name: PAGE_PRESETS[name]["steps"], preset, knobs["steps"], queue=False, api_visibility="private"
-    )
-    return [methods, frames, start, truth, *knobs.values()]
+def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
+    with gr.Tab(words.TABS["sweep"], id="sweep"):
+        gr.Markdown(words.SWEEP_INTRO, elem_classes="quiet")
+        with gr.Row(elem_classes="asked"):
+            text = ", ".join(f"{s:g}" for s in settings.SWEEP)
+            strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
+            run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
+        picture = gr.Image(
+            label=words.SWEEP_FIGURE, interactive=False, format="png", elem_id="sweep", buttons=["download", "fullscreen"]
+        )
+        return run, strengths, picture, gr.Markdown("", elem_id="sweep-table")
 
 
-def _knob(name: str) -> gr.components.Component:
-    """Make the control of one setting; range, label and help come from Settings."""
-    knob = KNOBS[name]
-    shown = {"value": knob.default, "label": knob.metadata["label"], "info": knob.metadata["help"], "elem_id": f"knob-{name}"}
-    if "options" in knob.metadata:
-        return gr.Radio(list(knob.metadata["options"]), **shown)
-    low, high = knob.metadata["range"]
-    if name == "seed":
-        return gr.Number(precision=0, minimum=low, maximum=high, **shown)
-    return gr.Slider(low, HIGHEST.get(name, high), step=STEP.get(name, 1), **shown)
+def _ablation_tab() -> tuple[gr.Button, gr.Markdown]:
+    with gr.Tab(words.TABS["ablation"], id="ablation"):
+        gr.Markdown(words.ABLATION_INTRO, elem_classes="quiet")
+        run = gr.Button(words.ABLATION_RUN, elem_id="ablate", elem_classes="lone")
+        return run, gr.Markdown(words.ABLATION_EMPTY, elem_id="table-3")
 
 
-def _handler(model: str, device: str):
-    """Bind the model; the signature and docstring are what the API page shows."""
-
-    def compare(
-        clip: str | None,
-        methods: list[str],
-        frames: int,
-        start_s: float,
-        truth: str | None,
-        steps: int,
-        guidance: float,
-        flow: str,
-        guidance_mode: str,
-        sampler: str,
-        segment: int,
-        overlap: int,
-        segments: str,
-        seed: int,
-        colour: str,
-        decoder: str,
-        cfw: float,
-    ) -> Iterator[job.Shown]:
-        """Upscale a part of a clip four times with each method and compare the results.
-
-        The last answer holds the progress line, the preview, the comparison, its figures and the files.
-        """
-        knobs = Settings(
-            steps=steps, guidance=guidance, flow=flow, guidance_mode=guidance_mode, sampler=sampler, segment=segment,
-            overlap=overlap, segments=segments, seed=seed, colour=colour, decoder=decoder, cfw=cfw,
-        )  # fmt: skip
-        try:
-            request = job.checked_request(clip, methods, start_s, frames, truth, knobs)
-        except UserError as error:
-            raise gr.Error(html.escape(str(error)), print_exception=False) from error
-        yield from job.compare(model, device, request)
-
-    return compare
+def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:
+    with gr.Tab(words.TABS["study"], id="study") as tab:
+        pair = study_tab.build(AT_ONCE)
+    return pair, tab
 
 
-def _planner(model: str, device: str):
-    """Return the handler that says, before Run, what will be done and how long it takes."""
-
-    def plan(clip, methods, frames, start_s, truth, *knobs) -> str:
-        wanted = Settings(**dict(zip((*MAIN, *ADVANCED), knobs, strict=True)))
-        try:
-            request = job.checked_request(clip, methods, start_s, frames, truth, wanted)
-            return _plan_text(request, model, device)
-        except UserError as error:
-            return words.PLAN_NONE if clip is None else html.escape(str(error))
-
-    return plan
+def _files_tab() -> gr.Files:
+    with gr.Tab(words.TABS["files"], id="files"):
+        gr.Markdown(words.FILES_HELP, elem_classes="quiet")
+        files = gr.Files(label=words.FILES, interactive=False, elem_id="files")
+        write = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone")
+        lossless = gr.Files(label=words.LOSSLESS_FILES, interactive=False, elem_id="lossless-files", visible=False)
+        write.click(handlers.lossless, None, lossless, **PRIVATE)
+        return files
 
 
-def _plan_text(request: job.Request, model: str, device: str) -> str:
-    from mgld.commands.upscale import frames_ahead
-    from mgld.video import probe
+def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr.HTML) -> None:
+    """Wire what happens in the form before Run: the plan, the frame, the lab, presets and the link."""
+    controls = asked.controls
+    planner = handlers.planning(machine)
+    for control in asked.inputs:
+        control.change(planner, asked.inputs, asked.plan, **AT_ONCE)
+    seen = [controls[n] for n in ("clip", "start_s", "crop")]
+    for control in seen:
+        control.change(handlers.framed, seen, asked.frame, **AT_ONCE)
+    asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
+    asked.lab_show.click(handlers.lab, asked.inputs, asked.lab_picture, **PRIVATE)
+    asked.preset.input(lambda name: PAGE_PRESETS[name]["steps"], asked.preset, controls["steps"], **AT_ONCE)
+    controls["steps"].change(form.preset_of, controls["steps"], asked.preset, **AT_ONCE)
+    linked = [controls[n] for n in handlers.LINKED]
+    asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
+    page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
 
-    known = probe(request.clip)
-    frames = frames_ahead(known, request.start_s, request.frames) or request.frames
-    pipeline, estimate = job.open_pipeline(model, device), words.PLAN_UNKNOWN
-    megapixels = cost.canvas_megapixels(pipeline, known.height, known.width)
-    if job.COST.ready:
-        runs = [replace(request.knobs, method=m) for m in request.methods]
-        seconds = sum(job.COST.seconds(s, frames, megapixels) for s in runs)
-        memory = job.COST.memory_bytes(request.knobs, megapixels)
-        estimate = words.PLAN_ESTIMATE.format(seconds=seconds, gigabytes=memory / 1e9)
-    count = cost.segment_count(replace(request.knobs, method=request.methods[-1]), frames)
-    one, many = words.PLAN_SEGMENTS
-    return words.PLAN.format(
-        frames=frames, width=known.width, height=known.height, estimate=estimate,
-        out_width=known.width * settings.SCALE, out_height=known.height * settings.SCALE,
-        segments=one if count == 1 else many.format(count),
-    )  # fmt: skip
+
+def _table_3(request: gr.Request) -> str:
+    return ablation.markdown(job.SESSIONS.get(request.session_hash))
+
+
+def _left(request: gr.Request) -> None:
+    job.SESSIONS.forget(request.session_hash)
 
 
 def launch(
-    page: gr.Blocks, model: str, device: str, port: int | None = None, share: bool = False, block: bool = True
+    page: gr.Blocks, model: str, machine: job.Machine, port: int | None = None, share: bool = False, block: bool = True
 ) -> None:
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
-    threading.Thread(target=lambda: job.COST.measure(job.open_pipeline(model, device)), daemon=True).start()
+    threading.Thread(target=_calibrate, args=(model, machine), daemon=True).start()
     page.queue(max_size=8, api_open=False, default_concurrency_limit=8)
     page.launch(
         server_port=port,
@@ -199,6 +159,13 @@ def launch(
         prevent_thread_lock=not block,
         quiet=not block,
     )
+
+
+def _calibrate(model: str, machine: job.Machine) -> None:
+    try:
+        estimate.calibrate(model, machine.device, machine.run_all, job.BUSY)
+    except UserError:
+        return  # the model is absent: the page says so where it is chosen and when it is run
 
 
 THEME = gr.themes.Base(

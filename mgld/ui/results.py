@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld.settings import KEPT_RESULTS, Settings
+from mgld.events import Guided
+from mgld.settings import KEPT_BYTES, KEPT_SAMPLINGS, Settings
 
 DEFAULTS = {f.name: f.default for f in fields(Settings)}
 SAMPLING = {"method", "steps", "sampler", "seed"}
@@ -20,11 +21,14 @@ DECODING = {"colour", "cfw"}
 
 @dataclass(frozen=True)
 class Part:
-    """Which frames of which file: its content's hash, where to begin and how many."""
+    """Which frames of which file, and what was done to them: enough to know that two requests mean the same pixels."""
 
     sha256: str
     start_s: float
     frames: int
+    crop: tuple[float, float, float, float] | None = None
+    degrade_seed: int | None = None
+    model: str = "tiny"
 
 
 @dataclass
@@ -37,12 +41,21 @@ class Kept:
 
 
 @dataclass
-class Store:
-    """The most recent results and latents; the oldest go first."""
+class Sampling:
+    """Finished segments of one sampling by their first frame: latents f32 [T,c,h,w], and what guidance did to them."""
 
-    limit: int = KEPT_RESULTS
+    latents: dict[int, np.ndarray] = field(default_factory=dict)
+    guided: dict[int, Guided] = field(default_factory=dict)
+
+
+@dataclass
+class Store:
+    """The most recent results (by bytes) and samplings (by count); the oldest go first."""
+
+    limit_bytes: int = KEPT_BYTES
+    limit: int = KEPT_SAMPLINGS
     results: OrderedDict[tuple[Part, Settings], Kept] = field(default_factory=OrderedDict)
-    latents: OrderedDict[tuple[Part, Settings], dict[int, object]] = field(default_factory=OrderedDict)
+    samplings: OrderedDict[tuple[Part, Settings], Sampling] = field(default_factory=OrderedDict)
 
     def result(self, part: Part, wanted: Settings) -> Kept | None:
         """Return what an equal run made, or None."""
@@ -50,13 +63,35 @@ class Store:
 
     def keep(self, part: Part, wanted: Settings, kept: Kept) -> None:
         """Remember a finished run."""
-        _put(self.results, (part, relevant(wanted)), kept, self.limit)
+        key = part, relevant(wanted)
+        self.results[key] = kept
+        self.results.move_to_end(key)
+        while len(self.results) > 1 and sum(k.frames_u8.nbytes for k in self.results.values()) > self.limit_bytes:
+            self.results.popitem(last=False)
 
-    def latents_of(self, part: Part, wanted: Settings) -> dict[int, object]:
-        """Return the (possibly empty) latents that runs with the same sampling share."""
-        plain = {name: DEFAULTS[name] for name in (*DECODING, "decoder")}
-        key = part, replace(relevant(wanted), **plain)
-        return _put(self.latents, key, self.latents.get(key, {}), self.limit)
+    def sampling(self, part: Part, wanted: Settings) -> Sampling:
+        """Return the (possibly empty) sampling that runs which differ only on the decoder's side share."""
+        key = part, sampled_as(wanted)
+        self.samplings[key] = self.samplings.get(key, Sampling())
+        self.samplings.move_to_end(key)
+        while len(self.samplings) > self.limit:
+            self.samplings.popitem(last=False)
+        return self.samplings[key]
+
+    def is_sampled(self, part: Part, wanted: Settings, segments: int) -> bool:
+        """Say whether every segment's latent is there; looks without making room for it."""
+        known = self.samplings.get((part, sampled_as(wanted)))
+        return known is not None and len(known.latents) >= segments
+
+
+def sampled_as(wanted: Settings) -> Settings:
+    """Return settings that are equal for all runs with the same latents."""
+    from mgld.pipeline import RECIPES
+
+    plain = {name: DEFAULTS[name] for name in (*DECODING, "decoder")}
+    # With and without the temporal decoder the guided sampling is one and the same.
+    shared = {"method": "mgld"} if wanted.method in RECIPES and RECIPES[wanted.method].motion_guided else {}
+    return replace(relevant(wanted), **plain, **shared)
 
 
 def relevant(wanted: Settings) -> Settings:
@@ -83,11 +118,3 @@ def sha256_of(path: Path) -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _put(store: OrderedDict, key: tuple, value, limit: int):
-    store[key] = value
-    store.move_to_end(key)
-    while len(store) > limit:
-        store.popitem(last=False)
-    return value

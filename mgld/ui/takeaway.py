@@ -1,11 +1,15 @@
-"""What a visitor takes home: every result as a video, the labelled comparison, and the report as JSON and as one page."""
+"""What is taken home: every result as a video, the labelled comparison, its pictures, and the report as JSON and as one page."""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
-from dataclasses import asdict
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -17,70 +21,129 @@ from mgld.ui.figures import Table
 from mgld.video import VideoWriter
 from mgld.weights.identity import describe_model
 
+LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}img{max-width:100%}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1e293b}img{max-width:100%}"
     "table{border-collapse:collapse}td,th{padding:.3rem .8rem;border-bottom:1px solid #ccc;text-align:right}"
     "pre{overflow:auto;background:#f4f4f4;padding:1rem}"
 )
 
 
-def write_files(folder: Path, request, known, clip, layers, reports: dict, table: Table, model: str) -> list[Path]:
-    """Write all files into folder and return them, the comparison first."""
-    times_s = [frame.time_s for frame in clip]
-    files = [_video(folder / "comparison.mp4", _labelled(layers), times_s, known.fps, None, 0.0)]
-    for method in reports:
-        name = folder / f"{method.replace('+', '-')}.mp4"
-        files.append(_video(name, layers[method], times_s, known.fps, request.clip, request.start_s))
+@dataclass(frozen=True)
+class Outcome:
+    """A finished comparison: layers u8 [T,H,W,3] by name, which of them were made here, and everything that is told of them."""
+
+    clip: Path
+    start_s: float
+    times_s: tuple[float, ...]
+    fps: float
+    layers: dict[str, np.ndarray]
+    made: tuple[str, ...]
+    table: Table
+    told: dict
+
+
+def outcome_of(work, layers: dict[str, np.ndarray]) -> Outcome:
+    """Return what a job of the page came to."""
+    request, count = work.request, len(next(iter(layers.values())))
+    asked = asdict(request) | {"clip": request.clip.name, "others": [p.name for p in request.others]}
+    asked |= {"truth": request.truth.name if request.truth else None, "settings": asked.pop("knobs")}
     told = {
-        "settings": asdict(request.knobs),
-        "methods": list(request.methods),
-        "start_s": request.start_s,
-        "frames": len(clip),
-        "runs": reports,
-        "figures": table.rows,
-        "model": describe_model(model),
+        "asked": asked,
+        "frames": count,
+        "fps": work.material.fps,
+        "part": asdict(work.material.part),
+        "runs": work.reports(),
+        "figures": work.table.rows,
+        "curves": work.table.curves,
+        "seconds": {"predicted": round(work.predicted_s, 2), "taken": round(work.taken_s, 2)},
+        "versions": versions(),
+        "model": describe_model(request.model),
     }
-    (folder / "report.json").write_text(json.dumps(told, indent=2) + "\n")
-    (folder / "report.html").write_text(_page(told, layers, known.fps, table), encoding="utf-8")
+    times_s = tuple(f.time_s for f in work.material.clip[:count])
+    made = tuple(n for n in layers if n in work.runs)
+    return Outcome(request.clip, request.start_s, times_s, work.material.fps, layers, made, work.table, told)
+
+
+def write_files(folder: Path, outcome: Outcome) -> list[Path]:
+    """Write everything but the lossless videos into folder and return the paths, the comparison first."""
+    files = [_video(folder / "comparison.mp4", labelled_grid(outcome.layers), outcome)]
+    files += [_video(folder / f"{_file_name(n)}.mp4", outcome.layers[n], outcome) for n in outcome.made]
+    pictures = report_pictures(outcome)
+    for name, (_, png) in pictures.items():
+        files.append(folder / f"{name}.png")
+        files[-1].write_bytes(png)
+    (folder / "report.json").write_text(json.dumps(outcome.told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(report_page(outcome, pictures), encoding="utf-8")
     return [*files, folder / "report.json", folder / "report.html"]
 
 
-def _video(path: Path, frames_u8, times_s: list[float], fps: float, sound: Path | None, start_s: float) -> Path:
-    with VideoWriter(path, fps, audio_from=sound, start_s=start_s) as writer:
-        for frame, time_s in zip(frames_u8, times_s, strict=True):
+def write_lossless(folder: Path, outcome: Outcome) -> list[Path]:
+    """Write every result as FFV1 with the source's sound, exact to the bit."""
+    return [
+        _video(folder / f"{_file_name(n)}-lossless.mkv", outcome.layers[n], outcome, lossless=True)
+        for n in outcome.made
+    ]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that shape a result."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def labelled_grid(layers: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the layers u8 [T,H,W,3] in the squarest grid, each with its name in the corner: two are a pair, four a quad."""
+    marked = [_labelled(frames, words.LAYERS[name]) for name, frames in layers.items()]
+    columns = len(marked) if len(marked) < 4 else math.ceil(math.sqrt(len(marked)))
+    marked += [np.zeros_like(marked[0])] * (-len(marked) % columns)
+    rows = [np.concatenate(marked[i : i + columns], axis=2) for i in range(0, len(marked), columns)]
+    return np.concatenate(rows, axis=1)
+
+
+def report_pictures(outcome: Outcome) -> dict[str, tuple[str, bytes]]:
+    """Return {file name: (title, PNG)}: one frame of every layer, the temporal profile, the curves."""
+    named = {words.LAYERS[name]: frames for name, frames in outcome.layers.items()}
+    middle = len(outcome.times_s) // 2
+    row = next(iter(named.values())).shape[1] // 2
+    sheet = labelled_grid({n: f[middle : middle + 1] for n, f in outcome.layers.items()})[0]
+    return {
+        "frames": (words.FRAME_TITLE.format(frame=middle + 1), cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),
+        "profile": (words.PROFILE_TITLE, plots.temporal_profile(named, row, outcome.fps)),
+        "curves": (words.CURVES_TITLE, plots.frame_curves(outcome.table.curves)),
+    }
+
+
+def report_page(outcome: Outcome, pictures: dict[str, tuple[str, bytes]]) -> str:
+    """Return the report as one HTML page with its pictures inside."""
+    parts = [f"<h1>{words.TITLE}</h1>", _table(outcome.table), f"<p>{html.escape(words.BLUR_NOTE)}</p>"]
+    for title, png in pictures.values():
+        data = base64.b64encode(png).decode()
+        parts.append(f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" src="data:image/png;base64,{data}">')
+    told = html.escape(json.dumps(outcome.told, indent=2, ensure_ascii=False))
+    parts.append(f"<h2>{words.SETTINGS_TITLE}</h2><pre>{told}</pre>")
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{words.TITLE}</title><style>{STYLE}</style>'
+    return head + "".join(parts)
+
+
+def _video(path: Path, frames_u8: Sequence[np.ndarray], outcome: Outcome, lossless: bool = False) -> Path:
+    """Write frames with the source's sound."""
+    with VideoWriter(path, outcome.fps, audio_from=outcome.clip, start_s=outcome.start_s, lossless=lossless) as writer:
+        for frame, time_s in zip(frames_u8, outcome.times_s, strict=True):
             writer.write(frame, time_s)
     return path
 
 
-def _labelled(layers: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the layers side by side u8 [T,H,n·W,3], each with its name in the corner."""
-    parts = []
-    for name, frames in layers.items():
-        label, height = words.LAYERS[name], frames.shape[1]
-        size = max(height / 700, 0.4)
-        marked = frames.copy()
-        for frame in marked:
-            for colour, weight in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-                cv2.putText(frame, label, (8, int(30 * size) + 4), cv2.FONT_HERSHEY_SIMPLEX, size, colour, weight, cv2.LINE_AA)
-        parts.append(marked)
-    return np.concatenate(parts, axis=2)
+def _labelled(frames: np.ndarray, label: str) -> np.ndarray:
+    size = max(frames.shape[1] / 700, 0.4)
+    marked = frames.copy()
+    for frame in marked:
+        for colour, weight in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+            cv2.putText(frame, label, (8, int(30 * size) + 4), cv2.FONT_HERSHEY_SIMPLEX, size, colour, weight, cv2.LINE_AA)
+    return marked
 
 
-def _page(told: dict, layers: dict[str, np.ndarray], fps: float, table: Table) -> str:
-    """Return the report as one HTML page with its pictures inside."""
-    named = {words.LAYERS[name]: frames for name, frames in layers.items()}
-    row = next(iter(layers.values())).shape[1] // 2
-    pictures = {
-        words.PROFILE_TITLE: plots.temporal_profile(named, row, fps),
-        words.CURVES_TITLE: plots.frame_curves(table.curves),
-    }
-    parts = [f"<h1>{words.TITLE}</h1>", _table(table)]
-    for title, png in pictures.items():
-        data = base64.b64encode(png).decode()
-        parts.append(f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" src="data:image/png;base64,{data}">')
-    parts.append(f"<h2>{words.SETTINGS_TITLE}</h2><pre>{html.escape(json.dumps(told, indent=2))}</pre>")
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{words.TITLE}</title><style>{STYLE}</style>'
-    return head + "".join(parts)
+def _file_name(layer: str) -> str:
+    return "".join(c if c.isalnum() or c in "._" else "-" for c in layer)
 
 
 def _table(table: Table) -> str:

@@ -4,56 +4,167 @@ from __future__ import annotations
 
 from mgld.settings import METHODS
 
+
+class Labels(dict):
+    """Names of layers; a clip that a visitor brings is its own label."""
+
+    def __missing__(self, key: str) -> str:
+        return key
+
+
 TITLE = "MGLD Studio"
 INTRO = (
     "# MGLD Studio\n"
-    "Diffusion makes a low-quality clip sharp, but frame by frame it flickers. Motion guidance pulls neighbouring frames together "
-    "along their measured motion. Drag the divider, step the frames, and read the flicker in the profile."
+    "Frame-by-frame diffusion makes a poor clip sharp but lets it flicker; motion guidance steadies it. "
+    "Drag the divider to compare, and read the flicker in the profile below."
 )
+TABS = {
+    "compare": "Compare",
+    "scope": "Guidance scope",
+    "sweep": "Strength sweep",
+    "ablation": "Ablation",
+    "study": "Blind A/B",
+    "files": "Take away",
+}
+
+# input
 CLIP = "Low-quality clip"
-TRUTH = "Ground truth (optional, four times the size)"
-METHODS_LABEL = "Methods"
-PRESETS = "Preset"
-ADVANCED = "Advanced"
-PREVIEW = "While it works"
-RUN = "Upscale and compare"
-CANCEL = "Cancel"
-ABLATE = "Run all four (Table 3)"
+EXAMPLES = "Example clips"
 FRAMES = "Clip length (frames)"
-FRAMES_HELP = "How many frames are processed."
+FRAMES_HELP = "How many frames are processed, from the start time on."
 START = "Start (s)"
 START_HELP = "Where in the clip to begin."
 START_ALLOWED = "0 or more"
-EXAMPLES = "Example clips"
+CROP = "Part of the frame"
+CROP_HELP = "left, top, right, bottom in %; empty: the whole frame. Or drag on the picture."
+CROP_ALLOWED = "four numbers from 0 to 100, left before right and top before bottom, as in “10, 10, 60, 60”"
+CROP_SMALL = "The chosen part is {width}×{height} pixels; both sides must be at least {smallest}."
+CROP_TOLD = "{width}×{height} of {full_width}×{full_height} pixels · {seconds:.1f} s, {fps:g} frames per second{notes}"
+TRUTH = "Ground truth (optional, four times the size)"
+TRUTH_KEY = "truth"
+TRUTH_TWICE = "A clip that is degraded here is its own ground truth; remove the other one."
+OTHERS = "Other results to compare with (four times the size; named by their files)"
+OTHER = "Other"
+TOO_MANY = "That makes {layers} layers, the bicubic input among them; the comparison holds {most}. Leave some out."
+LAB = "Degradation lab: the clip is clean, degrade it first"
+LAB_HELP = "Makes a low-quality clip of a quarter of the size, as in training; the clip itself becomes the ground truth."
+LAB_SEED = "Degradation seed"
+LAB_SEED_HELP = "Another seed is another blur, noise and compression."
+LAB_SHOW = "Show what the model will get"
+LAB_PICTURE = "Clean and degraded, middle frame"
+
+# controls
+METHODS_LABEL = "Methods to run"
+METHODS_HELP = "The bicubic input is always beside them."
+PRESETS = "Preset"
+PRESETS_HELP = "Sets the number of steps."
+MODEL = "Model"
+MODEL_HELP = "Which weights."
+ABSENT = "{} (not here)"
+ADVANCED = "Advanced"
+RUN = "Upscale and compare"
+CANCEL = "Cancel"
+PREVIEW = "While it works"
+COPY_LINK = "Copy link to these settings"
+LINK = "Link"
+LINK_REFUSED = "The link’s value of {names} cannot be used; the default stands."
+
+# progress
 READY = "A finished example is shown. Choose a clip, then press “Upscale and compare”."
-EMPTY = "Choose a clip, then press “Upscale and compare”."
-LOADING = "Loading the model …"
-MEASURING = "Measuring flicker and sharpness, writing the files …"
-CANCELLED = "Cancelled."
+LOADING = "Reading the clip and loading the model …"
+MEASURING = "Measuring flicker and sharpness …"
+WRITING = "The comparison is ready; writing the files …"
+IDLE = "Nothing is running."
+CANCELLED = "Cancelled. Nothing was finished yet."
+CANCELLED_KEPT = "Cancelled. The {frames} frames that were finished are shown; run again to go on from there."
 FAILED = "That did not work; the message says why."
 NO_CLIP = "Choose a clip first."
 NO_METHOD = "Choose at least one method."
-DONE = "{frames} frames in {seconds:.0f} s on {device}."
-WORKING = "{method}: frame {done:.1f} of {total:.0f}, about {left:.0f} s left"
-PLAN = "{frames} frames, {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
+STAGES = {
+    "condition": "encoding the input", "motion": "measuring motion", "sample": "denoising", "decode": "decoding",
+}  # fmt: skip
+WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, about {left:.0f} s left"
+DONE = "{frames} frames in {seconds:.0f} s on {device}, peak memory {gigabytes:.1f} GB"
+PREDICTED = " (predicted: {seconds:.0f} s)"
+PLAN = "{frames} frames ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
 PLAN_SEGMENTS = ("1 segment", "{} segments")
-PLAN_ESTIMATE = "About {seconds:.0f} s and {gigabytes:.1f} GB."
-PLAN_UNKNOWN = "This machine's speed is still being measured."
-PLAN_NONE = ""
-FILES = "Take away"
-TABLE = "### Flicker and sharpness\n"
-TABLE_NOTE = (
-    "\n\nWarping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
-    "it too, so read it beside sharpness. Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
+PLAN_ESTIMATE = "About {seconds:.0f} s{memory}."
+PLAN_MEMORY = " and {gigabytes:.1f} GB"
+PLAN_UNKNOWN = "This machine’s speed is still being measured."
+PLAN_NONE = "What will be done is said here once a clip is chosen."
+
+# results
+FILES = "Files of the last comparison"
+FILES_HELP = (
+    "Every result as H.264 with the source’s sound, the labelled comparison, profile, curves, and a report with every setting, "
+    "version, hash and time."
 )
+LOSSLESS = "Write lossless videos (FFV1)"
+LOSSLESS_FILES = "Lossless videos"
+NOTHING_YET = "Run a comparison first."
+TABLE = "### Flicker and sharpness\n"
+BLUR_NOTE = (
+    "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
+    "it too, so read it beside sharpness."
+)
+TABLE_NOTE = "\n\n" + BLUR_NOTE + " Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
 PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"
+FRAME_TITLE = "Frame {frame}"
 SETTINGS_TITLE = "Settings, versions, timings"
 WARPING_ERROR = "warping error ↓"
 SHARPNESS = "sharpness ↑"
-SECONDS = "seconds"
-LAYERS = {**METHODS, "bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
-LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", "truth": "Ground truth"}
+LAYERS = Labels(METHODS)
+LAYERS |= {"bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
+LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", TRUTH_KEY: "Ground truth"}
+
+# guidance scope
+SCOPE_INTRO = "What motion guidance saw and did in the last run: measured motion, what is hidden, and where it moved the latent."
+SCOPE_CHOICE = "Pair of frames"
+SCOPE_PAIR = "Segment {segment}: frames {first} → {second}"
+SCOPE_FIGURE = "Guidance scope"
+SCOPE_EMPTY = "Nothing to see yet: run MGLD with a guidance strength above 0 on at least two frames."
+SCOPE_SUMMARY = (
+    "Mean motion {speed:.2f} latent pixels; {hidden:.0%} of the frame is hidden in the next one and left alone. The mean "
+    "disagreement of neighbouring frames fell from {first:.3g} at the first step to {last:.3g} after the last one, whose "
+    "guidance removed {removed:.0%}."
+)
+
+# sweep
+SWEEP_INTRO = "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs."
+SWEEP_STRENGTHS = "Guidance strengths"
+SWEEP_ALLOWED = "{fewest} to {most} different numbers from {low:g} to {high:g}, as in “0, 0.5, 1”"
+SWEEP_RUN = "Sweep"
+SWEEP_FIGURE = "Warping error, sharpness and profile over guidance strength"
+SWEEP_LAYER = "Strength {:g}"
+SWEEP_HEAD = "guidance strength"
+SWEEP_DONE = "Swept; the strengths are also the layers under “Compare”."
+
+# ablation
+ABLATION_INTRO = "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip."
+ABLATION_RUN = "Run all four"
+ABLATION_HEAD = ("", "motion-guided sampling", "temporal decoder")
+ABLATION_EMPTY = "Choose a clip, then press “Run all four”. The four results are also the layers under “Compare”."
+
+# blind comparison
+STUDY_INTRO = (
+    "Which side looks better? Sides are random and unlabelled; every question shows another part of the frame. "
+    "Keys: ← left, → right, ↓ no difference. Your votes stay in this page."
+)
+STUDY_START = "Start a blind comparison"
+STUDY_PAIR = "Two layers to compare"
+STUDY_CLIP = "Left and right"
+STUDY_VOTES = {"left": "← Left is better", "tie": "↓ No difference", "right": "Right is better →"}
+STUDY_NONE = "No votes yet."
+STUDY_EMPTY = "There is nothing to compare: run a comparison with two methods first, then start again."
+STUDY_TWO = "Choose exactly two layers."
+STUDY_TALLY = (
+    "**{name}** was preferred in {wins} of {decided} decided votes: {share:.0%}, 95 % interval {low:.0%} to {high:.0%}; "
+    "{ties} without difference. {verdict}"
+)
+STUDY_OPEN = "One half lies inside the interval: no preference is shown yet."
+STUDY_CLEAR = "One half lies outside the interval: that is a preference."
+STUDY_EXPORT = "Votes as CSV"
 
 
 def figure(value: float | None) -> str:

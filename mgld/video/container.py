@@ -19,6 +19,8 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts"
 OPEN_TIMEOUT_S = 10
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 ATTACHED_PICTURE = 1024  # disposition bit: cover art, not video
+# PyAV 19 replaces what is no UTF-8 in titles by itself, and no longer takes the option.
+TOLERANT = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 BROKEN = (av.FFmpegError, ValueError, OSError)  # what libav raises on damaged input
 
 
@@ -34,7 +36,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
         raise errors.clip_unreadable(path) from error
     with file:
         try:
-            container = av.open(file, options=options, timeout=OPEN_TIMEOUT_S, metadata_errors="replace")
+            container = av.open(file, options=options, timeout=OPEN_TIMEOUT_S, **TOLERANT)
         except BROKEN as error:
             raise _not_opened(path) from error
         with container:
@@ -91,6 +93,13 @@ def readable(container: av.container.InputContainer, stream: av.stream.Stream) -
         yield flush
 
 
+def _clear(packet: av.Packet) -> av.Packet:
+    """Return the packet; raise UserError if it is encrypted, for chance lets some of those decode, to noise."""
+    if packet.has_sidedata("encryption_info"):
+        raise errors.clip_encrypted()
+    return packet
+
+
 def decodable(packet: av.Packet, decoder: av.CodecContext | None = None) -> list[av.frame.Frame]:
     """Decode one packet, with the stream's own decoder if none is given; a broken packet costs only itself."""
     try:
@@ -114,7 +123,8 @@ def raw_frames(
 ) -> Iterator[av.VideoFrame]:
     """Yield every frame that decodes, all of one size; raise UserError if none does."""
     size, decoder = None, _alpha_decoder(stream)
-    for frame in chain.from_iterable(decodable(packet, decoder) for packet in readable(container, stream)):
+    packets = (_clear(packet) for packet in readable(container, stream))
+    for frame in chain.from_iterable(decodable(packet, decoder) for packet in packets):
         if size is None:
             size = (frame.width, frame.height)
             check_size(*size)

@@ -54,7 +54,9 @@ def _read(source: Path) -> dict[str, Tensor]:
     """Return a checkpoint's tensors under bare names: without `module.`, and only `spynet.` of a larger network."""
     try:
         stored = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # damage surfaces in the unpickler as any of a dozen errors, KeyError to UnicodeDecodeError
+    except (
+        Exception
+    ) as error:  # damage surfaces in the unpickler as any of a dozen errors, KeyError to UnicodeDecodeError
         raise errors.weights_broken(source, "it is not a checkpoint of tensors only") from error
     for wrapper in ("state_dict", "params"):
         if isinstance(stored, dict) and isinstance(stored.get(wrapper), dict):

@@ -64,6 +64,20 @@ def test_samples_depend_on_seed_and_number_alone(packed):
     assert hq.min() >= -1 and hq.max() <= 1
 
 
+def test_a_small_corpus_holds_one_file_back_and_films_stand_in_for_photographs(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+    films = [media.make_video(tmp_path / f"{i}.mp4", media.coded_frames(4 + i, 352, 400)) for i in range(2)]
+    items = corpus.pack_corpus(films, tmp_path / "out")
+    assert sorted(item.split for item in items) == ["held_out", "train"]
+    for split in ("train", "held_out"):
+        hq, _ = next(data.batches(tmp_path / "out", data.Recipe(1, 64, split=split), 2, seed=0, workers=0))
+        assert hq.shape == (2, 1, 3, 64, 64)
+    one = corpus.pack_corpus(films[:1], tmp_path / "one")
+    with pytest.raises(UserError, match="two files"):
+        empty = {"train": "held_out", "held_out": "train"}[one[0].split]
+        next(data.batches(tmp_path / "one", data.Recipe(1, 64, split=empty), 1, seed=0, workers=0))
+
+
 def test_workers_start_beside_busy_opencv(packed):
     # a forked worker inherits OpenCV's locks without its threads, and waits for ever
     noise = np.random.default_rng(0).integers(0, 256, (720, 1280), np.uint8)

@@ -224,14 +224,20 @@ def test_a_size_that_changes_midway_is_refused(tmp_path):
         list(read_frames(tmp_path / "both.ts"))
 
 
-def test_interlaced_and_encrypted(tmp_path):
+def test_interlacing_is_told(tmp_path):
     plain = str(media.make_video(tmp_path / "a.mp4", media.coded_frames(9)))
     media.ffmpeg("-i", plain, "-vf", "setfield=tff", "-flags", "+ildct+ilme", str(tmp_path / "i.mp4"))
     assert "interlaced" in probe(tmp_path / "i.mp4").notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_encryption_is_told_even_where_noise_decodes(tmp_path, name):
+    plain = str(media.make_video(tmp_path / "plain.mp4", media.coded_frames(9)))
     key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "0" * 32, "-encryption_kid", "1" * 32]
-    media.ffmpeg("-i", plain, "-c", "copy", *key, str(tmp_path / "e.mp4"))
-    with pytest.raises(UserError):
-        list(read_frames(tmp_path / "e.mp4"))
+    media.ffmpeg("-i", plain, "-c", "copy", *key, str(tmp_path / name))
+    for look in (probe, lambda p: list(read_frames(p)), lambda p: list(read_frames(p, start_s=0.2))):
+        with pytest.raises(UserError, match="encrypted"):
+            look(tmp_path / name)
 
 
 def test_a_gif_canvas_larger_than_memory_is_refused(tmp_path):

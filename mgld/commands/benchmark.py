@@ -1,0 +1,114 @@
+"""`benchmark`: seconds per frame, stage by stage, over methods, sizes, steps and clip lengths (the paper's Table 6)."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgld import errors, settings
+from mgld.commands.report import check_place, write_json
+from mgld.commands.upscale import add_device, add_settings, open_pipeline, say, settings_of
+from mgld.settings import LIMITS, SCALE, Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mgld.pipeline import MGLDPipeline
+
+STAGES = ("condition", "motion", "sample", "decode", "finish")
+PAPER = "The paper's Table 6, 128→512 in 50 steps on an A100: StableSR 3.194, MGLD-VSR 1.113 s per frame."
+
+
+def add_to(commands: argparse._SubParsersAction) -> None:
+    """Register the command."""
+    command = commands.add_parser("benchmark", help="measure seconds per frame and how they grow (Table 6)")
+    methods = tuple(m for m in settings.METHODS if m != "bicubic")
+    command.add_argument("--methods", nargs="+", choices=methods, default=("per_frame", "mgld"), metavar="METHOD")
+    command.add_argument("--sizes", nargs="+", type=int, default=(64, 128), metavar="PX", help="sides of the input")
+    command.add_argument("--lengths", nargs="+", type=int, default=(5, 11), metavar="N", help="frames of the clip")
+    command.add_argument("--step-counts", nargs="+", type=int, metavar="N", help="default: what --steps says")
+    command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    command.add_argument("--json", type=Path, metavar="REPORT", help="write every number here")
+    add_settings(command, without=("method",))
+    add_device(command)
+    command.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure every combination after a warm-up; print the table, seconds per frame."""
+    cases = list(cases_of(chosen))
+    check_place(chosen.json)
+    from mgld.weights.identity import describe_model
+
+    started = time.monotonic()
+    pipeline = open_pipeline(chosen)
+    report = {"load_s": round(time.monotonic() - started, 3), "model": describe_model(chosen.model), "cases": []}
+    measure(pipeline, replace(cases[0][0], steps=1), *cases[0][1:])  # the first run is slower than all others
+    for wanted, side_px, count in cases:
+        say(f"{wanted.method}, {side_px}→{SCALE * side_px}, {wanted.steps} steps, {count} frames")
+        report["cases"].append(measure(pipeline, wanted, side_px, count))
+        if chosen.json:
+            write_json(chosen.json, report)
+    case = report["cases"][0]
+    print(
+        f"{chosen.model} on {case['device']} in {case['dtype']}, loaded in {report['load_s']:.1f} s; seconds per frame\n"
+    )
+    print(table(report["cases"]))
+    print(f"\n{PAPER}")
+
+
+def cases_of(chosen: argparse.Namespace) -> Iterator[tuple[Settings, int, int]]:
+    """Yield (settings, side in pixels, frames) of every combination, checked."""
+    base = settings_of(chosen)
+    for side_px in chosen.sizes:
+        if not LIMITS.smallest_side_px <= side_px <= LIMITS.largest_frame_px**0.5:
+            raise errors.bad_setting("--sizes", side_px, f"at least {LIMITS.smallest_side_px} and within the limits")
+    for count in chosen.lengths:
+        if count < 1:
+            raise errors.bad_setting("--lengths", count, "1 or more")
+    lists = (chosen.methods, chosen.sizes, chosen.step_counts or (base.steps,), chosen.lengths)
+    for method, side_px, steps, count in itertools.product(*lists):
+        yield replace(base, method=method, steps=steps).checked(), side_px, count
+
+
+def measure(pipeline: MGLDPipeline, wanted: Settings, side_px: int, count: int) -> dict:
+    """Return sizes, seconds per stage and memory of one run on a clip that pans over noise."""
+    from mgld.events import Result
+    from mgld.video import Frame
+
+    clip = panned_noise(count, side_px)
+    started = time.monotonic()
+    events = pipeline.run((Frame(rgb, float(i)) for i, rgb in enumerate(clip)), wanted, count)
+    told = next(event.report for event in events if isinstance(event, Result))
+    told["seconds"]["all"] = round(time.monotonic() - started, 3)
+    return {"side_px": side_px, **told}
+
+
+def panned_noise(count: int, side_px: int) -> np.ndarray:
+    """Return u8 [count,side,side,3]: a smooth texture that moves a pixel per frame."""
+    import cv2
+    import numpy as np
+
+    noise = np.random.default_rng(0).integers(0, 256, (side_px, side_px + count, 3), np.uint8)
+    wide = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX)
+    return np.stack([wide[:, i : i + side_px] for i in range(count)])
+
+
+def table(cases: list[dict]) -> str:
+    """Return Markdown: a row per case, seconds per frame of each stage and of all, frames per second, peak memory."""
+    head = ["method", "input", "steps", "frames", *STAGES, "all", "frames/s", "peak MiB"]
+    lines = [head, ["---"] * len(head)]
+    for case in cases:
+        frames, seconds = case["frames"], case["seconds"]
+        each = [f"{seconds.get(stage, 0) / frames:.3f}" for stage in (*STAGES, "all")]
+        size = f"{case['side_px']}×{case['side_px']}"
+        lines.append(
+            [case["settings"]["method"], size, str(case["settings"]["steps"]), str(frames), *each]
+            + [f"{frames / seconds['all']:.2f}", f"{case['peak_memory_bytes'] / 2**20:.0f}"]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

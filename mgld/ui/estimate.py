@@ -1,0 +1,103 @@
+"""What a request will take, from the cost model of its model: the only place where the page asks for seconds and bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from mgld import settings
+from mgld.settings import SCALE, Settings
+from mgld.ui.cost import SHOWING, CostModel, canvas_megapixels, segment_count
+from mgld.ui.results import Part, Store
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Predicted seconds (0 while unknown) and bytes (None while unknown) of a job."""
+
+    seconds: float
+    memory_bytes: float | None
+
+
+@lru_cache(maxsize=8)
+def cost_of(model: str) -> CostModel:
+    """Return the one cost model of a network."""
+    return CostModel()
+
+
+@lru_cache(maxsize=256)
+def megapixels_of(model: str, height: int, width: int, device: str = "auto") -> float:
+    """Return the canvas of a low-quality frame, in megapixels."""
+    from mgld.worker import open_pipeline
+
+    return canvas_megapixels(open_pipeline(model, device), height, width)
+
+
+def predict(
+    device: str, part: Part, runs: Sequence[Settings], size_hw: tuple[int, int], frames: int, layers: int, store: Store
+) -> Needed:
+    """Predict a job: what memory already holds costs nothing, what is only decoded again costs that."""
+    cost = cost_of(part.model)
+    if not cost.ready:
+        return Needed(0.0, None)
+    megapixels = megapixels_of(part.model, *size_hw, device)
+    missing = [r for r in runs if store.result(part, r) is None]
+    seconds = sum(
+        cost.seconds(r, frames, megapixels, store.is_sampled(part, r, segment_count(r, frames))) for r in missing
+    )
+    large = SCALE**2 * size_hw[0] * size_hw[1]
+    peaks = [p for r in missing if (p := cost.memory_bytes(r, frames, megapixels)) is not None]
+    memory = max(peaks) + 3 * large * frames * layers if peaks else None
+    return Needed(seconds + cost.showing_seconds(layers, frames, large / 1e6), memory)
+
+
+def learn_showing(model: str, layers: dict[str, np.ndarray], seconds: float) -> None:
+    """Take how long measuring and encoding took."""
+    count, height, width = next(iter(layers.values())).shape[:3]
+    cost_of(model).learn_stage("", SHOWING, height * width / 1e6, seconds / (len(layers) * count))
+
+
+def gpu_seconds(model: str, device: str, clip: Sequence, runs: Sequence, latents: Sequence) -> int:
+    """Return how long to ask a shared GPU for; takes what run_all of mgld.worker takes."""
+    lowest, highest = settings.GPU_SECONDS
+    cost = cost_of(model)
+    if not cost.ready:
+        return highest
+    megapixels = megapixels_of(model, *clip[0].rgb_u8.shape[:2], device)
+    seconds = sum(cost.seconds(run.settings, len(clip), megapixels) for run in runs)
+    return int(min(max(math.ceil(1.5 * seconds) + 10, lowest), highest))
+
+
+def calibrate(model: str, device: str, run_all: Callable, busy) -> None:
+    """Measure this device's speed once, and how long showing takes; gives way to the first job."""
+    from mgld.worker import Run, open_pipeline
+
+    def run(clip: list, wanted: Settings):
+        for _, event in run_all(model, device, clip, [Run(wanted, 0)], [{}]):
+            yield event
+
+    pipeline = open_pipeline(model, device)
+    cost_of(model).measure(run, pipeline, lambda: not busy.is_set())
+    if not busy.is_set():
+        _measure_showing(model)
+
+
+def _measure_showing(model: str) -> None:
+    import tempfile
+    import time
+    from pathlib import Path
+
+    from mgld.ui.figures import comparison
+
+    noise = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), np.uint8)
+    layers = {name: noise for name in ("bicubic", *settings.COMPARED)}
+    with tempfile.TemporaryDirectory(prefix="mgld-") as folder:
+        for _ in range(2):  # the first opens the network that judges
+            started = time.monotonic()
+            comparison(Path(folder) / "stage.mp4", layers, 25.0, (), replace(Settings()).flow)
+            seconds = time.monotonic() - started
+    learn_showing(model, layers, seconds)

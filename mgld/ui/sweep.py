@@ -1,0 +1,79 @@
+"""The sweep: the same clip and noise at several guidance strengths, to see what strength buys and what it costs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+import cv2
+import gradio as gr
+import numpy as np
+
+from mgld import errors, plots, settings
+from mgld.metrics.temporal import motion_of, sharpness, warping_error, warping_errors
+from mgld.ui import job, words
+from mgld.ui.compare import stack_layers
+from mgld.ui.figures import measuring_flow
+from mgld.ui.progress import bar
+from mgld.ui.request import Request
+from mgld.ui.work import Work
+
+Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
+
+
+def strengths_of(text: str) -> tuple[float, ...]:
+    """Read "0, 0.5, 1"; raise UserError unless it is a few different strengths in range."""
+    low, high = next(f.metadata["range"] for f in fields(settings.Settings) if f.name == "guidance")
+    fewest, most = settings.SWEEP_COUNT
+    parts = [p for p in re.split(r"[,;\s]+", text.strip()) if p]
+    good = all(re.fullmatch(r"\d+(\.\d+)?", p) and low <= float(p) <= high for p in parts)
+    found = tuple(sorted({float(p) for p in parts})) if good else ()
+    if not fewest <= len(found) <= most:
+        allowed = words.SWEEP_ALLOWED.format(fewest=fewest, most=most, low=low, high=high)
+        raise errors.bad_setting(words.SWEEP_STRENGTHS, text, allowed)
+    return found
+
+
+def sweep(machine: job.Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
+    """Run MGLD at every strength and yield progress, then the small multiples; what was run before is taken from memory."""
+    with job.told(), job.job_folder() as folder:
+        yield bar(words.LOADING), None, None, "", gr.skip()
+        runs = {words.SWEEP_LAYER.format(s): replace(request.knobs, method="mgld", guidance=s) for s in strengths}
+        work = job.begin(machine, replace(request, methods=("mgld",)), runs)
+        job.SESSIONS.put(session, work)
+        try:
+            for line, preview, *_ in job.produce(machine, work, None):
+                yield line, preview, None, "", gr.skip()
+            work.shown = True
+        finally:
+            work.stopped.set()
+        yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
+        figures = measure(work)
+        names = list(runs)
+        large = {n: work.kept[n].frames_u8 for n in names}
+        stage = stack_layers(folder / "stage.mp4", large, work.material.fps, work.borders_of())
+        row = work.bicubic.shape[1] // 2
+        png = plots.sweep_multiples(list(strengths), list(large.values()), figures, row)
+        picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        yield bar(words.SWEEP_DONE, 1.0), None, picture, markdown(strengths, figures), stage
+
+
+def measure(work: Work) -> dict[str, list[float]]:
+    """Return warping error and sharpness of every run, the motion measured once on the truth or on the input."""
+    judge = "spynet" if work.request.knobs.flow == "dis" else "dis"
+    reference = work.material.given.get(words.TRUTH_KEY, work.bicubic)
+    motion = motion_of(reference, measuring_flow(judge))
+    clips = [k.frames_u8 for k in work.kept.values()]
+    return {
+        words.WARPING_ERROR: [warping_error(warping_errors(c, motion)) or 0.0 for c in clips],
+        words.SHARPNESS: [float(np.mean(sharpness(c))) for c in clips],
+    }
+
+
+def markdown(strengths: tuple[float, ...], figures: dict[str, list[float]]) -> str:
+    """Return the sweep as a table, which is also its text alternative."""
+    lines = ["| " + " | ".join([words.SWEEP_HEAD, *figures]) + " |", "|---" * (len(figures) + 1) + "|"]
+    for i, s in enumerate(strengths):
+        lines.append("| " + " | ".join([f"{s:g}", *(words.figure(v[i]) for v in figures.values())]) + " |")
+    return "\n".join(lines) + "\n\n" + words.BLUR_NOTE

@@ -1,0 +1,64 @@
+"""What is on this machine and what is not: models, flow networks, metrics' numbers, each with the way to get it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from mgld import settings
+from mgld.errors import UserError
+from mgld.flow import weights_of
+from mgld.metrics import naturalness, perceptual
+from mgld.training import perceptual as training
+from mgld.weights.presets import PRESETS, folder_of
+
+METRIC_FILES = {  # metric → its file in the cache and the command that makes it
+    "LPIPS (VGG16)": (training.FILE, training.HOW),
+    "LPIPS (AlexNet)": (perceptual.ALEX_FILE, perceptual.ALEX_HOW),
+    "DISTS": (perceptual.DISTS_FILE, perceptual.DISTS_HOW),
+    "NIQE": (naturalness.NIQE_FILE, naturalness.NIQE_HOW),
+    "BRISQUE": (naturalness.BRISQUE_FILE, naturalness.BRISQUE_HOW),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that may be here: state is "present", "absent" or "damaged"; hint says how to get it."""
+
+    kind: str
+    name: str
+    state: str
+    bytes: int = 0
+    hint: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Yield a finding for every preset, flow network and metric."""
+    for name in PRESETS:
+        yield _of_files("model", name, lambda name=name: sorted(Path(folder_of(name)).rglob("*.safetensors")))
+    for name in settings.FLOWS:
+        yield _of_files("flow", name, lambda name=name: weights_of(name))
+    for name, (file, how) in METRIC_FILES.items():
+        path = settings.CACHE / file
+        if path.exists():
+            yield _of_files("metric", name, lambda path=path: [path])
+        else:
+            yield Finding("metric", name, "absent", hint=how)
+
+
+def _of_files(kind: str, name: str, find) -> Finding:
+    """Look at files as far as their headers: pointers, pages of HTML and halves of files show there."""
+    try:
+        files = find()
+    except UserError as absent:
+        return Finding(kind, name, "absent", hint=str(absent))
+    for file in files:
+        try:
+            with safe_open(file, "np") as opened:
+                opened.keys()
+        except (OSError, SafetensorError):
+            return Finding(kind, name, "damaged", hint=f"{file} is damaged: restore it.")
+    return Finding(kind, name, "present", sum(file.stat().st_size for file in files))

@@ -1,0 +1,72 @@
+"""The loop itself: what the log says, what a resumed run draws, what a broken step costs."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+import torch
+
+from mgld.training import stages
+from mgld.training.run import Plan, Run, first_step, stream_seed
+
+
+def start(folder, steps: int = 4, **changes) -> Run:
+    torch.manual_seed(0)
+    net = torch.nn.Linear(3, 1)
+    plan = Plan(folder, steps, batch=2, log_every=2, **changes)
+    return Run(plan, {"net": net}, {"net": torch.optim.SGD(net.parameters(), 0.1)}, {"net": net})
+
+
+def rows(folder) -> list[dict[str, str]]:
+    with (folder / "log.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_log_holds_means_however_often_a_step_takes_notes(tmp_path):
+    run = start(tmp_path)
+    for step in run.steps():
+        run.note(first=float(step))
+        run.note(second=10.0)
+    assert [(float(r["first"]), float(r["second"])) for r in rows(tmp_path)] == [(0.5, 10), (2.5, 10)]
+
+
+def test_a_fresh_run_begins_a_log_of_its_own(tmp_path):
+    for _ in range(2):
+        run = start(tmp_path)
+        for _ in run.steps():
+            run.note(loss=1.0)
+    assert [row["step"] for row in rows(tmp_path)] == ["2", "4"]
+
+
+def test_a_resumed_log_keeps_its_columns(tmp_path):
+    for _ in start(tmp_path).steps():
+        pass
+    (tmp_path / "log.csv").write_text("step,seconds,old\n2,0.1,7\n4,0.2,8\n")
+    run = start(tmp_path, steps=6, resume=True)
+    for _ in run.steps():
+        run.note(fresh=1.0)
+    assert [(row["step"], row["old"]) for row in rows(tmp_path)] == [("2", "7"), ("4", "8"), ("6", "")]
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_step_that_is_not_finite_changes_nothing(tmp_path, broken):
+    run = start(tmp_path, steps=2)
+    before = {k: v.clone() for k, v in run.modules["net"].state_dict().items()}
+    for _ in run.steps():
+        run.update("net", run.modules["net"](torch.ones(1, 3)).sum() * broken)
+    assert all(torch.equal(v, before[k]) for k, v in run.modules["net"].state_dict().items())
+    assert float(rows(tmp_path)[0]["skipped"]) == 1
+
+
+def test_every_resumption_goes_on_to_samples_of_its_own(tmp_path, monkeypatch):
+    starts = []
+    monkeypatch.setattr(stages.data, "batches", lambda *a: starts.append(a[4]))
+    for steps, resume in ((2, False), (4, True), (6, True)):
+        run = start(tmp_path, steps, resume=resume)
+        stages._batches(stages.Job(tmp_path, tmp_path, run.plan, 64, 0), recipe=None)
+        for _ in run.steps():
+            pass
+    assert starts == [step * stages.SAMPLES_PER_STEP for step in (0, 2, 4)]
+    assert first_step(run.plan) == 6 and stream_seed(run.plan) == 6
+    assert first_step(Plan(tmp_path, 2, 2)) == 0  # without --resume it begins again
