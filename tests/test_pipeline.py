@@ -32,7 +32,7 @@ def test_every_method_keeps_count_order_and_exact_size(pipeline, clip_u8, method
     assert isinstance(events[-1], Result) and events[-1].report["frames"] == 7
 
 
-@pytest.mark.parametrize("size", [(16, 16), (17, 33), (16, 100), (50, 31)])
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (16, 128), (128, 16), (50, 31), (19, 151)])
 def test_output_is_four_times_any_input(pipeline, size):
     clip = np.random.default_rng(1).integers(0, 256, (1, *size, 3), np.uint8)
     assert pipeline(clip, QUICK).shape == (1, 4 * size[0], 4 * size[1], 3)
@@ -120,6 +120,17 @@ def test_numbers_that_stop_being_finite_are_a_sentence(pipeline, clip_u8):
     pipeline.unet.forward = lambda z, *a, **k: torch.full_like(z, torch.nan)
     with pytest.raises(UserError, match="step 1"):
         pipeline(clip_u8, QUICK)
+
+
+def test_too_little_memory_is_a_sentence_and_the_next_run_works(pipeline, clip_u8, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline.unet, "forward", full)
+        with pytest.raises(UserError, match="memory"):
+            pipeline(clip_u8, QUICK)
+    assert len(pipeline(clip_u8, QUICK)) == len(clip_u8)
 
 
 def test_an_empty_clip_is_a_sentence(pipeline):

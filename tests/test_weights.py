@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from mgld import settings
 from mgld.errors import UserError
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.pipeline import MGLDPipeline
 from mgld.weights import official
 from mgld.weights.identity import describe_model
 from mgld.weights.perceptual import convert_perceptual
@@ -81,6 +84,51 @@ def test_shipped_weights_are_the_preset_and_finite(name):
 def test_shipped_models_fit_the_promise():
     sizes = [f.stat().st_size for f in (settings.MODELS / "tiny").rglob("*.safetensors")]
     assert sizes and max(sizes) < 10_000_000 and sum(sizes) < 40_000_000
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+def edited(change) -> Callable[[Path], None]:
+    return lambda file: save_file(change(load_file(file)), file)
+
+
+ALPHA = "temporal_first.temporal_alpha"
+DAMAGE = {
+    "absent": (Path.unlink, "missing"),
+    "empty": (lambda file: file.write_bytes(b""), "damaged"),
+    "cut": (cut, "damaged"),
+    "pointer": (lambda file: file.write_text("version https://git-lfs.github.com/spec/v1\n"), "damaged"),
+    "lacking": (edited(lambda state: {k: v for k, v in state.items() if "conv_out" not in k}), "lacks 2 tensors"),
+    "surplus": (edited(lambda state: state | {"surprise": torch.zeros(3)}), "1 unknown ones, e.g. surprise"),
+    "misshapen": (edited(lambda state: state | {ALPHA: torch.zeros(3)}), "another network"),
+    "not finite": (edited(lambda state: state | {ALPHA: torch.full((1,), torch.nan)}), "not finite"),
+}
+
+
+@pytest.mark.parametrize("damage", list(DAMAGE))
+def test_damaged_weights_are_one_sentence(tmp_path, pipeline, damage):
+    pipeline.save_pretrained(tmp_path)
+    change, word = DAMAGE[damage]
+    change(tmp_path / "unet" / "diffusion_pytorch_model.safetensors")
+    with pytest.raises(UserError, match=f"unet.*{word}"):
+        MGLDPipeline.from_pretrained(tmp_path, "cpu", "float32")
+
+
+def test_a_pickle_is_never_opened(tmp_path, pipeline):
+    pipeline.save_pretrained(tmp_path)
+    (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    torch.save(pipeline.unet.state_dict(), tmp_path / "unet" / "diffusion_pytorch_model.bin")
+    with pytest.raises(UserError, match="unet"):
+        MGLDPipeline.from_pretrained(tmp_path, "cpu", "float32")
+
+
+def test_a_missing_schedule_is_a_sentence(tmp_path, pipeline):
+    pipeline.save_pretrained(tmp_path)
+    (tmp_path / "scheduler" / "scheduler_config.json").unlink()
+    with pytest.raises(UserError, match="scheduler"):
+        MGLDPipeline.from_pretrained(tmp_path, "cpu", "float32")
 
 
 def test_model_identity_is_its_hashes():

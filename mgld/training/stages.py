@@ -106,7 +106,9 @@ def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> 
     """
     net = NETS[name]
     if (model / name / "config.json").exists():
-        return net.from_pretrained(model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False)
+        return net.from_pretrained(
+            model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False, use_safetensors=True
+        )
     if name != "vae" and (model / "vae" / "config.json").exists():
         shape = {"latent_channels": VideoVAE.load_config(model, subfolder="vae")["latent_channels"]}
     return net(**TINY[name] | (shape or {}))
