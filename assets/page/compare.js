@@ -258,7 +258,7 @@ const mean = (values) => numbers(values).reduce((sum, v) => sum + v, 0) / Math.m
 
 function drawChart(chart, n) {
   const ratio = window.devicePixelRatio || 1, curve = data.curves[chart.dataset.curve];
-  if (!chart.clientWidth) return;
+  if (!curve || !chart.clientWidth) return;  // a chart of the clip before
   chart.width = chart.clientWidth * ratio; chart.height = chart.clientHeight * ratio;
   const c = chart.getContext('2d'); c.scale(ratio, ratio);
   const w = chart.clientWidth - 48, h = chart.clientHeight - 24, top = Math.max(...curve.values.flatMap(numbers), 1e-9) * 1.08;

@@ -98,7 +98,7 @@ def conclude(work: Work, folder: Path) -> Iterator[Shown]:
     showing_s = time.monotonic() - started
     work.taken_s += showing_s
     learn_showing(work.request.model, layers, showing_s)
-    done = bar(done_text(work, len(next(iter(layers.values())))), 1.0)
+    done = bar(done_text(work, len(next(iter(layers.values())))))
     yield bar(words.WRITING, 1.0), None, stage, work.table.markdown, None
     files = write_files(folder, outcome_of(work, layers))
     yield done, None, stage, work.table.markdown, [str(f) for f in files]

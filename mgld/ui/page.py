@@ -15,7 +15,7 @@ from mgld.ui.compare import CompareStage
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
 
-STYLE = (settings.ASSETS / "page" / "page.css").read_text()
+STYLE = "".join((settings.ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "layout.css"))
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
 DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
@@ -86,8 +86,9 @@ def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
             strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
             run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
         picture = gr.Image(
-            label=words.SWEEP_FIGURE, interactive=False, format="png", elem_id="sweep", buttons=["download", "fullscreen"]
-        )
+            label=words.SWEEP_FIGURE, show_label=False, interactive=False, format="png", elem_id="sweep",
+            buttons=["download", "fullscreen"],
+        )  # fmt: skip
         return run, strengths, picture, gr.Markdown("", elem_id="sweep-table")
 
 
