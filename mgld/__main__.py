@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 
-from mgld.commands import ablate, convert, degrade, evaluate, train, upscale
+from mgld.commands import ablate, compare, convert, degrade, evaluate, train, upscale
 from mgld.errors import UserError
 
 
@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
         prog="mgld", description="Motion-guided latent diffusion for video super-resolution."
     )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (upscale, degrade, evaluate, ablate, train, convert):
+    for module in (upscale, compare, degrade, evaluate, ablate, train, convert):
         module.add_to(commands)
     return root
 

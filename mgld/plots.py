@@ -137,6 +137,8 @@ def _arrows(panel, flow_px: np.ndarray, size_hw: tuple[int, int]) -> None:
     y, x = np.mgrid[every // 2 : height : every, every // 2 : width : every]
     scale_y, scale_x = size_hw[0] / height, size_hw[1] / width
     dx, dy = flow_px[0, y, x] * scale_x, flow_px[1, y, x] * scale_y
+    if np.hypot(dx, dy).max() < 1e-3:
+        return  # a still picture has no arrows, and no longest one to scale them by
     panel.quiver((x + 0.5) * scale_x, (y + 0.5) * scale_y, dx, dy, color="white", angles="xy", width=0.006, headwidth=4)
 
 

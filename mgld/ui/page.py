@@ -130,6 +130,7 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr
     controls["steps"].change(form.preset_of, controls["steps"], asked.preset, **AT_ONCE)
     linked = [controls[n] for n in handlers.LINKED]
     asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
+    page.load(None, None, None, js=handlers.naming_script(), **AT_ONCE)
     page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
 
 

@@ -13,6 +13,7 @@ class Labels(dict):
 
 
 TITLE = "MGLD Studio"
+EXAMPLE = "Example clip {name}"
 INTRO = (
     "# MGLD Studio\n"
     "Frame-by-frame diffusion is sharp but flickers; motion guidance steadies it. "
@@ -86,7 +87,8 @@ STAGES = {
 WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, about {left:.0f} s left"
 DONE = "{frames} frames in {seconds:.0f} s on {device}, peak memory {gigabytes:.1f} GB"
 PREDICTED = " (predicted: {seconds:.0f} s)"
-PLAN = "{frames} frames ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
+PLAN_FRAMES = ("1 frame", "{} frames")
+PLAN = "{frames} ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
 PLAN_SEGMENTS = ("1 segment", "{} segments")
 PLAN_ESTIMATE = "About {seconds:.0f} s{memory}."
 PLAN_MEMORY = " and {gigabytes:.1f} GB"
