@@ -67,7 +67,9 @@ def begin(machine: Machine, request: Request, runs: dict[str, Settings]) -> Work
     material = read(request)
     height, width = material.clip[0].rgb_u8.shape[:2]
     layers = 1 + len(runs) + len(material.given)
-    needed = predict(machine.device, material.part, list(runs.values()), (height, width), len(material.clip), layers, STORE)
+    needed = predict(
+        machine.device, material.part, list(runs.values()), (height, width), len(material.clip), layers, STORE
+    )
     large = bicubic(np.stack([f.rgb_u8 for f in material.clip]))
     return Work(request, material, runs, large, needed.seconds)
 
@@ -204,7 +206,13 @@ class Countdown:
         left_s = (self._ahead_s[index] * (1 - share) if own_s is None else own_s) + sum(self._ahead_s[index + 1 :])
         stage = words.STAGES[event.stage if isinstance(event, Progress) else "decode"]
         text = words.WORKING.format(
-            method=words.LAYERS[name], number=index + 1, count=self._count, stage=stage, done=done, total=self._frames, left=left_s
+            method=words.LAYERS[name],
+            number=index + 1,
+            count=self._count,
+            stage=stage,
+            done=done,
+            total=self._frames,
+            left=left_s,
         )
         return bar(text, passed / sum(self._ahead_s))
 

@@ -37,7 +37,9 @@ def build(model: str, machine: job.Machine) -> gr.Blocks:
                 asked = form.build(model)
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
-                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[])
+                preview = gr.Image(
+                    label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[]
+                )
                 with gr.Tabs(elem_id="tabs"):
                     stage, table = _compare_tab()
                     scope_parts, look, scope_tab = _scope_tab()

@@ -27,7 +27,9 @@ def address(free_port):
 @pytest.fixture
 def clip(tmp_path):
     wide = np.random.default_rng(time.time_ns()).integers(0, 256, (8, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-    return media.make_video(tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10)
+    return media.make_video(
+        tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
 
 def finish(page, frames: int = 2) -> None:
     page.wait_for_selector(f"#progress :text('{frames} frames in')", timeout=120_000)
-    page.wait_for_function(f"document.querySelector('.count').textContent.trim().endsWith('/ {frames}')", timeout=30_000)
+    page.wait_for_function(
+        f"document.querySelector('.count').textContent.trim().endsWith('/ {frames}')", timeout=30_000
+    )
 
 
 def test_first_sight_is_a_finished_comparison_with_its_controls_in_view(opened):
@@ -105,7 +109,9 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     page = opened()
     upload(page, clip, frames=12, steps=40)
     page.click("#run")
-    page.wait_for_function("document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=60_000)  # one segment
+    page.wait_for_function(
+        "document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=60_000
+    )  # one segment
     page.click("#cancel")
     page.wait_for_selector("#progress :text('frames that were finished')", timeout=60_000)
     page.wait_for_timeout(1000)
@@ -186,7 +192,9 @@ def test_the_keyboard_reaches_run_and_every_tab_with_a_visible_focus(opened):
     reached = set()
     for _ in range(60):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)"))
+        reached.add(
+            page.evaluate("document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)")
+        )
         if "run" in reached:
             break
     assert "run" in reached
@@ -209,7 +217,9 @@ def test_narrow_screens_see_everything_without_sideways_scrolling(opened, width,
 def test_dark_is_dark_and_text_stays_readable(opened):
     page = opened(query="/?__theme=dark")
     shade = "([c]) => { const [r, g, b] = c.match(/\\d+/g).map(Number); return (r + g + b) / 3; }"
-    back = page.evaluate(shade, [page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")])
+    back = page.evaluate(
+        shade, [page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")]
+    )
     for text in ("#intro h1", "#plan p", "#figures p", ".mgld-bar"):
         ink = page.evaluate(shade, [page.evaluate("s => getComputedStyle(document.querySelector(s)).color", text)])
         assert back < 60 and ink - back > 90, text
@@ -242,7 +252,14 @@ def test_the_client_of_the_readme_works(address, clip):
     from gradio_client import Client, handle_file
 
     client = Client(address, verbose=False)
-    asked = {"clip": handle_file(str(clip)), "methods": ["mgld"], "frames": 1, "steps": 1, "truth": None, "others": None}
+    asked = {
+        "clip": handle_file(str(clip)),
+        "methods": ["mgld"],
+        "frames": 1,
+        "steps": 1,
+        "truth": None,
+        "others": None,
+    }
     *_, files = client.predict(**asked, api_name="/compare")
     assert [f.rsplit("/", 1)[-1] for f in files][:2] == ["comparison.mp4", "mgld.mp4"]
 

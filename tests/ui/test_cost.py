@@ -27,7 +27,9 @@ def test_seconds_grow_with_frames_pixels_and_steps():
         model.learn_stage("mgld", stage, 0.2, rate)
     settings = Settings(method="mgld", steps=10, segment=5, overlap=0)
     assert model.seconds(settings, 5, 0.2) == pytest.approx(5 * (1 + 0.5 + 20 + 1))
-    assert model.seconds(settings, 5, 0.4) == pytest.approx(2 * 5 * 22.5)  # beyond what was seen it grows with the pixels
+    assert model.seconds(settings, 5, 0.4) == pytest.approx(
+        2 * 5 * 22.5
+    )  # beyond what was seen it grows with the pixels
     assert model.seconds(settings, 5, 0.2, sampled=True) == pytest.approx(5 * 1)
     assert model.seconds(Settings(method="bicubic"), 5, 0.2) == 0
     assert model.seconds(Settings(method="per_frame", steps=10, overlap=0), 5, 0.2) == pytest.approx(5 * 22)
@@ -47,7 +49,9 @@ def report(seconds: dict[str, float], peak: int = 10**9) -> dict:
 def test_a_run_makes_the_next_prediction_right():
     model, settings = CostModel(), Settings(steps=2, segment=5, overlap=0)
     for _ in range(3):
-        model.learn(report({"condition": 1.0, "motion": 0.5, "sample": 6.0, "decode": 2.0, "finish": 0.5}), settings, 5, 0.2)
+        model.learn(
+            report({"condition": 1.0, "motion": 0.5, "sample": 6.0, "decode": 2.0, "finish": 0.5}), settings, 5, 0.2
+        )
     assert model.seconds(settings, 5, 0.2) == pytest.approx(10.0, rel=0.25)
 
 

@@ -44,7 +44,9 @@ def machine(pipeline, monkeypatch) -> job.Machine:
 
 
 def asked(clip, **more):
-    return checked(**{"clip": str(clip), "methods": ["per_frame", "mgld"], "start_s": 0, "frames": 5, "knobs": KNOBS, **more})
+    return checked(
+        **{"clip": str(clip), "methods": ["per_frame", "mgld"], "start_s": 0, "frames": 5, "knobs": KNOBS, **more}
+    )
 
 
 def kept_copies(shown, folder: Path) -> list[Path]:

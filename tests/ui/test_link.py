@@ -8,7 +8,14 @@ from mgld.ui.link import EXAMPLES, read
 
 
 def test_good_values_are_taken_each_for_itself():
-    query = {"steps": "20", "guidance": "0.5", "flow": "raft", "methods": "per_frame,mgld", "frames": "8", "crop": "0,0,50,50"}
+    query = {
+        "steps": "20",
+        "guidance": "0.5",
+        "flow": "raft",
+        "methods": "per_frame,mgld",
+        "frames": "8",
+        "crop": "0,0,50,50",
+    }
     values, refused = read(query)
     assert values == {
         "steps": 20, "guidance": 0.5, "flow": "raft", "methods": ["per_frame", "mgld"], "frames": 8, "crop": "0,0,50,50",

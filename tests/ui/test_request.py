@@ -14,7 +14,12 @@ from tests import media
 
 
 def textured(count: int, height: int, width: int) -> list[np.ndarray]:
-    wide = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8 + count, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    wide = (
+        np.random.default_rng(0)
+        .integers(0, 256, (height // 8, width // 8 + count, 3), np.uint8)
+        .repeat(8, 0)
+        .repeat(8, 1)
+    )
     return [np.ascontiguousarray(wide[:, 8 * i : 8 * i + width]) for i in range(count)]
 
 
@@ -29,7 +34,9 @@ def large(tmp_path):
 
 
 def asked(path, **more) -> request.Request:
-    return request.checked(**{"clip": str(path), "methods": ["mgld"], "start_s": 0, "frames": 4, "knobs": Settings(), **more})
+    return request.checked(
+        **{"clip": str(path), "methods": ["mgld"], "start_s": 0, "frames": 4, "knobs": Settings(), **more}
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,9 @@ def test_a_large_clip_of_another_size_or_too_short_is_named(low, tmp_path):
 
 
 def test_names_of_other_clips_never_stand_for_a_method(tmp_path):
-    names = request.named([tmp_path / "mgld.mp4", tmp_path / "MGLD.mp4", tmp_path / "a<b>|c.mp4", tmp_path / "truth.mp4"])
+    names = request.named(
+        [tmp_path / "mgld.mp4", tmp_path / "MGLD.mp4", tmp_path / "a<b>|c.mp4", tmp_path / "truth.mp4"]
+    )
     assert list(names) == ["mgld+", "MGLD+", "a b c", "truth+"]
 
 

@@ -19,7 +19,9 @@ def voting(choices: list[str], seed: int = 1) -> Study:
     return study
 
 
-@pytest.mark.parametrize(("wins", "count", "low", "high"), [(5, 10, 0.2366, 0.7634), (0, 10, 0.0, 0.2775), (9, 10, 0.5958, 0.9821)])
+@pytest.mark.parametrize(
+    ("wins", "count", "low", "high"), [(5, 10, 0.2366, 0.7634), (0, 10, 0.0, 0.2775), (9, 10, 0.5958, 0.9821)]
+)
 def test_the_interval_is_wilsons(wins, count, low, high):
     assert wilson(wins, count) == pytest.approx((low, high), abs=1e-4)
 
