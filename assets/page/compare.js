@@ -450,7 +450,7 @@ function load() {
   $('.empty').hidden = !!data; $('.profile').hidden = !data; $('.curves').hidden = !data;
   if (!data) { video.removeAttribute('src'); video.load(); return; }
   const truth = data.layers.length - 1;
-  s.a = Math.min(1, truth); s.b = truth; s.to = data.frames - 1;
+  s.a = truth > 1 ? 1 : 0; s.b = truth;  // two layers: one on each side s.to = data.frames - 1;
   scrub.max = data.frames - 1;
   fillLayers(); show('wipe'); makeCurves();
   video.src = data.video.url; video.load();

@@ -120,12 +120,12 @@ def _files_tab() -> gr.Files:
 def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr.HTML) -> None:
     """Wire what happens in the form before Run: the plan, the frame, the lab, presets and the link."""
     controls = asked.controls
-    planner = handlers.planning(machine)
-    for control in asked.inputs:
-        control.change(planner, asked.inputs, asked.plan, **AT_ONCE)
+    # One listener for all controls, of which only the last call counts: a link changes many at once, and an answer to an earlier
+    # state must not arrive after that to the last.
+    last = {"trigger_mode": "always_last", **AT_ONCE}
+    gr.on([c.change for c in asked.inputs], handlers.planning(machine), asked.inputs, asked.plan, **last)
     seen = [controls[n] for n in ("clip", "start_s", "crop")]
-    for control in seen:
-        control.change(handlers.framed, seen, asked.frame, **AT_ONCE)
+    gr.on([c.change for c in seen], handlers.framed, seen, asked.frame, **last)
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
     asked.lab_show.click(handlers.lab, asked.inputs, asked.lab_picture, **PRIVATE)
     asked.preset.input(lambda name: PAGE_PRESETS[name]["steps"], asked.preset, controls["steps"], **AT_ONCE)
