@@ -61,26 +61,18 @@ def _png(figure: Figure) -> bytes:
 
 def guidance_scope(event, pair: int, frame_u8: np.ndarray) -> bytes:
     """Draw what guidance did between frames pair and pair + 1 of a segment (an event Guided) beside the frame u8 [h,w,3]; PNG."""
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
-    panels = figure.subplots(2, 3)
-    flow_px = event.flow_px[pair]
-    _show(panels[0, 0], frame_u8, f"Frame {event.first_frame + pair + 1} and its motion")
-    _arrows(panels[0, 0], flow_px, frame_u8.shape[:2])
-    _show(panels[0, 1], flow_colours(flow_px), f"Flow, up to {np.hypot(*flow_px).max():.2f} latent px")
-    _wheel(panels[0, 1])
-    _show(panels[0, 2], event.hidden[pair], f"Hidden in the next frame: {event.hidden[pair].mean():.0%}", cmap="cividis")
-    steps = np.arange(1, len(event.before) + 1)
-    panels[1, 0].plot(steps, event.before, color=OKABE_ITO[1], marker=".", label="before guidance")
-    panels[1, 0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after guidance")
-    panels[1, 0].set(title="Disagreement along the motion", xlabel="denoising step", ylabel="mean |warped neighbour − x̂0|")
-    panels[1, 0].set_ylim(bottom=0)
-    panels[1, 0].grid(alpha=0.3)
-    panels[1, 0].legend(fontsize=8)
-    _moved(figure, panels[1, 1], event, pair)
-    gain = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
-    panels[1, 2].bar(steps, gain, color=OKABE_ITO[0])
-    panels[1, 2].set(title="Disagreement removed by each step", xlabel="denoising step", ylabel="%")
-    panels[1, 2].grid(alpha=0.3, axis="y")
+    figure = Figure(figsize=(11, 5.8), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[3, 2.6])
+    flow_px, panels = event.flow_px[pair], above.subplots(1, 4)
+    _show(panels[0], frame_u8, f"Frame {event.first_frame + pair + 1} and its motion")
+    _arrows(panels[0], flow_px, frame_u8.shape[:2])
+    _show(panels[1], flow_colours(flow_px), f"Flow, up to {np.hypot(*flow_px).max():.2f} latent pixels")
+    _wheel(panels[1])
+    _show(panels[2], event.hidden[pair], f"Hidden in the next frame: {event.hidden[pair].mean():.0%}", "cividis", 1)
+    moved = event.moved[pair] if event.moved is not None else np.zeros(event.hidden.shape[1:], np.float32)
+    picture = _show(panels[3], moved, "Where guidance moved the latent", "viridis", None)
+    above.colorbar(picture, ax=panels[3], orientation="horizontal", shrink=0.8, pad=0.02).ax.tick_params(labelsize=7)
+    _steps(below.subplots(1, 2), event)
     return _png(figure)
 
 
@@ -114,10 +106,28 @@ def sweep_multiples(strengths: list[float], layers: list[np.ndarray], figures: d
     return _png(figure)
 
 
-def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None) -> None:
-    panel.imshow(picture, cmap=cmap, interpolation="nearest")
+def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: float | None = None):
+    shown = panel.imshow(picture, cmap=cmap, interpolation="nearest", vmin=0, vmax=top)
     panel.set_title(title, fontsize=9)
     panel.set_axis_off()
+    return shown
+
+
+def _steps(panels, event) -> None:
+    """Draw the disagreement of neighbouring frames around each guidance step, and the share that the step removed."""
+    steps = np.arange(1, len(event.before) + 1)
+    panels[0].plot(steps, event.before, color=OKABE_ITO[1], marker=".", linestyle="--", label="before the step's guidance")
+    panels[0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after it")
+    panels[0].set_title("Disagreement along the motion: mean |warped neighbour − x̂0|", fontsize=9)
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(fontsize=8)
+    removed = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
+    panels[1].bar(steps, removed, color=OKABE_ITO[0])
+    panels[1].set_title("Share that each step's guidance removed (%)", fontsize=9)
+    for panel in panels:
+        panel.set_xlabel("denoising step", fontsize=8)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(alpha=0.3, axis="y")
 
 
 def _arrows(panel, flow_px: np.ndarray, size_hw: tuple[int, int]) -> None:
@@ -127,6 +137,8 @@ def _arrows(panel, flow_px: np.ndarray, size_hw: tuple[int, int]) -> None:
     y, x = np.mgrid[every // 2 : height : every, every // 2 : width : every]
     scale_y, scale_x = size_hw[0] / height, size_hw[1] / width
     dx, dy = flow_px[0, y, x] * scale_x, flow_px[1, y, x] * scale_y
+    if np.hypot(dx, dy).max() < 1e-3:
+        return  # a still picture has no arrows, and no longest one to scale them by
     panel.quiver((x + 0.5) * scale_x, (y + 0.5) * scale_y, dx, dy, color="white", angles="xy", width=0.006, headwidth=4)
 
 
@@ -138,11 +150,3 @@ def _wheel(panel) -> None:
     alpha = np.where(np.hypot(x, y) <= 1, 255, 0).astype(np.uint8)
     inset.imshow(np.dstack([wheel, alpha]), extent=(-1, 1, 1, -1))
     inset.set_axis_off()
-
-
-def _moved(figure: Figure, panel, event, pair: int) -> None:
-    moved = event.moved[pair] if event.moved is not None else np.zeros(event.hidden.shape[1:], np.float32)
-    picture = panel.imshow(moved, cmap="viridis", interpolation="nearest", vmin=0)
-    panel.set_title("Where guidance moved the latent, all steps together", fontsize=9)
-    panel.set_axis_off()
-    figure.colorbar(picture, ax=panel, shrink=0.8)

@@ -258,7 +258,7 @@ const mean = (values) => numbers(values).reduce((sum, v) => sum + v, 0) / Math.m
 
 function drawChart(chart, n) {
   const ratio = window.devicePixelRatio || 1, curve = data.curves[chart.dataset.curve];
-  if (!chart.clientWidth) return;
+  if (!curve || !chart.clientWidth) return;  // a chart of the clip before
   chart.width = chart.clientWidth * ratio; chart.height = chart.clientHeight * ratio;
   const c = chart.getContext('2d'); c.scale(ratio, ratio);
   const w = chart.clientWidth - 48, h = chart.clientHeight - 24, top = Math.max(...curve.values.flatMap(numbers), 1e-9) * 1.08;
@@ -450,7 +450,7 @@ function load() {
   $('.empty').hidden = !!data; $('.profile').hidden = !data; $('.curves').hidden = !data;
   if (!data) { video.removeAttribute('src'); video.load(); return; }
   const truth = data.layers.length - 1;
-  s.a = Math.min(1, truth); s.b = truth; s.to = data.frames - 1;
+  s.a = truth > 1 ? 1 : 0; s.b = truth;  // two layers: one on each side s.to = data.frames - 1;
   scrub.max = data.frames - 1;
   fillLayers(); show('wipe'); makeCurves();
   video.src = data.video.url; video.load();
