@@ -71,8 +71,8 @@ def _page(told: dict, layers: dict[str, np.ndarray], fps: float, table: Table) -
     named = {words.LAYERS[name]: frames for name, frames in layers.items()}
     row = next(iter(layers.values())).shape[1] // 2
     pictures = {
-        words.PROFILE_TITLE: plots.temporal_profile(named, row, fps),
-        words.CURVES_TITLE: plots.frame_curves(table.curves),
+        words.PROFILE_TITLE: plots.temporal_profile(named, row, fps, table.borders),
+        words.CURVES_TITLE: plots.frame_curves(table.curves, table.borders),
     }
     parts = [f"<h1>{words.TITLE}</h1>", _table(table)]
     for title, png in pictures.items():

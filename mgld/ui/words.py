@@ -44,16 +44,25 @@ FILES = "Take away"
 TABLE = "### Flicker and sharpness\n"
 TABLE_NOTE = (
     "\n\nWarping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
-    "it too, so read it beside sharpness. Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
+    "it too, so read it beside sharpness. Bold: the best of the results; input and ground truth do not compete. "
+    "Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
 )
 PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"
 SETTINGS_TITLE = "Settings, versions, timings"
 WARPING_ERROR = "warping error ↓"
 SHARPNESS = "sharpness ↑"
+BORDER_RATIO = "error at borders ÷ inside ↓"
+PSNR = "PSNR (dB) ↑"
+SSIM = "SSIM ↑"
 SECONDS = "seconds"
 LAYERS = {**METHODS, "bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
 LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", "truth": "Ground truth"}
+
+
+def best(figure: str) -> str:
+    """Mark the best number of a column."""
+    return f"**{figure}**"
 
 
 def figure(value: float | None) -> str:
