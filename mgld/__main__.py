@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import NoReturn
 
-from mgld.commands import ablate, benchmark, convert, degrade, doctor, evaluate, flow, sweep, train, upscale
+from mgld.commands import ablate, benchmark, compare, convert, degrade, doctor, evaluate, flow, sweep, train, upscale
 from mgld.errors import UserError
 
 
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the whole command line."""
     root = Parser(prog="mgld", description="Motion-guided latent diffusion for video super-resolution.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (upscale, evaluate, ablate, sweep, benchmark, flow, degrade, train, convert, doctor):
+    for module in (upscale, compare, evaluate, ablate, sweep, benchmark, flow, degrade, train, convert, doctor):
         module.add_to(commands)
     return root
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by every eye
+DASHES = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (7, 2, 2, 2)), (0, (4, 1)), (0, (1, 1)))  # and without colour
+MARK = "#ffb000"
+HEAT, HIDDEN = "inferno", "#5a6270"  # of one rising lightness, so that it is read without colour; grey is not in it
 
 
 def training_curves(log: Path, picture: Path) -> None:
@@ -26,31 +32,52 @@ def training_curves(log: Path, picture: Path) -> None:
     figure.savefig(picture, dpi=100)
 
 
-def temporal_profile(layers: dict[str, np.ndarray], row: int, fps: float) -> bytes:
-    """Draw the x-t slice at pixel row `row` of every layer u8 [T,H,W,3] under one another (the paper's Figure 5); PNG."""
-    figure = Figure(figsize=(9, 1.5 * len(layers) + 0.5), layout="constrained")
+def temporal_profile(layers: dict[str, np.ndarray], row: int, fps: float, borders: Sequence[int] = ()) -> bytes:
+    """Draw the x-t slice at pixel row `row` of every layer u8 [T,H,W,3] under one another (the paper's Figure 5); PNG.
+
+    One pixel of x is as wide everywhere; borders are the frames that start a segment.
+    """
+    figure = Figure(figsize=(9, 1.7 * len(layers) + 0.6), layout="constrained")
     panels = figure.subplots(len(layers), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (label, frames) in zip(panels, layers.items(), strict=True):
-        duration_s = len(frames) / fps
-        panel.imshow(
-            frames[:, row], aspect="auto", interpolation="nearest", extent=(0, frames.shape[2], duration_s, 0)
-        )
-        panel.set_ylabel("t (s)")
+        extent = (0, frames.shape[2], len(frames) / fps, 0)
+        panel.imshow(frames[:, row], aspect="auto", interpolation="nearest", extent=extent)
+        for border in borders:
+            panel.axhline(border / fps, color=MARK, linewidth=0.9, linestyle=(0, (6, 4)))
+        panel.set_ylabel("time (s)")
         panel.set_title(label, fontsize=9, loc="left")
-    panels[-1].set_xlabel(f"x (pixels), at y = {row}")
+    place = f"x (pixels), at y = {row}" + ("; dashed: segment borders" if borders else "")
+    panels[-1].set_xlabel(place)
     return _png(figure)
 
 
-def frame_curves(curves: dict[str, dict[str, list[float | None]]]) -> bytes:
-    """Draw one panel per figure, one line per layer, over frames; None leaves a gap; PNG."""
-    figure = Figure(figsize=(9, 2.4 * len(curves)), layout="constrained")
-    for panel, (name, lines) in zip(figure.subplots(len(curves), 1, squeeze=False)[:, 0], curves.items(), strict=True):
-        for (label, values), colour in zip(lines.items(), OKABE_ITO, strict=False):
-            panel.plot([float("nan") if v is None else v for v in values], label=label, color=colour, linewidth=1.4)
-        panel.set(title=name, xlabel="frame")
+def frame_curves(curves: dict[str, dict[str, list[float | None]]], borders: Sequence[int] = ()) -> bytes:
+    """Draw one panel per figure over the same frames, one line per layer, with one legend; None leaves a gap; PNG."""
+    figure = Figure(figsize=(9, 2.4 * len(curves) + 0.4), layout="constrained")
+    panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, (name, lines) in zip(panels, curves.items(), strict=True):
+        for i, (label, values) in enumerate(lines.items()):
+            known = [float("nan") if v is None else v for v in values]
+            style = {"color": OKABE_ITO[i % len(OKABE_ITO)], "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.5}
+            panel.plot(range(1, len(known) + 1), known, label=label, **style)
+        for border in borders:
+            panel.axvline(border + 0.5, color="0.5", linewidth=0.8, linestyle=(0, (2, 3)))
+        panel.set_title(name, fontsize=9, loc="left")
         panel.grid(alpha=0.3)
-    panel.legend(fontsize=8)
+    panels[-1].set_xlabel("frame" + ("; dotted: segment borders" if borders else ""))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return _png(figure)
+
+
+def heat(residual: np.ndarray, top: float) -> np.ndarray:
+    """Colour a map f [...,H,W] of 0…top as u8 [...,H,W,3]: dark is 0, bright is top or more, NaN is HIDDEN."""
+    colours = colormaps[HEAT].with_extremes(bad=HIDDEN)(np.ma.masked_invalid(residual / top), bytes=True)
+    return colours[..., :3]
+
+
+def heat_scale(stops: int = 16) -> list[str]:
+    """Return the colours of heat(), from 0 to the top, as #rrggbb."""
+    return [to_hex(colour) for colour in colormaps[HEAT](np.linspace(0, 1, stops))]
 
 
 def _png(figure: Figure) -> bytes:
@@ -61,26 +88,18 @@ def _png(figure: Figure) -> bytes:
 
 def guidance_scope(event, pair: int, frame_u8: np.ndarray) -> bytes:
     """Draw what guidance did between frames pair and pair + 1 of a segment (an event Guided) beside the frame u8 [h,w,3]; PNG."""
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
-    panels = figure.subplots(2, 3)
-    flow_px = event.flow_px[pair]
-    _show(panels[0, 0], frame_u8, f"Frame {event.first_frame + pair + 1} and its motion")
-    _arrows(panels[0, 0], flow_px, frame_u8.shape[:2])
-    _show(panels[0, 1], flow_colours(flow_px), f"Flow, up to {np.hypot(*flow_px).max():.2f} latent px")
-    _wheel(panels[0, 1])
-    _show(panels[0, 2], event.hidden[pair], f"Hidden in the next frame: {event.hidden[pair].mean():.0%}", cmap="cividis")
-    steps = np.arange(1, len(event.before) + 1)
-    panels[1, 0].plot(steps, event.before, color=OKABE_ITO[1], marker=".", label="before guidance")
-    panels[1, 0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after guidance")
-    panels[1, 0].set(title="Disagreement along the motion", xlabel="denoising step", ylabel="mean |warped neighbour − x̂0|")
-    panels[1, 0].set_ylim(bottom=0)
-    panels[1, 0].grid(alpha=0.3)
-    panels[1, 0].legend(fontsize=8)
-    _moved(figure, panels[1, 1], event, pair)
-    gain = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
-    panels[1, 2].bar(steps, gain, color=OKABE_ITO[0])
-    panels[1, 2].set(title="Disagreement removed by each step", xlabel="denoising step", ylabel="%")
-    panels[1, 2].grid(alpha=0.3, axis="y")
+    figure = Figure(figsize=(11, 5.8), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[3, 2.6])
+    flow_px, panels = event.flow_px[pair], above.subplots(1, 4)
+    _show(panels[0], frame_u8, f"Frame {event.first_frame + pair + 1} and its motion")
+    _arrows(panels[0], flow_px, frame_u8.shape[:2])
+    _show(panels[1], flow_colours(flow_px), f"Flow, up to {np.hypot(*flow_px).max():.2f} latent pixels")
+    _wheel(panels[1])
+    _show(panels[2], event.hidden[pair], f"Hidden in the next frame: {event.hidden[pair].mean():.0%}", "cividis", 1)
+    moved = event.moved[pair] if event.moved is not None else np.zeros(event.hidden.shape[1:], np.float32)
+    picture = _show(panels[3], moved, "Where guidance moved the latent", "viridis", None)
+    above.colorbar(picture, ax=panels[3], orientation="horizontal", shrink=0.8, pad=0.02).ax.tick_params(labelsize=7)
+    _steps(below.subplots(1, 2), event)
     return _png(figure)
 
 
@@ -114,10 +133,28 @@ def sweep_multiples(strengths: list[float], layers: list[np.ndarray], figures: d
     return _png(figure)
 
 
-def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None) -> None:
-    panel.imshow(picture, cmap=cmap, interpolation="nearest")
+def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: float | None = None):
+    shown = panel.imshow(picture, cmap=cmap, interpolation="nearest", vmin=0, vmax=top)
     panel.set_title(title, fontsize=9)
     panel.set_axis_off()
+    return shown
+
+
+def _steps(panels, event) -> None:
+    """Draw the disagreement of neighbouring frames around each guidance step, and the share that the step removed."""
+    steps = np.arange(1, len(event.before) + 1)
+    panels[0].plot(steps, event.before, color=OKABE_ITO[1], marker=".", linestyle="--", label="before the step's guidance")
+    panels[0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after it")
+    panels[0].set_title("Disagreement along the motion: mean |warped neighbour − x̂0|", fontsize=9)
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(fontsize=8)
+    removed = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
+    panels[1].bar(steps, removed, color=OKABE_ITO[0])
+    panels[1].set_title("Share that each step's guidance removed (%)", fontsize=9)
+    for panel in panels:
+        panel.set_xlabel("denoising step", fontsize=8)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(alpha=0.3, axis="y")
 
 
 def _arrows(panel, flow_px: np.ndarray, size_hw: tuple[int, int]) -> None:
@@ -127,6 +164,8 @@ def _arrows(panel, flow_px: np.ndarray, size_hw: tuple[int, int]) -> None:
     y, x = np.mgrid[every // 2 : height : every, every // 2 : width : every]
     scale_y, scale_x = size_hw[0] / height, size_hw[1] / width
     dx, dy = flow_px[0, y, x] * scale_x, flow_px[1, y, x] * scale_y
+    if np.hypot(dx, dy).max() < 1e-3:
+        return  # a still picture has no arrows, and no longest one to scale them by
     panel.quiver((x + 0.5) * scale_x, (y + 0.5) * scale_y, dx, dy, color="white", angles="xy", width=0.006, headwidth=4)
 
 
@@ -138,11 +177,3 @@ def _wheel(panel) -> None:
     alpha = np.where(np.hypot(x, y) <= 1, 255, 0).astype(np.uint8)
     inset.imshow(np.dstack([wheel, alpha]), extent=(-1, 1, 1, -1))
     inset.set_axis_off()
-
-
-def _moved(figure: Figure, panel, event, pair: int) -> None:
-    moved = event.moved[pair] if event.moved is not None else np.zeros(event.hidden.shape[1:], np.float32)
-    picture = panel.imshow(moved, cmap="viridis", interpolation="nearest", vmin=0)
-    panel.set_title("Where guidance moved the latent, all steps together", fontsize=9)
-    panel.set_axis_off()
-    figure.colorbar(picture, ax=panel, shrink=0.8)

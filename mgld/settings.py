@@ -23,7 +23,7 @@ VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, whic
 PREVIEW_EVERY_S = 0.5
 PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
-PAGE_PRESETS = {"Quick look": {"steps": 6}, "Balanced": {"steps": 15}, "Paper (50 steps)": {"steps": 50}}
+PAGE_PRESETS = {"Quick look": {"steps": 6}, "Balanced": {"steps": 15}, "Paper": {"steps": 50}}
 COMPARED = ("per_frame", "mgld")  # what the page runs unless told otherwise; bicubic is always beside them
 PAGE_HIGHEST = {"steps": 50, "guidance": 4, "segment": 16, "overlap": 8}  # of sliders; the API and the command line go further
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
@@ -68,14 +68,14 @@ class Settings:
     """Everything a person can choose for one run; the metadata is the only source of ranges and words."""
 
     method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.")
-    steps: int = number(15, 1, 1000, "Steps", "Denoising steps: more is slower and usually sharper.")
+    steps: int = number(15, 1, 1000, "Steps", "More steps: slower, usually sharper.")
     guidance: float = number(
-        1.0, 0.0, 100.0, "Guidance strength", "How strongly motion pulls neighbouring frames together; 0 is off."
+        1.0, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer."
     )
     guidance_mode: str = choice(
         "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed."
     )
-    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures motion between frames.")
+    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures the motion.")
     sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.")
     segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.")
     overlap: int = number(2, 0, 32, "Segment overlap", "Frames shared by neighbouring segments.")

@@ -59,6 +59,21 @@ def test_methods_differ_and_lossless_output_is_exact_in_size(tmp_path, clip):
     assert not np.array_equal(seen["bicubic"], seen["mgld"])
 
 
+def test_compare_writes_every_method_the_grid_and_the_report(tmp_path, clip, capsys):
+    out = tmp_path / "out"
+    arguments = ["--steps", "1", "--frames", "2", "--methods", "per_frame", "mgld", "--lossless"]
+    assert main(["compare", str(clip), str(out), *arguments]) == 0
+    assert sorted(p.name for p in out.iterdir()) == [
+        "comparison.mp4", "curves.png", "frames.png", "mgld-lossless.mkv", "mgld.mp4", "per_frame-lossless.mkv", "per_frame.mp4",
+        "profile.png", "report.html", "report.json",
+    ]  # fmt: skip
+    assert (probe(out / "comparison.mp4").width, probe(out / "mgld.mp4").width) == (3 * 184, 184)
+    told = json.loads((out / "report.json").read_text())
+    assert set(told["runs"]) == {"per_frame", "mgld"} and told["figures"]["mgld"] and told["model"]["sha256"]
+    assert "MGLD" in capsys.readouterr().out
+    assert main(["compare", str(clip), str(out), "--steps", "1"]) == 1  # never over what is there
+
+
 def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
     clean = media.make_video(tmp_path / "clean.mp4", media.coded_frames(3, 96, 128))
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -84,6 +99,10 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["upscale", "CLIP", "out.mp4", "--json", "absent/report.json"], "report.json"),
         (["upscale", "CLIP", "out.mp4", "--model", "EMPTY"], "vae"),
         (["upscale", "CLIP", "CLIP"], "input itself"),
+        (["compare", "absent.mp4", "out"], "no file"),
+        (["compare", "CLIP", "absent/out"], "no file"),
+        (["compare", "CLIP", "out", "--crop", "5"], "four numbers"),
+        (["compare", "CLIP", "out", "--frames", "0"], "--frames"),
         (["degrade", "absent.mp4", "out.mp4"], "no file"),
         (["degrade", "CLIP", "out.mp4", "--frames", "-1"], "--frames"),
         (["flow", "absent.mp4", "out"], "no file"),
@@ -105,7 +124,7 @@ def test_bad_input_is_one_plain_sentence(tmp_path, clip, monkeypatch, capsys, ar
     assert main([names.get(a, a) for a in arguments]) == 1
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("mgld: ") and word in told
-    assert [p for p in tmp_path.iterdir() if p.suffix in (".part", ".mp4")] == []
+    assert [p for p in tmp_path.iterdir() if p.suffix in (".part", ".mp4") or p.name == "out"] == []
 
 
 def test_options_that_are_none_are_one_sentence_too(capsys):

@@ -39,8 +39,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     measure.set_defaults(run=run_measure)
     denoiser = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
     denoiser.add_argument("--phase", choices=("spatial", "temporal"), required=True)
-    decoder = _stage(train, "decoder", "stage 2: CFW per frame, then the temporal decoder")
-    decoder.add_argument("--phase", choices=("frame", "temporal"), required=True)
+    decoder = _stage(train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder")
+    decoder.add_argument("--phase", choices=("backbone", "frame", "temporal"), required=True)
     decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
     decoder.add_argument("--bank-steps", type=int, default=15, help="denoising steps for them")
     decoder.add_argument(
@@ -117,7 +117,7 @@ def run_stage(chosen: argparse.Namespace) -> None:
         stages.denoiser(job, phase == "temporal", chosen.frames)
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
-        stages.decoder(job, phase == "temporal", chosen.frames, chosen.bank_clips, wanted)
+        stages.decoder(job, phase, chosen.frames, chosen.bank_clips, wanted)
     ranks.leave()
 
 

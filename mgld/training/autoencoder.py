@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mgld.metrics import fidelity, perceptual
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
-from mgld.training.perceptual import load_perceptual
+from mgld.training.perceptual import load_perceptual, same_square
 from mgld.training.run import Plan, Run
 
 # Per latent element, beside an L1 per pixel. A weight per image, as one may read LDM's 1e-6 without its summed L1, is 10⁴ times
@@ -22,9 +22,6 @@ LPIPS_WEIGHT = 0.5
 GAN_WEIGHT = 0.02
 LPIPS_FROM = 0.25  # share of the run after which each loss joins
 GAN_FROM = 0.6
-LPIPS_SIDE_PX = (
-    64  # VGG costs six times the autoencoder: more pictures, each judged in one random square, teach more per second
-)
 
 
 def train_autoencoder(
@@ -59,7 +56,7 @@ def train_autoencoder(
                 posterior, _ = vae.encode(x)
             y = vae.decode(posterior.sample(), None, 1, fidelity=0.0, temporal=False)
             judged = critic(y) if run.done > GAN_FROM else None
-            distance = lpips(*_same_square(y, x)).mean() if lpips is not None and run.done >= lpips_from else None
+            distance = lpips(*same_square(y, x)).mean() if lpips is not None and run.done >= lpips_from else None
         l1 = (y.float() - x).abs().mean()
         loss = l1 + KL_WEIGHT * posterior.kl().float().sum() / posterior.mean.numel()
         run.note(l1=l1.detach())
@@ -82,14 +79,6 @@ def _trained(vae: VideoVAE, decoder_only: bool) -> list[nn.Parameter]:
     decoder = (vae.backbone.post_quant_conv, vae.backbone.decoder, vae.unfold)
     parts = decoder if decoder_only else (vae.backbone, vae.unfold)
     return [p for part in parts for p in part.requires_grad_(True).parameters()]
-
-
-def _same_square(y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut one random square of at most LPIPS_SIDE_PX out of both."""
-    side = min(LPIPS_SIDE_PX, x.shape[-1])
-    top, left = (int(torch.randint(0, length - side + 1, (1,))) for length in x.shape[-2:])
-    rows, columns = slice(top, top + side), slice(left, left + side)
-    return y[..., rows, columns], x[..., rows, columns]
 
 
 @torch.no_grad()

@@ -1,4 +1,5 @@
-"""Stage 2: the decoder. CFW on single frames (the per-frame recipe), then, frozen, the temporal convolutions on clips."""
+"""Stage 2: the decoder. First its backbone meets sampled latents, then CFW on single frames (the per-frame recipe), then, all of
+that frozen, the temporal convolutions on clips."""
 
 from __future__ import annotations
 
@@ -6,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from mgld.training.losses import frame_difference, structure_weighted_consistency
-from mgld.training.perceptual import load_perceptual
+from mgld.training.perceptual import load_perceptual, same_square
 from mgld.training.run import Plan, Run, stream_seed
 
 # Weights of Eq. 8.
@@ -48,19 +49,21 @@ def train_decoder(
     vae: VideoVAE,
     clips: Iterator[Sampled],
     side_px: int,
-    temporal: bool,
+    phase: str,
     flow: FlowNetwork | None = None,
     perceptual: bool = True,
     sheet: Callable[[VideoVAE], Tensor] | None = None,
 ) -> VideoVAE:
-    """Train CFW (temporal=False) or the temporal convolutions (temporal=True) and return the averaged autoencoder.
+    """Train one phase and return the averaged autoencoder.
 
-    clips yields the sampler's latents with their frames; plan.batch of them make one step. flow measures the ground truth's
+    "frame" trains CFW and "temporal" the temporal convolutions on a frozen decoder, as the paper does. "backbone" comes before:
+    a small autoencoder's decoder has only seen latents of sharp pictures, and learns here to decode those that a small denoiser
+    makes. clips yields the sampler's latents with their frames; plan.batch of them make one step. flow measures the ground truth's
     motion for Eq. 7.
     """
     device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
     vae = vae.requires_grad_(False).to(device, memory_format=torch.channels_last)
-    trained = vae.temporal_parameters() if temporal else list(vae.fusion.parameters())
+    trained, temporal = _trained(vae, phase), phase == "temporal"
     for parameter in trained:
         parameter.requires_grad_(True)
     critic = PatchDiscriminator().to(device, memory_format=torch.channels_last)
@@ -76,11 +79,10 @@ def train_decoder(
         frames = len(batch[0].gt)
         gt, lq, z = (torch.cat([getattr(c, k) for c in batch]).to(device) for k in ("gt", "lq", "z"))
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            # They need gradients although nobody reads them: torch 2.13 on CPUs crashes in the channels-last backward of a
-            # GroupNorm whose weights are trained and whose input is not.
-            features = [f.detach().requires_grad_(True) for f in vae.encode(lq)[1]]
-            x = vae.decode(z / vae.config.scaling_factor, features, frames, fidelity=1.0, temporal=temporal)
-            distance = lpips(x, gt).mean() if lpips is not None else x.new_zeros(())
+            features = None if phase == "backbone" else _features(vae, lq)
+            fidelity = 0.0 if features is None else 1.0
+            x = vae.decode(z / vae.config.scaling_factor, features, frames, fidelity, temporal)
+            distance = lpips(*same_square(x, gt)).mean() if lpips is not None else x.new_zeros(())
             judged = critic(x) if run.done > GAN_FROM else None
         x = x.float()
         l1 = (x - gt).abs().mean()
@@ -96,6 +98,22 @@ def train_decoder(
             run.update("critic", discriminator_loss(real.float(), fake.float()))
         run.note(l1=l1.detach(), lpips=distance.detach())
     return run.ema["vae"]
+
+
+def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
+    if phase == "backbone":
+        parts = (vae.backbone.post_quant_conv, vae.backbone.decoder, vae.unfold)
+        return [p for part in parts for p in part.parameters()]
+    return vae.temporal_parameters() if phase == "temporal" else list(vae.fusion.parameters())
+
+
+def _features(vae: VideoVAE, lq: Tensor) -> list[Tensor]:
+    """Return what the frozen encoder sees of the LQ frames.
+
+    They need gradients although nobody reads them: torch 2.13 on CPUs crashes in the channels-last backward of a GroupNorm whose
+    weights are trained and whose input is not.
+    """
+    return [f.detach().requires_grad_(True) for f in vae.encode(lq)[1]]
 
 
 def _sequence_loss(x: Tensor, gt: Tensor, frames: int, flow: FlowNetwork, run: Run) -> Tensor:

@@ -78,8 +78,8 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
         save(encoder, "structure_encoder", job.model)
 
 
-def decoder(job: Job, temporal: bool, frames: int, bank_clips: int, settings: Settings) -> None:
-    """Stage 2: CFW (temporal=False) or the temporal convolutions, on latents of our own guided sampler."""
+def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settings) -> None:
+    """Stage 2, one of its phases, on latents of our own guided sampler."""
     bank = job.plan.folder.parent / "bank"
     pipeline = MGLDPipeline.from_pretrained(job.model, job.plan.device, job.plan.dtype)
     if ranks.rank() == 0:
@@ -94,9 +94,9 @@ def decoder(job: Job, temporal: bool, frames: int, bank_clips: int, settings: Se
             MGLDPipeline(vae, pipeline.unet.float(), pipeline.structure_encoder.float(), pipeline.scheduler), *held_out
         )
 
-    clips = read_bank(bank, stream_seed(job.plan), single_frames=not temporal)
+    clips = read_bank(bank, stream_seed(job.plan), single_frames=phase != "temporal")
     vae, flow = open_net("vae", job.model), load_flow("dis", job.plan.device)
-    save(train_decoder(job.plan, vae, clips, job.side_px, temporal, flow, job.perceptual, sheet), "vae", job.model)
+    save(train_decoder(job.plan, vae, clips, job.side_px, phase, flow, job.perceptual, sheet), "vae", job.model)
 
 
 def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> nn.Module:

@@ -12,7 +12,12 @@ from mgld.events import Event, Result
 from mgld.settings import Settings
 
 # The same kind of work on small and larger frames: overhead is large on the first, arithmetic on the second.
-MEASURED = (("mgld", 32), ("mgld", 32), ("mgld", 96), ("per_frame", 96))  # method and side in pixels; the first warms up
+MEASURED = (
+    ("mgld", 32),
+    ("mgld", 32),
+    ("mgld", 96),
+    ("per_frame", 96),
+)  # method and side in pixels; the first warms up
 MEASURED_FRAMES = 3
 MEASURED_STEPS = 2
 SHOWING = "show"  # measuring flicker and encoding the comparison

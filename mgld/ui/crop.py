@@ -55,7 +55,9 @@ def frame_of(rgb_u8: np.ndarray, box: tuple[float, ...] | None, told: str) -> Fr
     small = cv2.resize(rgb_u8, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb_u8
     file = tempfile.NamedTemporaryFile(prefix="mgld-frame-", suffix=".jpg", delete=False)  # noqa: SIM115  Gradio moves it
     with file:
-        file.write(cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes())
+        file.write(
+            cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+        )
     picture = FileData(path=file.name, orig_name="frame.jpg", mime_type="image/jpeg")
     return Frame(image=picture, box=[100 * v for v in box or (0, 0, 1, 1)], told=told)
 
@@ -66,5 +68,3 @@ def drawn_text(event: gr.EventData) -> str:
     if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, (int, float)) for v in box):
         return ""
     return "" if box == [0, 0, 100, 100] else ", ".join(f"{v:g}" for v in box)
-
-

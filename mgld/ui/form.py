@@ -48,10 +48,18 @@ def build(model: str) -> Form:
         run = gr.Button(words.RUN, variant="primary", elem_id="run")
         cancel = gr.Button(words.CANCEL, elem_id="cancel")
     plan = gr.Markdown(words.PLAN_NONE, elem_id="plan")
-    preset = gr.Radio(list(PAGE_PRESETS), value="Balanced", label=words.PRESETS, info=words.PRESETS_HELP, elem_id="preset")
+    preset = gr.Radio(
+        list(PAGE_PRESETS), value="Balanced", label=words.PRESETS, info=words.PRESETS_HELP, elem_id="preset"
+    )
     knobs = {name: _knob(name) for name in MAIN}
     frames = gr.Slider(
-        1, settings.PAGE_FRAMES, settings.PAGE_DEFAULT_FRAMES, step=1, label=words.FRAMES, info=words.FRAMES_HELP, elem_id="frames"
+        1,
+        settings.PAGE_FRAMES,
+        settings.PAGE_DEFAULT_FRAMES,
+        step=1,
+        label=words.FRAMES,
+        info=words.FRAMES_HELP,
+        elem_id="frames",
     )
     names = [(label, name) for name, label in words.LAYERS.items() if name in settings.METHODS and name != "bicubic"]
     methods = gr.CheckboxGroup(
@@ -67,7 +75,13 @@ def build(model: str) -> Form:
         others = gr.Files(label=words.OTHERS, file_types=VIDEOS, elem_id="others", height=110)
         degrade = gr.Checkbox(False, label=words.LAB, info=words.LAB_HELP, elem_id="degrade")
         seed = gr.Number(
-            0, minimum=0, maximum=2**31 - 1, precision=0, label=words.LAB_SEED, info=words.LAB_SEED_HELP, elem_id="degrade-seed"
+            0,
+            minimum=0,
+            maximum=2**31 - 1,
+            precision=0,
+            label=words.LAB_SEED,
+            info=words.LAB_SEED_HELP,
+            elem_id="degrade-seed",
         )
         lab_show = gr.Button(words.LAB_SHOW, size="sm", elem_id="lab-show")
         lab_picture = gr.Image(label=words.LAB_PICTURE, interactive=False, format="webp", elem_id="lab", visible=False)
@@ -88,7 +102,12 @@ def preset_of(steps: int) -> str | None:
 def _knob(name: str) -> gr.components.Component:
     """Make the control of one setting; range, label and help come from Settings."""
     knob = KNOBS[name]
-    shown = {"value": knob.default, "label": knob.metadata["label"], "info": knob.metadata["help"], "elem_id": f"knob-{name}"}
+    shown = {
+        "value": knob.default,
+        "label": knob.metadata["label"],
+        "info": knob.metadata["help"],
+        "elem_id": f"knob-{name}",
+    }
     if name == "flow":
         options, shown["info"] = _flows(knob.metadata["help"])
         return gr.Radio(options, **shown)
@@ -116,7 +135,10 @@ def _flows(help: str) -> tuple[list[tuple[str, str]], str]:
 
 def _models(model: str) -> list[tuple[str, str]]:
     """Return the presets (and the folder that the page was started with) as choices; what is absent says so."""
-    return [(name if _absent(name) is None else words.ABSENT.format(name), name) for name in dict.fromkeys([*PRESETS, model])]
+    return [
+        (name if _absent(name) is None else words.ABSENT.format(name), name)
+        for name in dict.fromkeys([*PRESETS, model])
+    ]
 
 
 def _model_help() -> str:

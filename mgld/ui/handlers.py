@@ -119,11 +119,20 @@ def plan_text(device: str, asked: request.Request) -> str:
         memory = "" if needed.memory_bytes is None else words.PLAN_MEMORY.format(gigabytes=needed.memory_bytes / 1e9)
         told = words.PLAN_ESTIMATE.format(seconds=max(needed.seconds, 1), memory=memory)
     count = segment_count(runs[-1], ahead.frames)
-    one, many = words.PLAN_SEGMENTS
     return words.PLAN.format(
-        frames=ahead.frames, duration=ahead.frames / ahead.fps, width=ahead.width, height=ahead.height, estimate=told,
-        out_width=ahead.width * SCALE, out_height=ahead.height * SCALE, segments=one if count == 1 else many.format(count),
-    )  # fmt: skip
+        frames=_counted(words.PLAN_FRAMES, ahead.frames),
+        duration=ahead.frames / ahead.fps,
+        width=ahead.width,
+        height=ahead.height,
+        out_width=ahead.width * SCALE,
+        out_height=ahead.height * SCALE,
+        segments=_counted(words.PLAN_SEGMENTS, count),
+        estimate=told,
+    )
+
+
+def _counted(forms: tuple[str, str], count: int) -> str:
+    return forms[0] if count == 1 else forms[1].format(count)
 
 
 def framed(clip: str | None, start_s: float, text: str) -> crop.Frame | None:
@@ -170,6 +179,13 @@ def restored(visitor: gr.Request) -> Iterator[list]:
     values, refused = link.read(dict(visitor.query_params))
     note = bar(words.LINK_REFUSED.format(names=", ".join(refused))) if refused else gr.skip()
     yield [*(values.get(name, gr.skip()) for name in LINKED), note]
+
+
+def naming_script() -> str:
+    """Return the script that names the example buttons, which hold nothing but a picture."""
+    names = json.dumps([words.EXAMPLE.format(name=name) for name in link.EXAMPLES])
+    buttons = "document.querySelectorAll('#controls .gallery-item')"
+    return f"() => {names}.forEach((name, i) => {buttons}[i]?.setAttribute('aria-label', name))"
 
 
 def link_script(controls: dict) -> str:

@@ -67,7 +67,9 @@ def begin(machine: Machine, request: Request, runs: dict[str, Settings]) -> Work
     material = read(request)
     height, width = material.clip[0].rgb_u8.shape[:2]
     layers = 1 + len(runs) + len(material.given)
-    needed = predict(machine.device, material.part, list(runs.values()), (height, width), len(material.clip), layers, STORE)
+    needed = predict(
+        machine.device, material.part, list(runs.values()), (height, width), len(material.clip), layers, STORE
+    )
     large = bicubic(np.stack([f.rgb_u8 for f in material.clip]))
     return Work(request, material, runs, large, needed.seconds)
 
@@ -98,7 +100,7 @@ def conclude(work: Work, folder: Path) -> Iterator[Shown]:
     showing_s = time.monotonic() - started
     work.taken_s += showing_s
     learn_showing(work.request.model, layers, showing_s)
-    done = bar(done_text(work, len(next(iter(layers.values())))), 1.0)
+    done = bar(done_text(work, len(next(iter(layers.values())))))
     yield bar(words.WRITING, 1.0), None, stage, work.table.markdown, None
     files = write_files(folder, outcome_of(work, layers))
     yield done, None, stage, work.table.markdown, [str(f) for f in files]
@@ -204,7 +206,13 @@ class Countdown:
         left_s = (self._ahead_s[index] * (1 - share) if own_s is None else own_s) + sum(self._ahead_s[index + 1 :])
         stage = words.STAGES[event.stage if isinstance(event, Progress) else "decode"]
         text = words.WORKING.format(
-            method=words.LAYERS[name], number=index + 1, count=self._count, stage=stage, done=done, total=self._frames, left=left_s
+            method=words.LAYERS[name],
+            number=index + 1,
+            count=self._count,
+            stage=stage,
+            done=done,
+            total=self._frames,
+            left=left_s,
         )
         return bar(text, passed / sum(self._ahead_s))
 

@@ -15,7 +15,7 @@ from mgld.ui.compare import CompareStage
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
 
-STYLE = (settings.ASSETS / "page" / "page.css").read_text()
+STYLE = "".join((settings.ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "layout.css"))
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
 DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
@@ -37,7 +37,9 @@ def build(model: str, machine: job.Machine) -> gr.Blocks:
                 asked = form.build(model)
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
-                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[])
+                preview = gr.Image(
+                    label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[]
+                )
                 with gr.Tabs(elem_id="tabs"):
                     stage, table = _compare_tab()
                     scope_parts, look, scope_tab = _scope_tab()
@@ -86,8 +88,9 @@ def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
             strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
             run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
         picture = gr.Image(
-            label=words.SWEEP_FIGURE, interactive=False, format="png", elem_id="sweep", buttons=["download", "fullscreen"]
-        )
+            label=words.SWEEP_FIGURE, show_label=False, interactive=False, format="png", elem_id="sweep",
+            buttons=["download", "fullscreen"],
+        )  # fmt: skip
         return run, strengths, picture, gr.Markdown("", elem_id="sweep-table")
 
 
@@ -117,18 +120,19 @@ def _files_tab() -> gr.Files:
 def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr.HTML) -> None:
     """Wire what happens in the form before Run: the plan, the frame, the lab, presets and the link."""
     controls = asked.controls
-    planner = handlers.planning(machine)
-    for control in asked.inputs:
-        control.change(planner, asked.inputs, asked.plan, **AT_ONCE)
+    # One listener for all controls, of which only the last call counts: a link changes many at once, and an answer to an earlier
+    # state must not arrive after that to the last.
+    last = {"trigger_mode": "always_last", **AT_ONCE}
+    gr.on([c.change for c in asked.inputs], handlers.planning(machine), asked.inputs, asked.plan, **last)
     seen = [controls[n] for n in ("clip", "start_s", "crop")]
-    for control in seen:
-        control.change(handlers.framed, seen, asked.frame, **AT_ONCE)
+    gr.on([c.change for c in seen], handlers.framed, seen, asked.frame, **last)
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
     asked.lab_show.click(handlers.lab, asked.inputs, asked.lab_picture, **PRIVATE)
     asked.preset.input(lambda name: PAGE_PRESETS[name]["steps"], asked.preset, controls["steps"], **AT_ONCE)
     controls["steps"].change(form.preset_of, controls["steps"], asked.preset, **AT_ONCE)
     linked = [controls[n] for n in handlers.LINKED]
     asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
+    page.load(None, None, None, js=handlers.naming_script(), **AT_ONCE)
     page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
 
 

@@ -86,7 +86,16 @@ def checked(
         raise UserError(words.TOO_MANY.format(layers=layers, most=settings.LAYERS_AT_MOST))
     truth = Path(truth) if truth else None
     return Request(
-        Path(clip), float(start_s), int(frames), chosen, knobs.checked(), model, crop_of(crop), truth, others, degrade_seed
+        Path(clip),
+        float(start_s),
+        int(frames),
+        chosen,
+        knobs.checked(),
+        model,
+        crop_of(crop),
+        truth,
+        others,
+        degrade_seed,
     )
 
 
@@ -134,9 +143,7 @@ def read(request: Request) -> Material:
 
 def part_of(request: Request, frames: int) -> Part:
     """Name the pixels that are worked on."""
-    return Part(
-        fingerprint(request.clip), request.start_s, frames, request.crop, request.degrade_seed, request.model
-    )
+    return Part(fingerprint(request.clip), request.start_s, frames, request.crop, request.degrade_seed, request.model)
 
 
 def degraded(clip: list, seed: int) -> list:

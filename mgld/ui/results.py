@@ -112,9 +112,10 @@ def relevant(wanted: Settings) -> Settings:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file's content."""
+    """Hash the content of a file, or of the frames in a folder."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
+    for part in sorted(path.iterdir()) if path.is_dir() else [path]:
+        with part.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
     return digest.hexdigest()

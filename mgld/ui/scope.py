@@ -57,8 +57,9 @@ def build(private: dict) -> tuple[list, Callable]:
     gr.Markdown(words.SCOPE_INTRO, elem_classes="quiet")
     pair = gr.Dropdown([], label=words.SCOPE_CHOICE, elem_id="scope-pair", interactive=True)
     picture = gr.Image(
-        label=words.SCOPE_FIGURE, interactive=False, format="png", elem_id="scope", buttons=["download", "fullscreen"]
-    )
+        label=words.SCOPE_FIGURE, show_label=False, interactive=False, format="png", elem_id="scope",
+        buttons=["download", "fullscreen"],
+    )  # fmt: skip
     told = gr.Markdown(words.SCOPE_EMPTY, elem_id="scope-summary")
 
     def show(choice: str | None, request: gr.Request) -> tuple:

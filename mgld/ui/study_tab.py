@@ -24,14 +24,24 @@ def build(private: dict) -> list[gr.components.Component]:
     """Make the tab's contents and wire them."""
     gr.Markdown(words.STUDY_INTRO, elem_classes="quiet")
     state = gr.State(None)
-    with gr.Row():
-        start = gr.Button(words.STUDY_START, elem_id="study-start")
-        pair = gr.CheckboxGroup([], label=words.STUDY_PAIR, visible=False, elem_id="study-pair")
-    clip = gr.Video(label=words.STUDY_CLIP, interactive=False, autoplay=True, loop=True, elem_id="study-clip", buttons=[])
+    with gr.Row(elem_classes="asked"):
+        start = gr.Button(words.STUDY_START, elem_id="study-start", scale=1)
+        pair = gr.CheckboxGroup([], label=words.STUDY_PAIR, visible=False, elem_id="study-pair", scale=3)
+    clip = gr.Video(
+        label=words.STUDY_CLIP,
+        show_label=False,
+        interactive=False,
+        autoplay=True,
+        loop=True,
+        elem_id="study-clip",
+        buttons=[],
+    )
     with gr.Row(elem_id="votes"):
         votes = [gr.Button(words.STUDY_VOTES[c], elem_id=f"vote-{c}", interactive=False) for c in (LEFT, TIE, RIGHT)]
     told = gr.Markdown(words.STUDY_NONE, elem_id="tally")
-    export = gr.DownloadButton(words.STUDY_EXPORT, interactive=False, elem_id="study-csv")
+    export = gr.DownloadButton(
+        words.STUDY_EXPORT, interactive=False, size="sm", elem_id="study-csv", elem_classes="lone"
+    )
     gr.HTML(js_on_load=KEYS, elem_id="study-keys")
     outputs = [state, clip, told, export, *votes]
     start.click(_begin, pair, outputs, **private)

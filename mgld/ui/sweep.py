@@ -56,7 +56,7 @@ def sweep(machine: job.Machine, request: Request, strengths: tuple[float, ...], 
         row = work.bicubic.shape[1] // 2
         png = plots.sweep_multiples(list(strengths), list(large.values()), figures, row)
         picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-        yield bar(words.SWEEP_DONE, 1.0), None, picture, markdown(strengths, figures), stage
+        yield bar(words.SWEEP_DONE), None, picture, markdown(strengths, figures), stage
 
 
 def measure(work: Work) -> dict[str, list[float]]:

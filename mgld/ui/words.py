@@ -13,10 +13,11 @@ class Labels(dict):
 
 
 TITLE = "MGLD Studio"
+EXAMPLE = "Example clip {name}"
 INTRO = (
     "# MGLD Studio\n"
-    "Frame-by-frame diffusion makes a poor clip sharp but lets it flicker; motion guidance steadies it. "
-    "Drag the divider to compare, and read the flicker in the profile below."
+    "Frame-by-frame diffusion is sharp but flickers; motion guidance steadies it. "
+    "Drag the divider, and read the flicker in the profile."
 )
 TABS = {
     "compare": "Compare",
@@ -31,7 +32,7 @@ TABS = {
 CLIP = "Low-quality clip"
 EXAMPLES = "Example clips"
 FRAMES = "Clip length (frames)"
-FRAMES_HELP = "How many frames are processed, from the start time on."
+FRAMES_HELP = "How many frames are processed."
 START = "Start (s)"
 START_HELP = "Where in the clip to begin."
 START_ALLOWED = "0 or more"
@@ -57,7 +58,7 @@ LAB_PICTURE = "Clean and degraded, middle frame"
 METHODS_LABEL = "Methods to run"
 METHODS_HELP = "The bicubic input is always beside them."
 PRESETS = "Preset"
-PRESETS_HELP = "Sets the number of steps."
+PRESETS_HELP = "Sets the steps; the paper takes 50."
 MODEL = "Model"
 MODEL_HELP = "Which weights."
 ABSENT = "{} (not here)"
@@ -86,12 +87,13 @@ STAGES = {
 WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, about {left:.0f} s left"
 DONE = "{frames} frames in {seconds:.0f} s on {device}, peak memory {gigabytes:.1f} GB"
 PREDICTED = " (predicted: {seconds:.0f} s)"
-PLAN = "{frames} frames ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
+PLAN_FRAMES = ("1 frame", "{} frames")
+PLAN = "{frames} ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
 PLAN_SEGMENTS = ("1 segment", "{} segments")
 PLAN_ESTIMATE = "About {seconds:.0f} s{memory}."
 PLAN_MEMORY = " and {gigabytes:.1f} GB"
 PLAN_UNKNOWN = "This machine’s speed is still being measured."
-PLAN_NONE = "What will be done is said here once a clip is chosen."
+PLAN_NONE = "Choose a clip: what will be done, and how long it takes, is said here."
 
 # results
 FILES = "Files of the last comparison"
@@ -107,13 +109,19 @@ BLUR_NOTE = (
     "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
     "it too, so read it beside sharpness."
 )
-TABLE_NOTE = "\n\n" + BLUR_NOTE + " Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
+TABLE_NOTE = (
+    "\n\n" + BLUR_NOTE + " Bold: the best of the results; input and ground truth do not compete."
+    " Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
+)
 PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"
 FRAME_TITLE = "Frame {frame}"
 SETTINGS_TITLE = "Settings, versions, timings"
 WARPING_ERROR = "warping error ↓"
 SHARPNESS = "sharpness ↑"
+BORDER_RATIO = "error at borders ÷ inside ↓"
+PSNR = "PSNR (dB) ↑"
+SSIM = "SSIM ↑"
 LAYERS = Labels(METHODS)
 LAYERS |= {"bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
 LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", TRUTH_KEY: "Ground truth"}
@@ -165,6 +173,11 @@ STUDY_TALLY = (
 STUDY_OPEN = "One half lies inside the interval: no preference is shown yet."
 STUDY_CLEAR = "One half lies outside the interval: that is a preference."
 STUDY_EXPORT = "Votes as CSV"
+
+
+def best(figure: str) -> str:
+    """Mark the best number of a column."""
+    return f"**{figure}**"
 
 
 def figure(value: float | None) -> str:

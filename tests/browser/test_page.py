@@ -1,11 +1,15 @@
-"""The page in a real browser: open, upload, run, watch, cancel; desktop and phone."""
+"""The page in a real browser: first sight, upload, run, watch, cancel, take away; desktop, phone, dark, keyboard, two at once."""
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 import pytest
 
-from mgld.ui.page import build, launch
+from mgld.ui import job, words
+from mgld.ui import page as studio
+from mgld.ui.page import build, here, launch
 from tests import media
 
 pytestmark = pytest.mark.browser
@@ -13,77 +17,252 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def address(free_port):
-    page = build("tiny", "cpu")
-    launch(page, "tiny", "cpu", free_port, block=False)
+    machine = here("cpu")
+    page = build("tiny", machine)
+    launch(page, "tiny", machine, free_port, block=False)
     yield f"http://127.0.0.1:{free_port}"
     page.close()
 
 
 @pytest.fixture
 def clip(tmp_path):
-    wide = np.random.default_rng(0).integers(0, 256, (16, 40, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-    return media.make_video(tmp_path / "clip.mp4", [wide[:, 4 * i : 4 * i + 64] for i in range(12)], fps=10)
+    wide = np.random.default_rng(time.time_ns()).integers(0, 256, (8, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    return media.make_video(
+        tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10
+    )
 
 
-def open_page(browser, address, width: int = 1440, height: int = 900):
-    page = browser.new_page(viewport={"width": width, "height": height})
-    page.goto(address)
-    page.wait_for_selector("#run")
-    return page
+@pytest.fixture
+def opened(browser, address):
+    """Open pages that must end without a script error."""
+    pages = []
+
+    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page.broken = []
+        page.on("pageerror", lambda error: page.broken.append(str(error)))
+        page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
+        page.goto(address + query)
+        page.wait_for_selector("#run")
+        page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=15_000)
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        assert page.broken == []
+        page.close()
 
 
-def upload(page, clip) -> None:
+def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
     page.set_input_files("#clip input[type=file]", str(clip))
     page.wait_for_selector("#clip video")
+    page.locator("#frames input[type=number]").fill(str(frames))
+    page.locator("#knob-steps input[type=number]").fill(str(steps))
+    page.wait_for_selector(f"#plan :text('{frames} frame')", timeout=30_000)
 
 
-def test_first_sight_is_a_finished_comparison(browser, address):
-    page = open_page(browser, address)
-    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=10_000)
-    assert "MGLD" in page.inner_text("#figures")
-    for control in ("#knob-steps", "#knob-guidance", "#knob-flow", "#run"):
-        assert page.locator(control).bounding_box()["y"] < 900
-    page.close()
+def finish(page, frames: int = 2) -> None:
+    page.wait_for_selector(f"#progress :text('{frames} frames in')", timeout=120_000)
+    page.wait_for_function(
+        f"document.querySelector('.count').textContent.trim().endsWith('/ {frames}')", timeout=30_000
+    )
 
 
-def test_a_clip_goes_in_and_the_comparison_comes_out(browser, address, clip):
-    page = open_page(browser, address)
+def test_first_sight_is_a_finished_comparison_with_its_controls_in_view(opened):
+    page = opened()
+    assert "MGLD" in page.inner_text("#figures") and page.is_visible(".profile")
+    for control in ("#preset", "#knob-steps", "#knob-guidance", "#knob-flow", "#frames", "#run", "#cancel"):
+        box = page.locator(control).bounding_box()
+        assert box["y"] + box["height"] <= 900, control
+    assert not page.is_visible("#knob-sampler")  # behind the fold
+
+
+def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, clip):
+    page = opened()
     upload(page, clip)
-    page.get_by_label("Clip length (frames)").first.fill("2")
-    page.get_by_label("Steps").first.fill("2")
-    page.wait_for_selector("#plan :text('64×64 → 256×256')", timeout=60_000)
+    assert "32×32 → 128×128, 1 segment per method" in page.inner_text("#plan")
     page.click("#run")
-    page.wait_for_selector("#progress :text('2 frames in')", timeout=120_000)
-    page.wait_for_function("document.querySelector('.count').textContent === '1 / 2'", timeout=30_000)
+    finish(page)
     layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")
     assert layers == ["Input (bicubic)", "Per-frame (StableSR)", "MGLD"]
+    page.wait_for_function("document.querySelector('.slices').dataset.ms", timeout=20_000)
+    assert "MGLD" in page.inner_text("#figures")
+    page.get_by_role("tab", name=words.TABS["scope"]).click()
+    page.wait_for_selector("#scope img", timeout=20_000)
+    assert "latent pixels" in page.inner_text("#scope-summary")
+    page.get_by_role("tab", name=words.TABS["study"]).click()
+    page.click("#study-start")
+    page.wait_for_selector("#study-clip video")
+    page.wait_for_selector("#vote-left:not([disabled])")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#tally :text('of 1 decided')", timeout=20_000)
+    page.get_by_role("tab", name=words.TABS["files"]).click()
     names = page.inner_text("#files")
-    assert all(name in names for name in ("comparison", "per_frame", "mgld", "report"))
-    page.close()
+    assert all(name in names for name in ("comparison", "per_frame", "mgld", "profile", "report"))
+    with page.expect_download() as download:
+        page.locator("#files a[download]").last.click()
+    assert download.value.path().stat().st_size > 1000
 
 
-def test_cancel_stops_the_run(browser, address, clip):
-    page = open_page(browser, address)
-    upload(page, clip)
-    page.get_by_label("Steps").first.fill("50")
+def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip):
+    page = opened()
+    upload(page, clip, frames=12, steps=40)
     page.click("#run")
-    page.wait_for_selector("#progress progress", timeout=120_000)
+    page.wait_for_function(
+        "document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=60_000
+    )  # one segment
     page.click("#cancel")
-    page.wait_for_function("document.querySelector('#progress').innerText.includes('Cancelled')", timeout=30_000)
-    page.wait_for_timeout(1500)
-    assert "Cancelled" in page.inner_text("#progress")
+    page.wait_for_selector("#progress :text('frames that were finished')", timeout=60_000)
+    page.wait_for_timeout(1000)
+    assert "that were finished" in page.inner_text("#progress") and not job.BUSY.is_set()
+    page.locator("#knob-steps input[type=number]").fill("1")  # the device is free for the next one
+    page.locator("#frames input[type=number]").fill("1")
+    page.wait_for_selector("#plan :text('1 frame (')")
+    page.click("#run")
+    finish(page, 1)
+
+
+def test_closing_the_tab_stops_the_run(browser, address, clip):
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_selector("#run")
+    upload(page, clip, frames=12, steps=50)
+    page.click("#run")
+    page.wait_for_selector("#progress :text('denoising')", timeout=60_000)
+    assert job.BUSY.is_set()
     page.close()
+    deadline = time.monotonic() + 20
+    while job.BUSY.is_set() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not job.BUSY.is_set()
 
 
-def test_run_without_a_clip_says_so(browser, address):
-    page = open_page(browser, address)
+def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_path):
+    one, two = opened(), opened()
+    other = media.make_video(tmp_path / "other.mp4", [media.flat((90, 140, 60), 24, 40)] * 4, fps=10)
+    upload(one, clip, frames=3)
+    upload(two, other, frames=2)
+    one.click("#run")
+    two.click("#run")
+    finish(one, 3)
+    finish(two, 2)
+    assert "32×32" in one.inner_text("#plan") and "40×24" in two.inner_text("#plan")
+
+
+def test_a_link_restores_settings_and_names_what_it_could_not(opened):
+    page = opened(query="/?clip=reef&steps=7&guidance=0.5&frames=99&crop=0,0,50,50")
+    page.wait_for_selector("#clip video", timeout=20_000)
+    page.wait_for_selector("#plan :text('72×72 → 288×288')", timeout=30_000)
+    assert page.input_value("#knob-steps input[type=number]") == "7"
+    assert "frames" in page.inner_text("#progress")
+    page.click("#advanced > button")
+    page.click("#copy-link")
+    page.wait_for_function("document.querySelector('#link textarea, #link input').value.includes('steps=7')")
+    link = page.input_value("#link textarea, #link input")
+    assert "clip=reef" in link and "guidance=0.5" in link and "frames" not in link and "seed" not in link
+
+
+def test_a_rectangle_drawn_on_the_frame_is_what_is_worked_on(opened):
+    page = opened(query="/?clip=reef")
+    page.click("#advanced > button")
+    page.wait_for_selector("#frame canvas", timeout=20_000)
+    page.locator("#frame canvas").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    box = page.locator("#frame canvas").bounding_box()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_selector("#plan :text('72×72 → 288×288')", timeout=20_000)
+    page.focus("#frame .box")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#plan :text('144×144 → 576×576')", timeout=20_000)
+
+
+def test_run_without_a_clip_says_so(opened):
+    page = opened()
     page.click("#run")
     page.wait_for_selector("text=Choose a clip first", timeout=30_000)
-    page.close()
+    page.wait_for_selector(f"#progress :text('{words.FAILED}')", timeout=10_000)
 
 
-def test_a_phone_sees_the_whole_page(browser, address):
-    page = open_page(browser, address, 390, 844)
+def test_the_keyboard_reaches_run_and_every_tab_with_a_visible_focus(opened):
+    page = opened()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)")
+        )
+        if "run" in reached:
+            break
+    assert "run" in reached
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    page.get_by_role("tab", name=words.TABS["compare"]).focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("[role=tab][aria-selected=true]", "aria-selected") == "true"
+
+
+@pytest.mark.parametrize(("width", "scale"), [(390, 1), (720, 1)])  # a phone; a laptop of 1440 px at 200 % zoom
+def test_narrow_screens_see_everything_without_sideways_scrolling(opened, width, scale):
+    page = opened(width, 844)
+    page.click("#advanced > button")
+    page.wait_for_timeout(500)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert page.is_visible("#run")
-    page.close()
+
+
+def test_dark_is_dark_and_text_stays_readable(opened):
+    page = opened(query="/?__theme=dark")
+    shade = "([c]) => { const [r, g, b] = c.match(/\\d+/g).map(Number); return (r + g + b) / 3; }"
+    back = page.evaluate(
+        shade, [page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")]
+    )
+    for text in ("#intro h1", "#plan p", "#figures p", ".mgld-bar"):
+        ink = page.evaluate(shade, [page.evaluate("s => getComputedStyle(document.querySelector(s)).color", text)])
+        assert back < 60 and ink - back > 90, text
+
+
+def test_every_control_has_a_label_and_every_picture_words(opened):
+    page = opened()
+    page.click("#advanced > button")
+    page.wait_for_timeout(500)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('input, select, textarea, button, canvas, img')].filter((e) => {
+             if (!e.offsetParent || e.type === 'hidden' || e.type === 'file') return false;
+             const label = e.labels?.length || e.getAttribute('aria-label') || e.title || e.alt || e.textContent.trim();
+             return !label && !e.closest('[aria-label], [data-testid=image], label');
+           }).map((e) => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+
+
+def test_only_one_endpoint_is_public(address):
+    from gradio_client import Client
+
+    told = Client(address, verbose=False).view_api(return_format="dict")
+    assert list(told["named_endpoints"]) == ["/compare"]
+    types = {p["parameter_name"]: p["python_type"]["type"] for p in told["named_endpoints"]["/compare"]["parameters"]}
+    assert types["steps"] == "float" and types["crop"] == "str" and "clip" in types
+
+
+def test_the_client_of_the_readme_works(address, clip):
+    from gradio_client import Client, handle_file
+
+    client = Client(address, verbose=False)
+    asked = {
+        "clip": handle_file(str(clip)),
+        "methods": ["mgld"],
+        "frames": 1,
+        "steps": 1,
+        "truth": None,
+        "others": None,
+    }
+    *_, files = client.predict(**asked, api_name="/compare")
+    assert [f.rsplit("/", 1)[-1] for f in files][:2] == ["comparison.mp4", "mgld.mp4"]
+
+
+def test_settings_of_the_launch_are_those_that_were_tested():
+    assert studio.DEVICE["concurrency_id"] == "device" and studio.DEVICE["concurrency_limit"] == 1

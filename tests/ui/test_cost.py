@@ -22,15 +22,59 @@ def test_segments_are_counted_as_the_engine_cuts_them(pipeline, frames, overlap)
 
 
 def test_seconds_grow_with_frames_pixels_and_steps():
-    model = CostModel({"condition": 1.0, "motion": 0.5, "sample": 2.0, "decode": 1.0, "finish": 0.0})
+    model = CostModel()
+    for stage, rate in {"condition": 1.0, "motion": 0.5, "sample": 2.0, "decode": 1.0, "finish": 0.0}.items():
+        model.learn_stage("mgld", stage, 0.2, rate)
     settings = Settings(method="mgld", steps=10, segment=5, overlap=0)
-    assert model.seconds(settings, 5, 0.2) == pytest.approx(5 * 0.2 * (1 + 0.5 + 20 + 1))
+    assert model.seconds(settings, 5, 0.2) == pytest.approx(5 * (1 + 0.5 + 20 + 1))
+    assert model.seconds(settings, 5, 0.4) == pytest.approx(
+        2 * 5 * 22.5
+    )  # beyond what was seen it grows with the pixels
+    assert model.seconds(settings, 5, 0.2, sampled=True) == pytest.approx(5 * 1)
     assert model.seconds(Settings(method="bicubic"), 5, 0.2) == 0
-    assert model.seconds(Settings(method="per_frame", steps=10, overlap=0), 5, 0.2) == pytest.approx(22)
+    assert model.seconds(Settings(method="per_frame", steps=10, overlap=0), 5, 0.2) == pytest.approx(5 * 22)
+
+
+def test_between_two_sizes_the_rate_lies_between():
+    model = CostModel()
+    model.learn_stage("mgld", "sample", 0.1, 1.0)
+    model.learn_stage("mgld", "sample", 0.3, 2.0)
+    assert model.seconds(Settings(steps=1, overlap=0), 5, 0.2) == pytest.approx(5 * 1.5)
+
+
+def report(seconds: dict[str, float], peak: int = 10**9) -> dict:
+    return {"seconds": seconds, "peak_memory_bytes": peak}
+
+
+def test_a_run_makes_the_next_prediction_right():
+    model, settings = CostModel(), Settings(steps=2, segment=5, overlap=0)
+    for _ in range(3):
+        model.learn(
+            report({"condition": 1.0, "motion": 0.5, "sample": 6.0, "decode": 2.0, "finish": 0.5}), settings, 5, 0.2
+        )
+    assert model.seconds(settings, 5, 0.2) == pytest.approx(10.0, rel=0.25)
+
+
+def test_memory_follows_a_line_over_the_pixels_of_a_segment():
+    model, settings = CostModel(), Settings(steps=1, segment=5, overlap=0)
+    assert model.memory_bytes(settings, 5, 0.2) is None
+    model.learn(report({"sample": 1.0}, 1_100_000_000), settings, 5, 0.2)
+    model.learn(report({"sample": 1.0}, 1_200_000_000), settings, 5, 0.4)
+    assert model.memory_bytes(settings, 5, 0.6) == pytest.approx(1.3e9)
+
+
+def measured(pipeline, go_on) -> CostModel:
+    model = CostModel()
+    model.measure(lambda clip, settings: pipeline.run(clip, settings), pipeline, go_on)
+    return model
 
 
 def test_measuring_fills_every_rate(pipeline):
-    model = CostModel()
-    model.measure(pipeline)
-    assert model.ready and {"condition", "motion", "sample", "decode"} <= set(model.rates)
+    model = measured(pipeline, lambda: True)
+    assert model.ready and {"condition", "motion", "sample", "decode"} <= {stage for _, stage in model.rates}
+    assert model.memory_bytes(Settings(), 5, 0.1) > 0
     assert canvas_megapixels(pipeline, 100, 100) == pytest.approx(416 * 416 / 1e6)
+
+
+def test_measuring_gives_way_to_a_job(pipeline):
+    assert not measured(pipeline, lambda: False).ready

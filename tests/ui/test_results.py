@@ -24,15 +24,30 @@ def test_guidance_does_not_touch_the_per_frame_result():
 @pytest.mark.parametrize("change", [{"decoder": "frame"}, {"cfw": 0.5}, {"colour": "none"}])
 def test_decoder_side_knobs_share_latents(change):
     store, base = Store(), Settings(method="mgld")
-    store.latents_of(PART, base)[0] = "z"
-    assert store.latents_of(PART, replace(base, **change)) == {0: "z"}
+    store.sampling(PART, base).latents[0] = "z"
+    assert store.sampling(PART, replace(base, **change)).latents == {0: "z"}
     assert relevant(base) != relevant(replace(base, **change))
-    assert store.latents_of(PART, replace(base, guidance=0.5)) == {}
+    assert store.sampling(PART, replace(base, guidance=0.5)).latents == {}
+    assert store.is_sampled(PART, base, 1) and not store.is_sampled(PART, base, 2)
+
+
+def test_guided_sampling_is_shared_with_and_without_the_temporal_decoder():
+    store = Store()
+    store.sampling(PART, Settings(method="per_frame+mds")).latents[0] = "z"
+    assert store.sampling(PART, Settings(method="mgld")).latents == {0: "z"}
+    assert store.sampling(PART, Settings(method="per_frame")).latents == {}
+
+
+def test_another_crop_or_degradation_or_model_is_another_part():
+    store, base = Store(), Settings()
+    store.keep(PART, base, Kept(np.zeros((5, 8, 8, 3), np.uint8), {}))
+    for change in ({"crop": (0.0, 0.0, 0.5, 0.5)}, {"degrade_seed": 1}, {"model": "sd21"}):
+        assert store.result(replace(PART, **change), base) is None
 
 
 def test_the_oldest_results_go_first():
-    store = Store(limit=2)
+    store = Store(limit_bytes=20)
     for seed in range(3):
-        store.keep(PART, Settings(seed=seed), Kept(np.zeros(1, np.uint8), {}))
+        store.keep(PART, Settings(seed=seed), Kept(np.zeros(10, np.uint8), {}))
     assert store.result(PART, Settings(seed=0)) is None
     assert store.result(PART, Settings(seed=2)) is not None

@@ -1,0 +1,28 @@
+"""The device's side of a job can live in another process: everything that goes in or out can be pickled."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+
+from mgld import worker
+from mgld.events import FramesDone, Guided, Sampled
+from mgld.settings import Settings
+from mgld.video import Frame
+from mgld.worker import Run, run_all
+
+QUICK = Settings(steps=2, segment=3, overlap=1)
+
+
+def test_arguments_and_answers_survive_pickling_and_latents_come_back(pipeline, clip_u8, monkeypatch):
+    monkeypatch.setattr(worker, "open_pipeline", lambda *_: pipeline)
+    clip = [Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)]
+    arguments = pickle.loads(pickle.dumps((clip, [Run(QUICK, 0)], [{}])))
+    events = [pickle.loads(pickle.dumps(event)) for _, event in run_all("tiny", "cpu", *arguments)]
+    latents = {e.first_frame: e.z for e in events if isinstance(e, Sampled)}
+    assert sorted(latents) == [0, 2, 4] and any(isinstance(e, Guided) for e in events)
+    monkeypatch.setattr(pipeline.unet, "forward", lambda *_, **__: 1 / 0)
+    again = [e for _, e in run_all("tiny", "cpu", clip, [Run(QUICK, 0)], [latents])]
+    frames = [np.concatenate([e.frames_u8 for e in found if isinstance(e, FramesDone)]) for found in (events, again)]
+    assert np.array_equal(*frames)

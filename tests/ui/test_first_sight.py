@@ -1,0 +1,21 @@
+"""The finished example that the page opens with belongs to the weights that ship."""
+
+from __future__ import annotations
+
+import json
+
+from mgld.ui.first_sight import FOLDER, example_layers, finished_example
+from mgld.weights.identity import describe_model
+
+
+def test_the_example_was_made_by_the_weights_that_ship():
+    manifest = json.loads((FOLDER / "manifest.json").read_text())
+    assert manifest["model"] == describe_model("tiny"), "run assets/example/make_example.py again"
+
+
+def test_the_example_can_be_shown_and_voted_on():
+    example = finished_example()
+    layers = example_layers()
+    assert [len(v) for v in layers.values()] == [example.value.frames] * len(example.value.layers)
+    assert {"bicubic", "per_frame", "mgld"} <= set(layers)
+    assert "MGLD" in example.table

@@ -1,0 +1,194 @@
+"""A job of the page with the smallest networks: what is computed, kept, shown and handed out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from mgld import worker
+from mgld.settings import Settings
+from mgld.ui import ablation, estimate, handlers, job, scope, sweep, takeaway, words
+from mgld.ui.request import checked
+from mgld.video import probe, read_frames
+from tests import media
+
+KNOBS = Settings(steps=2, segment=3, overlap=1)
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    wide = np.random.default_rng(0).integers(0, 256, (5, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    frames = [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 24]) for i in range(6)]
+    return media.make_video(tmp_path / "clip.mp4", frames, fps=10, sound_s=0.6)
+
+
+@pytest.fixture
+def machine(pipeline, monkeypatch) -> job.Machine:
+    """A machine with a counter of denoiser calls, and nothing in memory."""
+    monkeypatch.setattr(worker, "open_pipeline", lambda model, device: pipeline)
+    for name, fresh in (("STORE", job.Store()), ("SESSIONS", job.Sessions())):
+        monkeypatch.setattr(job, name, fresh)
+    monkeypatch.setattr(scope, "SESSIONS", job.SESSIONS)
+    estimate.cost_of.cache_clear()
+    estimate.megapixels_of.cache_clear()
+    calls, forward = [], pipeline.unet.forward
+    monkeypatch.setattr(pipeline.unet, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k))
+    machine = job.Machine("cpu", worker.run_all)
+    object.__setattr__(machine, "calls", calls)
+    return machine
+
+
+def asked(clip, **more):
+    return checked(
+        **{"clip": str(clip), "methods": ["per_frame", "mgld"], "start_s": 0, "frames": 5, "knobs": KNOBS, **more}
+    )
+
+
+def kept_copies(shown, folder: Path) -> list[Path]:
+    """Copy files away as Gradio does: the job's own folder is gone afterwards."""
+    out = []
+    for name in shown[4]:
+        out.append(folder / Path(name).name)
+        out[-1].write_bytes(Path(name).read_bytes())
+    return out
+
+
+def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip, tmp_path):
+    seen, files = [], []
+    for shown in job.compare(machine, asked(clip), "me"):
+        if not isinstance(shown[2], dict):  # gr.skip() is a dict
+            seen.append((shown[2].layers, shown[2].frames))
+        files = kept_copies(shown, tmp_path) if shown[4] else files
+    both = ["Input (bicubic)", "Per-frame (StableSR)", "MGLD"]
+    assert seen[0][0] == both[:2] and seen[-1] == (both, 5)
+    assert "5 frames in" in shown[0] and "MGLD" in shown[3]
+    names = [f.name for f in files]
+    assert names == [
+        "comparison.mp4", "per_frame.mp4", "mgld.mp4", "frames.png", "profile.png", "curves.png", "report.json", "report.html",
+    ]  # fmt: skip
+    known = probe(tmp_path / "mgld.mp4")
+    assert (known.width, known.height, known.frame_count, known.has_audio) == (96, 80, 5, True)
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["asked"]["settings"]["steps"] == 2 and told["runs"]["mgld"]["seconds"]["sample"] > 0
+    assert told["model"]["sha256"] and told["versions"]["torch"] and "/" not in told["asked"]["clip"]
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3 and "http" not in page
+
+
+def denoised(machine, request) -> int:
+    before = len(machine.calls)
+    list(job.compare(machine, request, "me"))
+    return len(machine.calls) - before
+
+
+def test_only_what_a_knob_touches_is_computed_again(machine, clip):
+    first = denoised(machine, asked(clip))
+    assert first > 0 and denoised(machine, asked(clip)) == 0
+    guided = denoised(machine, asked(clip, knobs=replace(KNOBS, guidance=0.3)))
+    assert 0 < guided < first  # MGLD only
+    for change in ({"decoder": "frame"}, {"cfw": 0.5}, {"colour": "none"}):
+        assert denoised(machine, asked(clip, knobs=replace(KNOBS, **change))) == 0
+    assert denoised(machine, asked(clip, crop="0,0,80,80")) > 0
+
+
+def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machine, clip):
+    whole = denoised(machine, asked(clip, methods=["mgld"]))
+    job.STORE.results.clear()
+    job.STORE.samplings.clear()
+    before, running = len(machine.calls), job.compare(machine, asked(clip, methods=["mgld"]), "me")
+    while not (work := job.SESSIONS.get("me")).parts:
+        next(running)
+    running.close()
+    spent, after = len(machine.calls) - before, len(machine.calls)
+    assert work.stopped.is_set() and spent < whole
+    last = list(job.keep_what_is_finished("me"))[-1]
+    assert "2 frames that were finished" in last[0] and last[2].frames == 2 and last[4]
+    assert len(machine.calls) == after
+    assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
+
+
+def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
+    assert words.IDLE in next(job.keep_what_is_finished("nobody"))[0]
+    running = job.compare(machine, asked(clip), "me")
+    next(running), next(running)
+    running.close()
+    assert words.CANCELLED in next(job.keep_what_is_finished("me"))[0]
+
+
+def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
+    large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
+    wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
+    shown = list(job.compare(machine, wanted, "me"))[-1]
+    assert shown[2].layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
+    assert "RealBasicVSR" in shown[3]
+
+
+def test_a_problem_becomes_gradios_error_without_a_path(machine, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(gr.Error, match="not a video"):
+        list(job.compare(machine, asked(broken), "me"))
+
+
+def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
+    estimate.calibrate("tiny", "cpu", machine.run_all, job.BUSY)
+    wanted = asked(clip)
+    told = handlers.plan_text("cpu", wanted)
+    assert "5 frames (0.5 s), 24×20 → 96×80, 2 segments" in told and "About" in told and "GB" in told
+    assert "predicted" in list(job.compare(machine, wanted, "me"))[-1][0]
+    assert job.SESSIONS.get("me").predicted_s > 0
+
+
+def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
+    assert scope.choices(job.SESSIONS.get("me")) == []
+    list(job.compare(machine, asked(clip), "me"))
+    work = job.SESSIONS.get("me")
+    found = scope.choices(work)
+    assert found[0] == ("Segment 1: frames 1 → 2", "0/0") and len(found) == 4
+    picture, told = scope.figure(work, "1/1")
+    assert picture.ndim == 3 and "latent pixels" in told
+    list(job.compare(machine, asked(clip, knobs=replace(KNOBS, decoder="frame")), "me"))  # latents are reused here
+    assert scope.choices(job.SESSIONS.get("me")) == found
+
+
+def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
+    assert ablation.markdown(None) == words.ABLATION_EMPTY
+    all_four = denoised(machine, asked(clip, methods=list(ablation.SWITCHES)))
+    told = ablation.markdown(job.SESSIONS.get("me"))
+    assert told.count("✓") == 4 and "+ temporal decoder | – | ✓" in told
+    job.STORE.samplings.clear(), job.STORE.results.clear()
+    three = denoised(machine, asked(clip, methods=["per_frame", "per_frame+tsd", "mgld"]))
+    assert all_four == three  # the guided latents of both decoders are the same
+
+
+def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
+    last = list(sweep.sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
+    assert last[4].layers == ["Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
+    assert last[3].count("\n|") >= 4
+    before = len(machine.calls)
+    list(sweep.sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
+    assert len(machine.calls) == before
+
+
+@pytest.mark.parametrize("text", ["1, 2", "0,1,2,3,4,5,6", "a, b, c", "0, 1, 101", "", "1 1 1"])
+def test_sweeps_refuse_what_is_no_list_of_strengths(text):
+    with pytest.raises(Exception, match="3 to 6 different numbers"):
+        sweep.strengths_of(text)
+
+
+def test_lossless_results_are_exact(machine, clip, tmp_path):
+    list(job.compare(machine, asked(clip, methods=["mgld"]), "me"))
+    work = job.SESSIONS.get("me")
+    (path,) = takeaway.write_lossless(tmp_path, takeaway.outcome_of(work, work.layers()))
+    assert np.array_equal(np.stack([f.rgb_u8 for f in read_frames(path)]), work.layers()["mgld"])
+
+
+@pytest.mark.parametrize(("count", "shape"), [(2, (20, 60)), (3, (20, 90)), (4, (40, 60)), (5, (40, 90))])
+def test_two_layers_are_a_pair_and_four_a_quad(count, shape):
+    layers = {str(i): np.zeros((2, 20, 30, 3), np.uint8) for i in range(count)}
+    assert takeaway.labelled_grid(layers).shape == (2, *shape, 3)

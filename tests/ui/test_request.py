@@ -1,0 +1,120 @@
+"""What a visitor may ask for, and what is read for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mgld.errors import UserError
+from mgld.settings import Settings
+from mgld.ui import request, words
+from tests import media
+
+
+def textured(count: int, height: int, width: int) -> list[np.ndarray]:
+    wide = (
+        np.random.default_rng(0)
+        .integers(0, 256, (height // 8, width // 8 + count, 3), np.uint8)
+        .repeat(8, 0)
+        .repeat(8, 1)
+    )
+    return [np.ascontiguousarray(wide[:, 8 * i : 8 * i + width]) for i in range(count)]
+
+
+@pytest.fixture
+def low(tmp_path):
+    return media.make_video(tmp_path / "low.mp4", textured(6, 32, 48), fps=10)
+
+
+@pytest.fixture
+def large(tmp_path):
+    return media.make_video(tmp_path / "Real-ESRGAN x4.mp4", textured(6, 128, 192), fps=10)
+
+
+def asked(path, **more) -> request.Request:
+    return request.checked(
+        **{"clip": str(path), "methods": ["mgld"], "start_s": 0, "frames": 4, "knobs": Settings(), **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"clip": None}, words.NO_CLIP),
+        ({"methods": []}, words.NO_METHOD),
+        ({"methods": ["bicubic"]}, words.NO_METHOD),
+        ({"frames": 61}, "from 1 to 60"),
+        ({"frames": 2.5}, "from 1 to 60"),
+        ({"start_s": float("nan")}, "Start"),
+        ({"crop": "1, 2, 3"}, "four numbers"),
+        ({"crop": "60, 0, 10, 100"}, "four numbers"),
+        ({"truth": "t.mp4", "degrade_seed": 1}, "its own ground truth"),
+        ({"others": list("abcde")}, "7 layers"),
+    ],
+)
+def test_what_cannot_be_worked_on_is_a_sentence(more, said):
+    with pytest.raises(UserError, match=said):
+        asked("clip.mp4", **more)
+
+
+def test_a_crop_is_read_as_shares_of_the_frame():
+    assert request.crop_of("10, 20 30.5,40") == (0.1, 0.2, 0.305, 0.4)
+    assert request.crop_of("") is request.crop_of(None) is request.crop_of("0,0,100,100") is None
+
+
+def test_the_plan_says_what_will_be_read(low):
+    for more, size in (({}, (32, 48)), ({"crop": "0,0,50,50"}, (16, 24)), ({"start_s": 0.4}, (32, 48))):
+        wanted = asked(low, **more)
+        plan, material = request.plan(wanted), request.read(wanted)
+        assert (plan.height, plan.width) == size == material.clip[0].rgb_u8.shape[:2]
+        assert plan.frames == len(material.clip)
+
+
+def test_a_crop_too_small_to_work_on_grows_to_what_is_needed(low):
+    assert request.read(asked(low, crop="90,90,91,91")).clip[0].rgb_u8.shape == (16, 16, 3)
+
+
+def test_large_clips_join_with_their_names_and_are_cut_alike(low, large):
+    material = request.read(asked(low, others=[str(large)], truth=str(large), crop="0,0,50,50"))
+    assert list(material.given) == ["truth", "Real-ESRGAN x4"]
+    assert {g.shape for g in material.given.values()} == {(4, 64, 96, 3)}
+    whole = request.read(asked(low, others=[str(large)])).given["Real-ESRGAN x4"]
+    assert np.array_equal(material.given["truth"], whole[:, :64, :96])
+
+
+def test_a_large_clip_of_another_size_or_too_short_is_named(low, tmp_path):
+    for name, frames in (("small", textured(6, 64, 96)), ("short", textured(3, 128, 192))):
+        other = media.make_video(tmp_path / f"{name}.mp4", frames, fps=10)
+        with pytest.raises(UserError, match=f"“{name}” has .* it must have 4 of 192×128"):
+            request.read(asked(low, others=[str(other)]))
+
+
+def test_names_of_other_clips_never_stand_for_a_method(tmp_path):
+    names = request.named(
+        [tmp_path / "mgld.mp4", tmp_path / "MGLD.mp4", tmp_path / "a<b>|c.mp4", tmp_path / "truth.mp4"]
+    )
+    assert list(names) == ["mgld+", "MGLD+", "a b c", "truth+"]
+
+
+def test_the_lab_degrades_by_seed_and_keeps_the_clean_clip_as_truth(large):
+    first, again, other = (request.read(asked(large, degrade_seed=s)) for s in (3, 3, 4))
+    assert first.clip[0].rgb_u8.shape == (32, 48, 3) and first.given["truth"].shape == (4, 128, 192, 3)
+    assert np.array_equal(first.clip[2].rgb_u8, again.clip[2].rgb_u8)
+    assert not np.array_equal(first.clip[2].rgb_u8, other.clip[2].rgb_u8)
+    assert first.part == again.part != other.part
+
+
+def test_the_lab_cuts_a_clip_whose_sides_do_not_divide(tmp_path):
+    clip = media.make_video(tmp_path / "odd.mp4", [f[:100, :134] for f in textured(3, 104, 136)], fps=10)
+    wanted = asked(clip, degrade_seed=0, frames=2)
+    material = request.read(wanted)
+    assert material.clip[0].rgb_u8.shape == (24, 32, 3) and material.given["truth"].shape == (2, 96, 128, 3)
+    assert (request.plan(wanted).height, request.plan(wanted).width) == (24, 32)
+
+
+def test_the_same_pixels_have_the_same_name(low):
+    wanted = asked(low)
+    assert request.part_of(wanted, 4) == request.read(wanted).part
+    assert request.part_of(wanted, 4) != request.part_of(replace(wanted, model="sd21"), 4)
