@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -54,8 +55,24 @@ def warping_errors(clip_u8: np.ndarray, motion: Backward) -> list[float]:
     else of the clip itself. The paper prints an L1 norm and no mask; the mean makes sizes comparable and gives the order of
     its numbers (2.7–12), the mask leaves out what has no counterpart. NaN where nothing is visible, as across a cut.
     """
-    pairs = zip(motion.flow_px, motion.visible, strict=True)
-    return [_pair_error(clip_u8[i : i + 2], flow[None], seen[None]) for i, (flow, seen) in enumerate(pairs)]
+    return [mean_residual(residual) for residual in residuals(clip_u8, motion)]
+
+
+def residuals(clip_u8: np.ndarray, motion: Backward) -> Iterator[np.ndarray]:
+    """Yield what motion does not explain, |Î(i+1) − Warp(Î(i), O_b(i))| of each pair: f32 [H,W], mean over RGB, 0…255.
+
+    NaN where the earlier frame does not show the pixel. Clip u8 [T,H,W,3].
+    """
+    for i, (flow_px, visible) in enumerate(zip(motion.flow_px, motion.visible, strict=True)):
+        earlier, later = (_rgb(frame[None]) * 255 for frame in clip_u8[i : i + 2])
+        difference = (later - warp(earlier, flow_px[None])).abs().mean(1)
+        yield difference.masked_fill(~visible, torch.nan)[0].numpy()
+
+
+def mean_residual(residual: np.ndarray) -> float:
+    """Return the mean over the pixels that can be judged; NaN if there are none."""
+    known = residual[np.isfinite(residual)]
+    return float(known.mean(dtype=np.float64)) if known.size else math.nan
 
 
 def warping_error(pair_errors: list[float]) -> float | None:
@@ -86,12 +103,6 @@ def sharpness_ratio(clip_u8: np.ndarray, reference_u8: np.ndarray) -> float | No
     """Return mean sharpness(clip) ÷ mean sharpness(reference), 0…inf, 1 is right: less is blur, more is grain; None if flat."""
     edges = float(np.mean(sharpness(reference_u8)))
     return float(np.mean(sharpness(clip_u8))) / edges if edges else None
-
-
-def _pair_error(pair_u8: np.ndarray, flow_px: Tensor, visible: Tensor) -> float:
-    earlier, later = (_rgb(frame[None]) * 255 for frame in pair_u8)
-    difference = (later - warp(earlier, flow_px)).abs().mean(1, keepdim=True)
-    return float((difference * visible).sum() / visible.sum())  # 0 / 0 is NaN
 
 
 def _edge_strength(frame_u8: np.ndarray) -> float:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData, GradioModel
 
+from mgld.plots import HIDDEN, OKABE_ITO, heat_scale
 from mgld.settings import ASSETS
 from mgld.video import VideoWriter
 
 PAGE = ASSETS / "page"
+# The page's script is one function body in several files, joined in reading order.
+SCRIPT = ("state", "frames", "drawing", "profile", "curves", "saving", "hands", "life")
 LARGEST_SIDE_PX = 4096  # what every H.264 decoder of a browser takes
+MAPS_A_CELL = 4  # heat-maps are half as wide and high as the pictures
 
 
 class Curve(GradioModel):
@@ -22,6 +27,15 @@ class Curve(GradioModel):
 
     name: str
     values: list[list[float | None]]
+
+
+class Residual(GradioModel):
+    """Where the heat-map of each layer lies in the same video, (x, y, width, height), and what its colours mean."""
+
+    places: list[tuple[int, int, int, int]]
+    top: float
+    colours: list[str]
+    hidden: str
 
 
 class Comparison(GradioModel):
@@ -36,6 +50,17 @@ class Comparison(GradioModel):
     layers: list[str]
     borders: list[int]
     curves: list[Curve]
+    residual: Residual | None = None
+    pair: tuple[int, int] | None = None  # the layers that are compared first; else the second and the last
+    colours: list[str] = list(OKABE_ITO)
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Coloured maps u8 [T,H,W,3] by layer, of any size, in the order of the layers, and their scale from 0 to top."""
+
+    maps: dict[str, np.ndarray]
+    top: float
 
 
 class CompareStage(gr.HTML):
@@ -48,7 +73,7 @@ class CompareStage(gr.HTML):
             value,
             html_template=(PAGE / "compare.html").read_text(encoding="utf-8"),
             css_template=(PAGE / "compare.css").read_text(encoding="utf-8"),
-            js_on_load=(PAGE / "compare.js").read_text(encoding="utf-8"),
+            js_on_load="\n".join((PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT),
             apply_default_css=False,
             elem_id=elem_id,
             render=render,  # Gradio makes the component again, unrendered, for every update
@@ -65,27 +90,47 @@ class CompareStage(gr.HTML):
 
 
 def stack_layers(
-    path: Path, layers: dict[str, np.ndarray], fps: float, borders: Sequence[int] = (), curves: Sequence[dict] = ()
+    path: Path,
+    layers: dict[str, np.ndarray],
+    fps: float,
+    borders: Sequence[int] = (),
+    curves: Sequence[dict] = (),
+    heat: Heat | None = None,
 ) -> Comparison:
-    """Write the layers, u8 [T,H,W,3] by label, as one grid video to path, and return what the stage needs to show it.
+    """Write the layers, u8 [T,H,W,3] by label, and their heat-maps as one grid video to path; return what the stage needs.
 
-    The times are even: one frame number is one picture of every layer.
+    The times are even: one frame number is one picture of every layer and of every map.
     """
     frames = next(iter(layers.values()))
-    columns, height, width = plan_grid(len(layers), *frames.shape[1:3])
-    rows = -(-len(layers) // columns)
+    cells = len(layers) + (-(-len(layers) // MAPS_A_CELL) if heat else 0)
+    columns, height, width = plan_grid(cells, *frames.shape[1:3])
+    pictures = [(layer, _cell(i, columns, height, width)) for i, layer in enumerate(layers.values())]
+    named = heat.maps.items() if heat else ()
+    maps = [(m, _quarter(i, len(layers), columns, height, width)) for i, (_, m) in enumerate(named)]
     with VideoWriter(path, fps) as writer:
         for n in range(len(frames)):
-            sheet = np.zeros((rows * height, columns * width, 3), np.uint8)
-            for i, layer in enumerate(layers.values()):
-                y, x = i // columns * height, i % columns * width
-                sheet[y : y + height, x : x + width] = _fitted(layer[n], height, width)
+            sheet = np.zeros((-(-cells // columns) * height, columns * width, 3), np.uint8)
+            for clip, (x, y, w, h) in (*pictures, *maps):
+                sheet[y : y + h, x : x + w] = _fitted(clip[n], h, w)
             writer.write(sheet, n / fps)
     video = FileData(path=str(path), orig_name="comparison.mp4", mime_type="video/mp4")
+    places = [place for _, place in maps]
+    residual = Residual(places=places, top=heat.top, colours=heat_scale(), hidden=HIDDEN) if heat else None
     return Comparison(
         video=video, columns=columns, width=width, height=height, fps=fps, frames=len(frames), layers=list(layers),
-        borders=list(borders), curves=[Curve(**c) for c in curves],
+        borders=list(borders), curves=[Curve(**c) for c in curves], residual=residual,
     )  # fmt: skip
+
+
+def _cell(index: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
+    return index % columns * width, index // columns * height, width, height
+
+
+def _quarter(index: int, layers: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the place (x, y, width, height) of one layer's map: four share the cell of a picture, after all pictures."""
+    x, y, _, _ = _cell(layers + index // MAPS_A_CELL, columns, height, width)
+    w, h = _even(width / 2), _even(height / 2)
+    return x + index % 2 * w, y + index % MAPS_A_CELL // 2 * h, w, h
 
 
 def plan_grid(count: int, height: int, width: int) -> tuple[int, int, int]:
@@ -103,7 +148,7 @@ def _even(side: float) -> int:
 
 def _fitted(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     """Shrink a frame, or cut the odd row or column that the grid has no place for."""
-    if frame.shape[0] - height <= 1 and frame.shape[1] - width <= 1:
+    if 0 <= frame.shape[0] - height <= 1 and 0 <= frame.shape[1] - width <= 1:
         return frame[:height, :width]
     import cv2
 

@@ -237,8 +237,15 @@ class Showing:
         stage = stack_layers(
             path, {words.LAYERS[n]: f for n, f in layers.items()}, self._work.material.fps, _inside(self._work, layers)
         )
+        stage.pair = _newest_two(self._work, list(layers))
         self._next = time.monotonic() + PARTIAL_SHARE * (time.monotonic() - started)
         return preview, stage
+
+
+def _newest_two(work: Work, order: list[str]) -> tuple[int, int]:
+    """Return the two layers that a growing comparison shows first: what is being made, beside what was made before it."""
+    made = [name for name in order if name in work.runs]
+    return (order.index(made[-2]) if len(made) > 1 else 0), order.index(made[-1])
 
 
 def _inside(work: Work, layers: dict[str, np.ndarray]) -> tuple[int, ...]:

@@ -108,8 +108,8 @@ def report_pictures(outcome: Outcome) -> dict[str, tuple[str, bytes]]:
     sheet = labelled_grid({n: f[middle : middle + 1] for n, f in outcome.layers.items()})[0]
     return {
         "frames": (words.FRAME_TITLE.format(frame=middle + 1), cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),
-        "profile": (words.PROFILE_TITLE, plots.temporal_profile(named, row, outcome.fps)),
-        "curves": (words.CURVES_TITLE, plots.frame_curves(outcome.table.curves)),
+        "profile": (words.PROFILE_TITLE, plots.temporal_profile(named, row, outcome.fps, outcome.table.borders)),
+        "curves": (words.CURVES_TITLE, plots.frame_curves(outcome.table.curves, outcome.table.borders)),
     }
 
 

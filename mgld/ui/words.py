@@ -109,13 +109,19 @@ BLUR_NOTE = (
     "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
     "it too, so read it beside sharpness."
 )
-TABLE_NOTE = "\n\n" + BLUR_NOTE + " Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
+TABLE_NOTE = (
+    "\n\n" + BLUR_NOTE + " Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
+    "on “{clip}”, by {flow}, not by the network that guided."
+)
 PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"
 FRAME_TITLE = "Frame {frame}"
 SETTINGS_TITLE = "Settings, versions, timings"
 WARPING_ERROR = "warping error ↓"
 SHARPNESS = "sharpness ↑"
+BORDER_RATIO = "error at borders ÷ inside ↓"
+PSNR = "PSNR (dB) ↑"
+SSIM = "SSIM ↑"
 LAYERS = Labels(METHODS)
 LAYERS |= {"bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
 LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", TRUTH_KEY: "Ground truth"}
@@ -167,6 +173,11 @@ STUDY_TALLY = (
 STUDY_OPEN = "One half lies inside the interval: no preference is shown yet."
 STUDY_CLEAR = "One half lies outside the interval: that is a preference."
 STUDY_EXPORT = "Votes as CSV"
+
+
+def best(figure: str) -> str:
+    """Mark the best number of a column."""
+    return f"**{figure}**"
 
 
 def figure(value: float | None) -> str:

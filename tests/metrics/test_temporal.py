@@ -89,3 +89,13 @@ def test_blur_lowers_the_sharpness_ratio(panning):
     assert temporal.sharpness_ratio(panning, panning) == 1
     assert temporal.sharpness_ratio(blurred, panning) < 0.8
     assert temporal.sharpness_ratio(panning, np.zeros_like(panning)) is None
+
+
+def test_residuals_are_the_picture_behind_the_warping_error(panning):
+    flickering = panning.astype(int) // 2
+    flickering[1::2] += 10
+    motion, clip = temporal.motion_of(panning, still((-2.0, 0.0))), flickering.astype(np.uint8)
+    maps = list(temporal.residuals(clip, motion))
+    assert [temporal.mean_residual(m) for m in maps] == temporal.warping_errors(clip, motion)
+    assert np.isnan(maps[0][:, -2:]).all()  # came in from outside
+    assert np.nanmax(np.abs(maps[0] - 10)) <= 1.5

@@ -1,0 +1,58 @@
+// ---------------------------------------------------------------- life
+
+for (const name of ['play', 'pause', 'ended']) {
+  video.addEventListener(name, () => {
+    $('[data-do=play]').setAttribute('aria-pressed', !video.paused);
+    if (video.paused) stripLater();
+  });
+}
+video.addEventListener('seeked', () => { onSeeked(); stripLater(); });
+video.addEventListener('ended', onEnded);
+if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(onFrame);
+else video.addEventListener('timeupdate', () => { if (data) capture(frameAt(video.currentTime)); });
+
+// The first picture may be ready before anyone asks for it, or the stage may be hidden while it arrives: each of these paints it.
+function first() {
+  if (!data || s.painted || video.seeking) return;
+  capture(frameAt(video.currentTime));
+}
+for (const name of ['loadeddata', 'canplay', 'canplaythrough', 'suspend']) video.addEventListener(name, first);
+document.addEventListener('visibilitychange', first);
+video.addEventListener('error', () => {
+  if (!data || !video.getAttribute('src')) return;
+  if (!s.retried) { s.retried = true; return open(); }  // once more: a connection may have broken
+  $('.empty').textContent = WORDS.broken; $('.empty').hidden = false;
+});
+
+function redraw() { first(); draw(); drawProfile(); if (data) drawCurves(); stripLater(); }
+new ResizeObserver(redraw).observe(viewer);
+new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ['class'] });  // Gradio's dark mode
+document.addEventListener('fullscreenchange', draw);
+
+function fillLayers() {
+  for (const which of ['a', 'b']) {
+    const options = data.layers.map((name, i) => { const o = document.createElement('option'); o.value = i; o.textContent = name; return o; });
+    $(`.${which}`).replaceChildren(...options); $(`.${which}`).value = s[which];
+  }
+}
+
+function open() { video.src = data.video.url; video.load(); s.read = openReader(data.video.url); }
+
+function load() {
+  video.pause();
+  data = props.value; s = start();
+  $('.empty').hidden = !!data; $('.empty').textContent = WORDS.empty;
+  for (const part of ['.profile', '.curves', '.bars']) $(part).hidden = !data;
+  for (const handle of [divider, lineHandle, box, $('.scale'), $('.strip')]) handle.hidden = true;
+  viewer.classList.remove('picking', 'zoomed'); press('strip', false); press('loupe', false); press('loop', true);
+  if (!data) { video.removeAttribute('src'); video.load(); canvas.height = 0; return; }
+  const last = data.layers.length - 1;
+  [s.a, s.b] = data.pair || [Math.min(1, last), last]; s.to = data.frames - 1;
+  video.playbackRate = Number($('.speed').value); video.defaultPlaybackRate = video.playbackRate;
+  scrub.max = data.frames - 1; $('.zoom').textContent = '1×'; $('[data-do=turn]').textContent = WORDS.turnTo.h;
+  fillLayers(); showLoop(); showBorders(); showKind('picture'); show('wipe');
+  open();
+  makeCurves();
+}
+watch('value', load);
+load();

@@ -1,0 +1,52 @@
+// The comparison stage. One video holds every layer in a grid, so all layers always show the same decoded frame.
+// The files of this folder are one function body, joined by mgld/ui/compare.py: state, frames, drawing, profile, curves,
+// saving, hands, life. `element`, `props` and `watch` come from Gradio.
+const $ = (selector) => element.querySelector(selector);
+const all = (selector) => [...element.querySelectorAll(selector)];
+const viewer = $('.viewer'), video = $('video.main'), canvas = $('canvas.stage'), context = canvas.getContext('2d');
+const sheet = document.createElement('canvas'), sheetContext = sheet.getContext('2d');
+const slices = $('.slices'), chart = $('.chart'), scrub = $('.scrub'), divider = $('.divider'), lineHandle = $('.line-handle');
+const box = $('.box');
+
+const DASHES = [[], [7, 3], [2, 2], [7, 3, 2, 3], [4, 2], [1, 2]];  // so that curves are told apart without colour
+const MARK = '#ffb000', BACKDROP = '#0b0d12';
+const PROFILE_BYTES = (navigator.deviceMemory || 8) >= 4 ? 320e6 : 120e6;  // of frames kept, so that a line moves without decoding
+const NEAR_PX = 12;           // how close to a line a pointer must be to take it
+const GAP = 4;                // between panes
+const LARGEST_ZOOM = 8;
+const SPEEDS = [0.1, 0.25, 0.5, 1];
+const SMALLEST_BOX_PX = 8;    // of the region of a strip
+
+const WORDS = {
+  at: (line) => `at ${line}`,
+  borders: 'dashed: segment borders',
+  scaled: (percent) => `shown at ${percent} % of the width to spare memory`,
+  reading: (n, of) => `reading frames ${n} / ${of}`,
+  frame: (n, of) => `frame ${n} of ${of}`,
+  slices: (place, layers, frames, told) => `Slices at ${place} of ${layers} over ${frames} frames. ${told}`,
+  change: (value) => `mean change from frame to frame: ${value}`,
+  changeTold: (layer, value) => `${layer} changes by ${value} grey levels a frame along this line`,
+  meanTold: (layer, value) => `${layer}: mean ${value}`,
+  difference: (a, b, gain) => `|${b} − ${a}| ×${gain}`,
+  heat: (layer) => `${layer}: flicker`,
+  heatFirst: (layer) => `${layer}: no earlier frame to compare with`,
+  heatScale: (top) => `${top} grey levels`,
+  layer: 'Layer', mean: 'mean', here: 'this frame', across: (axis) => `${axis} (pixels)`, frames: 'frame',
+  axes: { h: ['x', 'y'], v: ['y', 'x'] },
+  turnTo: { h: 'x–t', v: 'y–t' },
+  span: (frames, fps) => `${frames} frames at ${+fps.toFixed(2)} frames a second, time downwards`,
+  profileTitle: (place) => `Temporal profile at ${place}`,
+  broken: 'The comparison video could not be loaded. Reload the page to try again.',
+  empty: 'The comparison appears here after a run.',
+  strip: (frame, count, w, h, scale) => `frames ${frame}–${frame + count - 1}, ${w} × ${h} pixels, each ×${scale}`,
+};
+
+const start = () => ({
+  view: 'wipe', show: 'picture', a: 0, b: 0, wipe: 0.5, zoom: 1, x: 0.5, y: 0.5, gain: 4, flipped: false, loupe: false, pointer: null,
+  loop: true, from: 0, to: 0, frame: 0, target: null, painted: false, line: 'h', at: 0.5, drag: null,
+  copies: [], scale: 1, read: null, strip: false, region: { x: 0.375, y: 0.375, w: 0.25, h: 0.25 }, stripFrames: 4, stripScale: 0,
+});
+let data = null, s = start();
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const pixelRatio = () => window.devicePixelRatio || 1;
+const press = (name, on) => $(`[data-do=${name}]`).setAttribute('aria-pressed', on);
