@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 
 import cv2
@@ -42,7 +41,7 @@ def address(tmp_path_factory, free_port):
 
 @pytest.fixture
 def page(browser, address):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.errors = []
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(address)
@@ -64,25 +63,6 @@ def go(page, frame: int) -> None:
         "n => { const r = document.querySelector('.scrub'); r.value = n; r.dispatchEvent(new Event('input')); }", frame
     )
     page.wait_for_function(f"document.querySelector('canvas.stage').dataset.frame === '{frame}'")
-
-
-def panes(page) -> list[tuple[float, float]]:
-    """Return (left, width) of the three grid panes as shares of the canvas."""
-    width, height = page.evaluate("(({width, height}) => [width, height])(document.querySelector('canvas.stage'))")
-    gap, high = 4, height
-    wide = min((width - 2 * gap) // 3, int(high * WIDTH / HEIGHT))
-    left = (width - 3 * wide - 2 * gap) // 2
-    return [((left + i * (wide + gap)) / width, wide / width) for i in range(LAYERS)]
-
-
-def test_every_layer_shows_the_same_frame_after_any_seek(page):
-    page.click("[data-view=grid]")
-    numbers = random.Random(0)
-    for frame in [numbers.randrange(FRAMES) for _ in range(40)]:
-        go(page, frame)
-        for layer, (left, wide) in enumerate(panes(page)):
-            assert abs(level(page, left + 0.25 * wide, 0.7) - (16 + 7 * frame)) <= 3, (frame, layer)
-            assert abs(level(page, left + 0.75 * wide, 0.7) - (60 + 70 * layer)) <= 3
 
 
 def test_the_divider_follows_the_pointer_and_the_keys(page):
@@ -158,7 +138,19 @@ def test_the_profile_shows_each_layer_over_time(page):
             script = """([x, y]) => [...document.querySelector('.slices').getContext('2d').getImageData(x, y, 1, 1).data]"""
             y = layer * (24 + 4 * FRAMES + 8) + 24 + 4 * frame + 2
             assert abs(page.evaluate(script, [200, y])[0] - (16 + 7 * frame)) <= 4
-            assert abs(page.evaluate(script, [1000, y])[0] - (60 + 70 * layer)) <= 4
+            assert abs(page.evaluate(script, [800, y])[0] - (60 + 70 * layer)) <= 4
+
+
+def test_the_profile_stands_beside_the_picture_where_there_is_room(browser, address):
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(address)
+    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
+    stage, slices = (page.locator(c).bounding_box() for c in ("canvas.stage", ".slices"))
+    assert slices["x"] > stage["x"] + stage["width"] and slices["y"] + slices["height"] < 900
+    page.click("[data-view=side]")  # two pictures need the whole width
+    page.wait_for_function("document.querySelector('.slices').getBoundingClientRect().top > 400")
+    assert page.locator("canvas.stage").bounding_box()["width"] > 1.5 * stage["width"]
+    page.close()
 
 
 def test_the_line_is_dragged_and_nudged(page):

@@ -8,18 +8,34 @@ function panes() {
   return s.view === 'grid' ? data.layers.map((_, i) => i) : [null];
 }
 
-function layout() {  // panes as {layer, x, y, w, h} in canvas pixels; as few columns as give the largest pictures
-  const list = panes(), ratio = pixelRatio(), width = Math.round(viewer.clientWidth * ratio);
+const tallest = () => {  // of all panes together, in CSS pixels
   const full = document.fullscreenElement === $('.player');
-  const tallest = Math.max((full ? window.innerHeight - $('.transport').offsetHeight - 16 : window.innerHeight * 0.62) * ratio, 160 * ratio);
+  return Math.max(full ? window.innerHeight - $('.transport').offsetHeight - 16 : window.innerHeight * 0.62, 160);
+};
+
+function fitted(count, width, height) {  // the largest panes: {columns, rows, w, h}; w is 0 where nothing is laid out yet
   let best = { w: 0 };
-  for (let columns = 1; columns <= list.length; columns++) {
-    const rows = Math.ceil(list.length / columns);
-    const w = Math.floor(Math.min((width - GAP * (columns - 1)) / columns, (tallest - GAP * (rows - 1)) / rows * data.width / data.height));
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const w = Math.floor(Math.min((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows * data.width / data.height));
     if (w > best.w) best = { columns, rows, w, h: Math.floor(w * data.height / data.width) };
   }
-  const { columns, rows, w, h } = best;
-  if (!w) return [];  // not laid out yet
+  return best;
+}
+
+function arrange() {  // the profile goes beside the picture where that costs the picture nothing
+  if (!data) return;
+  const place = $('.layout'), total = place.clientWidth, count = panes().length, room = total - BESIDE_PX - 20;
+  const alone = fitted(count, total, tallest()), shared = room >= LEAST_STAGE_PX ? fitted(count, room, tallest()) : { w: 0 };
+  const beside = shared.w > 0 && shared.w >= 0.9 * alone.w;
+  place.classList.toggle('beside', beside);
+  if (beside) place.style.setProperty('--stage-width', `${Math.max(shared.columns * (shared.w + GAP) - GAP, LEAST_STAGE_PX)}px`);
+}
+
+function layout() {  // panes as {layer, x, y, w, h} in canvas pixels
+  const list = panes(), ratio = pixelRatio(), width = Math.round(viewer.clientWidth * ratio);
+  const { columns, rows, w, h } = fitted(list.length, width, tallest() * ratio);
+  if (!w) return [];
   const left = Math.floor((width - columns * w - GAP * (columns - 1)) / 2), height = rows * h + GAP * (rows - 1);
   if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
   canvas.style.height = `${height / ratio}px`;

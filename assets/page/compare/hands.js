@@ -121,7 +121,7 @@ function show(view) {
   $('.gain').hidden = view !== 'diff'; $('.pick').hidden = view === 'grid';
   $('.kind').hidden = !data.residual || view === 'diff';
   canvas.dataset.view = view;
-  showScale(); draw();
+  arrange(); showScale(); draw();
 }
 
 function showKind(kind) {
@@ -144,7 +144,7 @@ const nudge = (pixels) => { setLine((linePlace() + 0.5 + pixels) / linePixels())
 const turn = () => { s.line = s.line === 'h' ? 'v' : 'h'; $('[data-do=turn]').textContent = WORDS.turnTo[s.line]; draw(); drawProfile(); };
 const slide = (by) => { s.wipe = clamp(s.wipe + by, 0, 1); draw(); };
 const pick = (which, layer) => { if (layer < data.layers.length) { s[which] = layer; $(`.${which}`).value = layer; draw(); } };
-const loupe = () => { s.loupe = !s.loupe; press('loupe', s.loupe); draw(); };
+const loupe = () => { s.loupe = !s.loupe; press('loupe', s.loupe); viewer.classList.toggle('looking', s.loupe); draw(); };
 const loop = () => { s.loop = !s.loop; press('loop', s.loop); showLoop(); };
 const flip = (on) => { if (on && s.view !== 'flip') show('flip'); s.flipped = on; draw(); };
 const fit = () => { s.x = s.y = 0.5; zoomTo(1); };

@@ -24,10 +24,11 @@ video.addEventListener('error', () => {
   $('.empty').textContent = WORDS.broken; $('.empty').hidden = false;
 });
 
-function redraw() { first(); draw(); drawProfile(); if (data) drawCurves(); stripLater(); }
-new ResizeObserver(redraw).observe(viewer);
+function redraw() { arrange(); first(); draw(); drawProfile(); if (data) drawCurves(); stripLater(); }
+const sizes = new ResizeObserver(() => requestAnimationFrame(redraw));
+for (const part of [$('.layout'), viewer, slices]) sizes.observe(part);
 new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ['class'] });  // Gradio's dark mode
-document.addEventListener('fullscreenchange', draw);
+document.addEventListener('fullscreenchange', redraw);
 
 function fillLayers() {
   for (const which of ['a', 'b']) {
@@ -42,9 +43,9 @@ function load() {
   video.pause();
   data = props.value; s = start();
   $('.empty').hidden = !!data; $('.empty').textContent = WORDS.empty;
-  for (const part of ['.profile', '.curves', '.bars']) $(part).hidden = !data;
+  for (const part of all('.profile, .curves, .bars')) part.hidden = !data;
   for (const handle of [divider, lineHandle, box, $('.scale'), $('.strip')]) handle.hidden = true;
-  viewer.classList.remove('picking', 'zoomed'); press('strip', false); press('loupe', false); press('loop', true);
+  viewer.classList.remove('picking', 'zoomed', 'looking'); press('strip', false); press('loupe', false); press('loop', true);
   if (!data) { video.removeAttribute('src'); video.load(); canvas.height = 0; return; }
   const last = data.layers.length - 1;
   [s.a, s.b] = data.pair || [Math.min(1, last), last]; s.to = data.frames - 1;

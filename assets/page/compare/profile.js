@@ -59,7 +59,11 @@ function changeOf(image) {  // mean change of green from frame to frame along th
 }
 
 // The same plan serves the screen and the picture that is saved: {width, gutter, k, title, foot} in CSS pixels.
-const rowHeight = () => clamp(Math.round(128 / data.frames), 2, 18);
+function rowHeight() {  // beside the picture all slices are as high as it, where they can be
+  if (!$('.layout').classList.contains('beside')) return clamp(Math.round(128 / data.frames), 2, 18);
+  const room = canvas.clientHeight + $('.transport').offsetHeight + 80 - (slices.getBoundingClientRect().top - $('.profile').getBoundingClientRect().top);
+  return clamp(Math.floor(((room - 36) / data.layers.length - 32) / data.frames), 1, 24);
+}
 
 function planOf(width) {
   const k = rowHeight(), title = 24, gap = 8;

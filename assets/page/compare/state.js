@@ -13,6 +13,7 @@ const MARK = '#ffb000', BACKDROP = '#0b0d12';
 const PROFILE_BYTES = (navigator.deviceMemory || 8) >= 4 ? 320e6 : 120e6;  // of frames kept, so that a line moves without decoding
 const NEAR_PX = 12;           // how close to a line a pointer must be to take it
 const GAP = 4;                // between panes
+const BESIDE_PX = 360, LEAST_STAGE_PX = 480;  // widths of a profile beside the picture, and of the picture beside it
 const LARGEST_ZOOM = 8;
 const SPEEDS = [0.1, 0.25, 0.5, 1];
 const SMALLEST_BOX_PX = 8;    // of the region of a strip
@@ -24,7 +25,7 @@ const WORDS = {
   reading: (n, of) => `reading frames ${n} / ${of}`,
   frame: (n, of) => `frame ${n} of ${of}`,
   slices: (place, layers, frames, told) => `Slices at ${place} of ${layers} over ${frames} frames. ${told}`,
-  change: (value) => `mean change from frame to frame: ${value}`,
+  change: (value) => `mean change ${value}`,
   changeTold: (layer, value) => `${layer} changes by ${value} grey levels a frame along this line`,
   meanTold: (layer, value) => `${layer}: mean ${value}`,
   difference: (a, b, gain) => `|${b} − ${a}| ×${gain}`,
