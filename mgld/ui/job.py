@@ -19,7 +19,7 @@ import gradio as gr
 import numpy as np
 
 from mgld.errors import UserError
-from mgld.events import FramesDone, Guided, Preview, Progress, Result, Sampled
+from mgld.events import Event, FramesDone, Guided, Preview, Progress, Result, Sampled
 from mgld.settings import PARTIAL_SHARE, Settings
 from mgld.ui import words
 from mgld.ui.compare import stack_layers
@@ -27,7 +27,7 @@ from mgld.ui.estimate import cost_of, learn_showing, predict
 from mgld.ui.figures import comparison
 from mgld.ui.progress import bar
 from mgld.ui.request import Request, read
-from mgld.ui.results import Kept, Part, Store
+from mgld.ui.results import Kept, Part, Sampling, Store
 from mgld.ui.takeaway import outcome_of, write_files
 from mgld.ui.work import Sessions, Work
 
@@ -146,26 +146,26 @@ def _run_missing(machine: Machine, work: Work, missing: dict[str, Settings], sho
     BUSY.set()
     try:
         for index, event in events:
-            name, sampling = names[index], samplings[order[runs[index].latents]]
-            if work.running != name:
-                work.running, work.parts, work.borders = name, [], []
-            if isinstance(event, Sampled):
-                sampling.latents[event.first_frame] = event.z
-            elif isinstance(event, Guided):
-                sampling.guided[event.first_frame] = event
-            elif isinstance(event, FramesDone):
-                work.borders += [event.first_frame] if event.segment_border else []
-                work.parts.append(event.frames_u8)
-                showing.preview = event.frames_u8[-1]
-            elif isinstance(event, Preview):
-                showing.preview = event.rgb_u8
-            elif isinstance(event, Result):
+            name = names[index]
+            work.take(name, event)
+            _remember(samplings[order[runs[index].latents]], event)
+            if isinstance(event, (FramesDone, Preview)):
+                showing.preview = event.rgb_u8 if isinstance(event, Preview) else event.frames_u8[-1]
+            if isinstance(event, Result):
                 _finish(work, name, missing[name], event.report, cost_of(work.request.model))
             if isinstance(event, (Progress, Result)):
                 yield clock.line(name, index, event), *showing.now(), "", None
     finally:
         BUSY.clear()
         events.close()
+
+
+def _remember(sampling: Sampling, event: Event) -> None:
+    """Keep what a finished segment's sampling came to, for runs that share it."""
+    if isinstance(event, Sampled):
+        sampling.latents[event.first_frame] = event.z
+    elif isinstance(event, Guided):
+        sampling.guided[event.first_frame] = event
 
 
 def _finish(work: Work, name: str, wanted: Settings, report: dict, cost) -> None:
@@ -237,8 +237,15 @@ class Showing:
         stage = stack_layers(
             path, {words.LAYERS[n]: f for n, f in layers.items()}, self._work.material.fps, _inside(self._work, layers)
         )
+        stage.pair = _newest_two(self._work, list(layers))
         self._next = time.monotonic() + PARTIAL_SHARE * (time.monotonic() - started)
         return preview, stage
+
+
+def _newest_two(work: Work, order: list[str]) -> tuple[int, int]:
+    """Return the two layers that a growing comparison shows first: what is being made, beside what was made before it."""
+    made = [name for name in order if name in work.runs]
+    return (order.index(made[-2]) if len(made) > 1 else 0), order.index(made[-1])
 
 
 def _inside(work: Work, layers: dict[str, np.ndarray]) -> tuple[int, ...]:

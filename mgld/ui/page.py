@@ -18,7 +18,9 @@ from mgld.ui.progress import bar
 STYLE = "".join((settings.ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "layout.css"))
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
-DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
+# One device job at a time; Gradio's own line tells the place in the queue and the time gone by, and only there, so that nothing
+# that is being looked at is covered.
+DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "minimal"}
 
 
 def here(device: str, on_gpu: Callable = lambda function: function) -> job.Machine:
@@ -48,11 +50,12 @@ def build(model: str, machine: job.Machine) -> gr.Blocks:
                     pair, blind_tab = _study_tab()
                     files = _files_tab()
         outputs = [line, preview, stage, table, files]
-        run = asked.run.click(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **DEVICE)
-        four = ablate.click(handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **DEVICE)
+        device = {"show_progress_on": line, **DEVICE}
+        run = asked.run.click(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **device)
+        four = ablate.click(handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **device)
         sweep = swept.click(
             handlers.sweeping(machine), [strengths, *asked.inputs], [line, preview, picture, sweep_table, stage],
-            api_visibility="private", **DEVICE,
+            api_visibility="private", **device,
         )  # fmt: skip
         for work in (run, four, sweep):
             work.then(look, None, scope_parts, **AT_ONCE)

@@ -110,8 +110,8 @@ BLUR_NOTE = (
     "it too, so read it beside sharpness."
 )
 TABLE_NOTE = (
-    "\n\n" + BLUR_NOTE + " Bold: the best of the results; input and ground truth do not compete."
-    " Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
+    "\n\n" + BLUR_NOTE + " Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
+    "on “{clip}”, by {flow}, not by the network that guided."
 )
 PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mgld.events import Guided
+from mgld.events import Event, FramesDone, Guided
 from mgld.settings import KEPT_SESSIONS
 from mgld.ui.request import Material, Request
 from mgld.ui.results import Kept
@@ -36,6 +36,14 @@ class Work:
     @property
     def finished(self) -> bool:
         return len(self.kept) == len(self.runs)
+
+    def take(self, name: str, event: Event) -> None:
+        """Take an event of a running method: the frames it has so far, and where its segments begin."""
+        if self.running != name:
+            self.running, self.parts, self.borders = name, [], []
+        if isinstance(event, FramesDone):
+            self.borders += [event.first_frame] if event.segment_border else []
+            self.parts.append(event.frames_u8)
 
     def layers(self) -> dict[str, np.ndarray]:
         """Return every layer u8 [T,4h,4w,3] that has frames, cut to the frames that all of them have."""

@@ -141,10 +141,12 @@ def test_closing_the_tab_stops_the_run(browser, address, clip):
 def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_path):
     one, two = opened(), opened()
     other = media.make_video(tmp_path / "other.mp4", [media.flat((90, 140, 60), 24, 40)] * 4, fps=10)
-    upload(one, clip, frames=3)
+    upload(one, clip, frames=3, steps=20)
     upload(two, other, frames=2)
     one.click("#run")
+    one.wait_for_selector("#progress :text('denoising')", timeout=60_000)
     two.click("#run")
+    two.wait_for_selector("#progress :text('queue')", timeout=20_000)  # its place in the queue
     finish(one, 3)
     finish(two, 2)
     assert "32×32" in one.inner_text("#plan") and "40×24" in two.inner_text("#plan")

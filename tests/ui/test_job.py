@@ -59,13 +59,15 @@ def kept_copies(shown, folder: Path) -> list[Path]:
 
 
 def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip, tmp_path):
-    seen, files = [], []
+    seen, pairs, files = [], [], []
     for shown in job.compare(machine, asked(clip), "me"):
         if not isinstance(shown[2], dict):  # gr.skip() is a dict
             seen.append((shown[2].layers, shown[2].frames))
+            pairs.append(shown[2].pair)
         files = kept_copies(shown, tmp_path) if shown[4] else files
     both = ["Input (bicubic)", "Per-frame (StableSR)", "MGLD"]
     assert seen[0][0] == both[:2] and seen[-1] == (both, 5)
+    assert pairs[0] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
     assert "5 frames in" in shown[0] and "MGLD" in shown[3]
     names = [f.name for f in files]
     assert names == [
