@@ -19,7 +19,7 @@ class StepState:
     variance: float  # σ² of the posterior
     log_variance: float  # clipped, as published
     alpha: float  # ᾱ before the step
-    alpha_after: float  # ᾱ after it
+    alpha_after: float  # ᾱ after it, at most that of the least noisy training timestep
 
 
 def motion_loss(z: Tensor, motion: Motion, mode: str) -> Tensor:
@@ -83,8 +83,8 @@ def _agreement(motion: Motion, state: StepState, strength: float) -> Tensor:
     The noise of neighbouring frames is independent, so the post-step latents that the paper compares differ mostly by noise; x̂0
     does not. The pull is the half-way residual of each visible pair (the Newton step of Eq. 4 with squares in place of absolute
     values), averaged over the one or two neighbours that see the pixel, hence independent of resolution and clip length. Its share
-    per step is 1 - (σ_after/σ)^strength, so that the shares of a run multiply to the same whatever its number of steps; √ᾱ_after
-    carries it from x̂0 to the scale of z. Hidden pixels stay where they are.
+    per step is 1 - (σ_after/σ)^strength, so that what the shares of a run leave over multiplies to (σ_least/σ_first)^strength
+    whatever its number of steps; √ᾱ_after carries it from x̂0 to the scale of z. Hidden pixels stay where they are.
     """
     z0 = state.z0.float()
     pull, seen = torch.zeros_like(z0), torch.zeros_like(z0[:, :1])

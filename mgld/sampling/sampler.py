@@ -56,6 +56,8 @@ def sample(
 
 def _state(scheduler: schedule.Scheduler, z0: Tensor, index: int) -> StepState:
     now, after = schedule.alphas(scheduler, index)
+    # The last step leaves no noise at all; measured by ratios of noise, it alone would outweigh all others at any strength.
+    after = min(after, float(scheduler.alphas_cumprod[0]))
     return StepState(
         z0,
         schedule.posterior_variance(scheduler, index),

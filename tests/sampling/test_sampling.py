@@ -120,14 +120,30 @@ def test_corrected_strength_means_the_same_at_any_size_and_length():
     torch.testing.assert_close(moved[2][1], moved[0][1])
 
 
-@pytest.mark.parametrize("steps", [10, 40])
-def test_corrected_shares_multiply_to_the_same_over_a_run(steps):
-    """Halving noise level by noise level must leave the same disagreement for any number of steps."""
-    levels = torch.linspace(0.9, 0.1, steps + 1)
-    kept = 1.0
-    for before, after in zip(levels, levels[1:], strict=False):
-        kept *= float((after / before) ** 2.0)
-    assert kept == pytest.approx(float((levels[-1] / levels[0]) ** 2), rel=1e-4)
+def guided_states(steps: int) -> list[guidance.StepState]:
+    """Return what guidance is told at every step of a run."""
+    scheduler, states = schedule.make_scheduler(TINY["scheduler"], "ddpm", steps), []
+
+    def guide(z, state):
+        states.append(state)
+        return z
+
+    list(sample(lambda z, t: torch.zeros_like(z), scheduler, torch.randn(2, 4, 4, 4), noise(2), guide))
+    return states
+
+
+@pytest.mark.parametrize("steps", [1, 6, 50])
+def test_what_corrected_guidance_leaves_over_does_not_depend_on_the_number_of_steps(steps):
+    kept = math.prod(((1 - s.alpha_after) / (1 - s.alpha)) ** 0.5 for s in guided_states(steps))
+    alphas = schedule.make_scheduler(TINY["scheduler"], "ddpm", 1).alphas_cumprod
+    assert kept == pytest.approx(float(((1 - alphas[0]) / (1 - alphas[-1])) ** 0.5), rel=1e-4)
+
+
+def test_the_last_step_does_not_pull_all_the_way_at_any_strength():
+    last = guided_states(6)[-1]
+    z = torch.randn(3, 4, 8, 10, generator=torch.Generator().manual_seed(1))
+    moved = guidance.guidance_step(z, shift_motion(3, 0), state(z, last.alpha, last.alpha_after), 0.1, "corrected")
+    assert (moved - z).abs().max() < 0.05 * z.abs().max()
 
 
 def test_noise_belongs_to_frames():
