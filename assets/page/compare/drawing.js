@@ -96,6 +96,7 @@ function drawSingle(pane, part) {
   if (s.view === 'flip') { const layer = s.flipped ? s.a : s.b; paintLayer(layer, part, pane); return named(layer, pane); }
   paintLayer(s.a, part, pane, [0, s.wipe]);
   paintLayer(s.b, part, pane, [s.wipe, 1]);
+  context.fillStyle = '#fff'; context.fillRect(pane.x + pane.w * s.wipe - pixelRatio(), pane.y, 2 * pixelRatio(), pane.h);  // in what is saved, too
   named(s.a, pane, { room: pane.w / 2 });
   named(s.b, pane, { right: true, room: pane.w / 2 });
 }

@@ -26,7 +26,9 @@ function copy(picture, n) {
   const isFirst = !s.painted;
   s.frame = n; s.painted = true;
   draw();
-  if (isFirst) collect();
+  if (!isFirst) return;
+  if (s.resume) seek(s.resume);
+  collect();
 }
 
 function seek(n) {

@@ -39,7 +39,16 @@ function fillLayers() {
 
 function open() { video.src = data.video.url; video.load(); s.read = openReader(data.video.url); }
 
+// A comparison that grows while it is made keeps how it is looked at: equal layers, only more frames.
+function keptFrom(before, old) {
+  const same = before && data && before.width === data.width && before.height === data.height && `${before.layers}` === `${data.layers}`;
+  if (!same) return {};
+  const { view, show: kind, a, b, wipe, zoom: close, x, y, gain, line, at: share, frame } = old;
+  return { view, show: data.residual ? kind : 'picture', a, b, wipe, zoom: close, x, y, gain, line, at: share, resume: frame };
+}
+
 function load() {
+  const before = data, old = s;
   video.pause();
   data = props.value; s = start();
   $('.empty').hidden = !!data; $('.empty').textContent = WORDS.empty;
@@ -49,9 +58,11 @@ function load() {
   if (!data) { video.removeAttribute('src'); video.load(); canvas.height = 0; return; }
   const last = data.layers.length - 1;
   [s.a, s.b] = data.pair || [Math.min(1, last), last]; s.to = data.frames - 1;
+  Object.assign(s, keptFrom(before, old));
   video.playbackRate = Number($('.speed').value); video.defaultPlaybackRate = video.playbackRate;
-  scrub.max = data.frames - 1; $('.zoom').textContent = '1×'; $('[data-do=turn]').textContent = WORDS.turnTo.h;
-  fillLayers(); showLoop(); showBorders(); showKind('picture'); show('wipe');
+  scrub.max = data.frames - 1;
+  $('[data-do=turn]').textContent = WORDS.turnTo[s.line];
+  fillLayers(); showLoop(); showBorders(); showKind(s.show); show(s.view); zoomTo(s.zoom);
   open();
   makeCurves();
 }

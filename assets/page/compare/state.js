@@ -44,7 +44,7 @@ const WORDS = {
 
 const start = () => ({
   view: 'wipe', show: 'picture', a: 0, b: 0, wipe: 0.5, zoom: 1, x: 0.5, y: 0.5, gain: 4, flipped: false, loupe: false, pointer: null,
-  loop: true, from: 0, to: 0, frame: 0, target: null, painted: false, line: 'h', at: 0.5, drag: null,
+  loop: true, from: 0, to: 0, frame: 0, target: null, painted: false, resume: 0, line: 'h', at: 0.5, drag: null,
   copies: [], scale: 1, read: null, strip: false, region: { x: 0.375, y: 0.375, w: 0.25, h: 0.25 }, stripFrames: 4, stripScale: 0,
 });
 let data = null, s = start();
