@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mgld import plots
+from mgld.events import Guided
 
 
 def decoded(png: bytes) -> np.ndarray:
@@ -34,3 +35,25 @@ def test_heat_rises_in_lightness_and_hides_in_grey():
     light = colours @ (0.299, 0.587, 0.114)
     assert light[0] < light[1] < light[2] == light[3]
     assert "#" + bytes(colours[4].tolist()).hex() == plots.HIDDEN and plots.HIDDEN not in plots.heat_scale(256)
+
+
+def test_flow_colours_tell_direction_and_leave_stillness_white():
+    right, left, still = (np.full((2, 3, 4), 0, np.float32) for _ in range(3))
+    right[0], left[0] = 2, -2
+    assert np.all(plots.flow_colours(still) == 255)
+    assert tuple(plots.flow_colours(right)[0, 0]) == (255, 0, 0)
+    assert tuple(plots.flow_colours(left)[0, 0]) == (0, 255, 255)
+    assert plots.flow_colours(right, longest=4.0)[0, 0].min() > 100  # half as fast is half as strong
+
+
+def test_the_scope_is_drawn_for_still_clips_and_for_sampling_that_moved_nothing():
+    hidden = np.zeros((1, 6, 8), bool)
+    event = Guided(0, np.zeros((1, 2, 6, 8), np.float32), hidden, (0.2, 0.1), (0.1, 0.1), None)
+    assert plots.guidance_scope(event, 0, np.zeros((24, 32, 3), np.uint8)).startswith(b"\x89PNG")
+
+
+def test_a_sweep_has_a_strip_for_every_strength():
+    layers = [np.full((4, 8, 16, 3), 40 * i, np.uint8) for i in range(4)]
+    few, many = (plots.sweep_multiples([0, 1, 2, 3][:n], layers[:n], {"a": [1.0] * n}, 2) for n in (3, 4))
+    heights = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape[0] for png in (few, many)]
+    assert heights[1] > heights[0]

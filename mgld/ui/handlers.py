@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -104,6 +105,17 @@ def planning(machine: job.Machine) -> Callable:
             return html.escape(str(error))
 
     return plan
+
+
+def measured_yet(machine: job.Machine, measured: threading.Event) -> Callable:
+    """Return the handler that tells the plan again until this machine's speed is known."""
+    plan = planning(machine)
+
+    def tell(*values) -> tuple[str, gr.Timer]:
+        known = measured.is_set()
+        return plan(*values), gr.Timer(active=not known)
+
+    return tell
 
 
 def plan_text(device: str, asked: request.Request) -> str:

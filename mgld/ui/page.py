@@ -18,6 +18,7 @@ from mgld.ui.progress import bar
 STYLE = "".join((settings.ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "layout.css"))
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
+MEASURED = threading.Event()  # the device's speed is known, or will not be before the first job
 # One device job at a time; Gradio's own line tells the place in the queue and the time gone by, and only there, so that nothing
 # that is being looked at is covered.
 DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "minimal"}
@@ -127,6 +128,8 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr
     # state must not arrive after that to the last.
     last = {"trigger_mode": "always_last", **AT_ONCE}
     gr.on([c.change for c in asked.inputs], handlers.planning(machine), asked.inputs, asked.plan, **last)
+    waiting = gr.Timer(2)
+    waiting.tick(handlers.measured_yet(machine, MEASURED), asked.inputs, [asked.plan, waiting], **AT_ONCE)
     seen = [controls[n] for n in ("clip", "start_s", "crop")]
     gr.on([c.change for c in seen], handlers.framed, seen, asked.frame, **last)
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
@@ -173,6 +176,8 @@ def _calibrate(model: str, machine: job.Machine) -> None:
         estimate.calibrate(model, machine.device, machine.run_all, job.BUSY)
     except UserError:
         return  # the model is absent: the page says so where it is chosen and when it is run
+    finally:
+        MEASURED.set()
 
 
 THEME = gr.themes.Base(

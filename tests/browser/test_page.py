@@ -82,6 +82,7 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, cl
     page = opened()
     upload(page, clip)
     assert "32×32 → 128×128, 1 segment per method" in page.inner_text("#plan")
+    page.wait_for_selector("#plan :text('About')", timeout=90_000)  # without a touch, once the speed is measured
     page.click("#run")
     finish(page)
     layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")
