@@ -23,12 +23,12 @@ VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, whic
 PREVIEW_EVERY_S = 0.5
 PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
-PAGE_PRESETS = {"Quick look": {"steps": 6}, "Balanced": {"steps": 15}, "Paper": {"steps": 50}}
+PAGE_PRESETS = {"Quick look": {"steps": 4}, "Balanced": {"steps": 6}, "Paper": {"steps": 50}}
 COMPARED = ("per_frame", "mgld")  # what the page runs unless told otherwise; bicubic is always beside them
-PAGE_HIGHEST = {"steps": 50, "guidance": 4, "segment": 16, "overlap": 8}  # of sliders; the API and the command line go further
+PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}  # of sliders; the API and the command line go further
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
-SWEEP = (0.0, 0.25, 0.5, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
+SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, 6)
 KEPT_BYTES = 1_500_000_000  # finished frames that the page keeps in memory, of all visitors together
 KEPT_SAMPLINGS = 24  # their latents, which are small
@@ -70,7 +70,7 @@ class Settings:
     method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.")
     steps: int = number(15, 1, 1000, "Steps", "More steps: slower, usually sharper.")
     guidance: float = number(
-        1.0, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer."
+        0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer."
     )
     guidance_mode: str = choice(
         "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed."

@@ -11,8 +11,6 @@ from mgld.commands import evaluate
 from mgld.commands.upscale import settings_of
 from mgld.settings import Settings
 
-STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
-
 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
@@ -20,7 +18,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
     command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
     command.add_argument("--modes", nargs="+", choices=settings.GUIDANCE_MODES, default=("corrected",), metavar="MODE")
-    command.add_argument("--strengths", nargs="+", type=float, default=STRENGTHS, metavar="S")
+    command.add_argument("--strengths", nargs="+", type=float, default=settings.SWEEP, metavar="S")
     evaluate.add_measuring(command)
     command.set_defaults(run=run)
 

@@ -80,7 +80,7 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
 
 def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settings) -> None:
     """Stage 2, one of its phases, on latents of our own guided sampler."""
-    bank = job.plan.folder.parent / "bank"
+    bank = job.plan.folder.parent / f"bank-{frames}"  # stills and clips are different banks
     pipeline = MGLDPipeline.from_pretrained(job.model, job.plan.device, job.plan.dtype)
     if ranks.rank() == 0:
         banked = count_bank(bank)  # what a filling that was broken off has already sampled

@@ -59,7 +59,9 @@ def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
     page.wait_for_selector("#clip video")
     page.locator("#frames input[type=number]").fill(str(frames))
     page.locator("#knob-steps input[type=number]").fill(str(steps))
-    page.wait_for_selector(f"#plan :text('{frames} frame')", timeout=30_000)
+    page.wait_for_function(  # "12 frames" is not "2 frames"
+        f"/(^|\\D){frames} frames? \\(/.test(document.querySelector('#plan').innerText)", timeout=30_000
+    )
 
 
 def finish(page, frames: int = 2) -> None:
