@@ -68,7 +68,7 @@ class Settings:
     """Everything a person can choose for one run; the metadata is the only source of ranges and words."""
 
     method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.")
-    steps: int = number(15, 1, 1000, "Steps", "More steps: slower, usually sharper.")
+    steps: int = number(6, 1, 1000, "Steps", "More steps: slower, more invented detail.")
     guidance: float = number(
         0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer."
     )
