@@ -50,8 +50,8 @@ class Comparison(GradioModel):
     layers: list[str]
     borders: list[int]
     curves: list[Curve]
+    pair: tuple[int, int]  # the layers that are compared first
     residual: Residual | None = None
-    pair: tuple[int, int] | None = None  # the layers that are compared first; else the second and the last
     colours: list[str] = list(OKABE_ITO)
 
 
@@ -116,9 +116,11 @@ def stack_layers(
     video = FileData(path=str(path), orig_name="comparison.mp4", mime_type="video/mp4")
     places = [place for _, place in maps]
     residual = Residual(places=places, top=heat.top, colours=heat_scale(), hidden=HIDDEN) if heat else None
+    last = len(layers) - 1
     return Comparison(
         video=video, columns=columns, width=width, height=height, fps=fps, frames=len(frames), layers=list(layers),
         borders=list(borders), curves=[Curve(**c) for c in curves], residual=residual,
+        pair=(1, last) if last > 1 else (0, last),  # the input is first: of two layers it is one side, of more none
     )  # fmt: skip
 
 

@@ -72,3 +72,9 @@ def test_grids_stay_within_what_browsers_decode():
     assert plan_grid(4, 1024, 1024) == (2, 1024, 1024)
     columns, height, width = plan_grid(8, 2160, 3840)
     assert columns * width <= 4096 and height % 2 == width % 2 == 0
+
+
+@pytest.mark.parametrize(("count", "pair"), [(1, (0, 0)), (2, (0, 1)), (3, (1, 2)), (4, (1, 3))])
+def test_two_different_layers_are_compared_first(tmp_path, count, pair):
+    layers = {f"Layer {i}": np.zeros((2, 16, 16, 3), np.uint8) for i in range(count)}
+    assert stack_layers(tmp_path / "stage.mp4", layers, 10).pair == pair

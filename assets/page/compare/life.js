@@ -56,8 +56,7 @@ function load() {
   for (const handle of [divider, lineHandle, box, $('.scale'), $('.strip')]) handle.hidden = true;
   viewer.classList.remove('picking', 'zoomed', 'looking'); press('strip', false); press('loupe', false); press('loop', true);
   if (!data) { video.removeAttribute('src'); video.load(); canvas.height = 0; return; }
-  const last = data.layers.length - 1;
-  [s.a, s.b] = data.pair || [Math.min(1, last), last]; s.to = data.frames - 1;
+  [s.a, s.b] = data.pair; s.to = data.frames - 1;
   Object.assign(s, keptFrom(before, old));
   video.playbackRate = Number($('.speed').value); video.defaultPlaybackRate = video.playbackRate;
   scrub.max = data.frames - 1;
