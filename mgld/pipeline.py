@@ -22,7 +22,9 @@ from torch import Tensor
 
 from mgld import errors
 from mgld.canvas import Canvas, bicubic, plan_canvas
+from mgld.clock import Clock
 from mgld.colour import adain, wavelet
+from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
@@ -293,35 +295,6 @@ class MGLDPipeline(DiffusionPipeline):
         }
 
 
-class Clock:
-    """Time spent per stage, and time left."""
-
-    def __init__(self, total_frames: int | None) -> None:
-        self.total_frames = total_frames
-        self.stages: dict[str, float] = {}
-        self.frames_done = 0
-        self._started = self._last = time.monotonic()
-        self._stride = 1
-
-    def plan(self, settings: Settings, overlap: int) -> None:
-        """Note how far one segment advances."""
-        self._stride = settings.segment - overlap
-
-    def mark(self, stage: str) -> None:
-        """Charge the time since the last mark to a stage."""
-        now = time.monotonic()
-        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
-        self._last = now
-
-    def progress(self, first: int, step: int, steps: int, stage: str = "sample") -> Progress:
-        """Return where the run stands, in frames, with the seconds left if the clip's length is known and work has begun."""
-        if self.total_frames is None:
-            return Progress(stage, first, None, None)
-        done = min(first + self._stride * step / steps, self.total_frames)
-        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / done if done else None
-        return Progress(stage, done, self.total_frames, left_s)
-
-
 def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
     for i, frame in enumerate(frames):
         yield FramesDone(i, bicubic(frame.rgb_u8[None]), (frame.time_s,), segment_border=False)
@@ -354,29 +327,3 @@ def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
     if not all(torch.isfinite(p).all() for p in net.parameters()):
         raise errors.model_broken(folder, name, "holds numbers that are not finite")
     return net.requires_grad_(False)
-
-
-def device_of(name: str) -> str:
-    """Return the device of that name, the fastest for "auto"; raise UserError if this machine has no such device."""
-    name = best_device() if name == "auto" else name
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise errors.device_unusable(name, "this machine, or this build of torch, does not have it") from error
-    return name
-
-
-def best_device() -> str:
-    """Name the fastest device of this machine."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def best_dtype(device: str) -> str:
-    """Name the fastest dtype that is exact enough: half on CUDA, bfloat16 on CPUs with such instructions, else float32.
-
-    oneDNN "supports" bfloat16 wherever AVX-512 is, but emulates it where such instructions are absent, five times slower.
-    """
-    if device.startswith("cuda"):
-        return "float16"
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if native else "float32"

@@ -11,7 +11,7 @@ import torch
 
 from mgld.errors import UserError
 from mgld.events import FramesDone, Guided, Preview, Progress, Result
-from mgld.pipeline import RECIPES, MGLDPipeline, best_dtype
+from mgld.pipeline import RECIPES, MGLDPipeline
 from mgld.settings import Settings
 from mgld.video import Frame
 
@@ -158,12 +158,6 @@ def test_an_absent_model_says_how_to_get_it():
         MGLDPipeline.from_pretrained("sd21")
 
 
-@pytest.mark.parametrize("native", [True, False])
-def test_bfloat16_is_chosen_only_where_the_processor_multiplies_it(monkeypatch, native):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert best_dtype("cpu") == ("bfloat16" if native else "float32")
-    assert best_dtype("cuda:0") == "float16"
 
 
 def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8):

@@ -36,7 +36,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 def findings() -> dict:
     """Return versions, device, weights, encoders and cache, JSON-ready."""
-    from mgld.pipeline import best_device, best_dtype
+    from mgld.device import best_device, best_dtype
     from mgld.video import encoders
     from mgld.weights.doctor import examine
 

@@ -42,8 +42,8 @@ def run(chosen: argparse.Namespace) -> None:
         raise errors.bad_setting("--longest", chosen.longest, "more than 0 pixels")
     check_range(chosen)
     check_output(chosen.input, chosen.output)
+    from mgld.device import device_of
     from mgld.flow import load_flow
-    from mgld.pipeline import device_of
     from mgld.video import VideoWriter, probe, read_frames
 
     clip = probe(chosen.input)

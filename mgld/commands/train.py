@@ -91,7 +91,7 @@ def run_corpus(chosen: argparse.Namespace) -> None:
 def run_stage(chosen: argparse.Namespace) -> None:
     """Run one stage or one phase of it; `torchrun --nproc-per-node N -m mgld train …` runs it in N processes."""
     _check(chosen)
-    from mgld.pipeline import best_device
+    from mgld.device import best_device
     from mgld.training import ranks, stages
     from mgld.training.run import Plan
 
@@ -136,7 +136,7 @@ def _check(chosen: argparse.Namespace) -> None:
 
 def run_measure(chosen: argparse.Namespace) -> None:
     """Print the autoencoder's figures as JSON."""
-    from mgld.pipeline import best_device
+    from mgld.device import best_device
     from mgld.training import stages
 
     device = best_device() if chosen.device == "auto" else chosen.device
@@ -146,6 +146,6 @@ def run_measure(chosen: argparse.Namespace) -> None:
 
 def _training_dtype(device: str) -> str:
     """bfloat16 on CUDA (float16 would need its gradients scaled); on CPUs whatever they multiply fastest."""
-    from mgld.pipeline import best_dtype
+    from mgld.device import best_dtype
 
     return "bfloat16" if device.startswith("cuda") else best_dtype(device)

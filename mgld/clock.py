@@ -1,0 +1,37 @@
+"""Where a run stands: time spent per stage, and time left."""
+
+from __future__ import annotations
+
+import time
+
+from mgld.events import Progress
+from mgld.settings import Settings
+
+
+class Clock:
+    """Time spent per stage, and time left."""
+
+    def __init__(self, total_frames: int | None) -> None:
+        self.total_frames = total_frames
+        self.stages: dict[str, float] = {}
+        self.frames_done = 0
+        self._started = self._last = time.monotonic()
+        self._stride = 1
+
+    def plan(self, settings: Settings, overlap: int) -> None:
+        """Note how far one segment advances."""
+        self._stride = settings.segment - overlap
+
+    def mark(self, stage: str) -> None:
+        """Charge the time since the last mark to a stage."""
+        now = time.monotonic()
+        self.stages[stage] = self.stages.get(stage, 0.0) + now - self._last
+        self._last = now
+
+    def progress(self, first: int, step: int, steps: int, stage: str = "sample") -> Progress:
+        """Return where the run stands, in frames, with the seconds left if the clip's length is known and work has begun."""
+        if self.total_frames is None:
+            return Progress(stage, first, None, None)
+        done = min(first + self._stride * step / steps, self.total_frames)
+        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / done if done else None
+        return Progress(stage, done, self.total_frames, left_s)
