@@ -25,7 +25,7 @@ from mgld.weights.identity import describe_model  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CLIP = settings.ASSETS / "clips" / "reef.mp4"
-FRAMES = 24
+FRAMES = 16
 
 
 def main() -> None:

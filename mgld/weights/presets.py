@@ -36,6 +36,7 @@ TINY = {
         "text_tokens": 1,
         "structure_channels": 64,
         "sft_channels": 32,
+        "sample_size": 128,  # of a tile: it was trained on crops, sees any size alike, and overlapping tiles cost up to four times
         "smallest_sample": 16,
         "norm_groups": 8,
     },
