@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ from gradio.data_classes import FileData, GradioModel
 
 from mgld.plots import HIDDEN, OKABE_ITO, heat_scale
 from mgld.settings import ASSETS
+from mgld.ui import words
 from mgld.video import VideoWriter
 
 PAGE = ASSETS / "page"
@@ -71,9 +75,9 @@ class CompareStage(gr.HTML):
     def __init__(self, value: Comparison | None = None, elem_id: str | None = None, render: bool = True) -> None:
         super().__init__(
             value,
-            html_template=(PAGE / "compare.html").read_text(encoding="utf-8"),
+            html_template=_page(),
             css_template=(PAGE / "compare.css").read_text(encoding="utf-8"),
-            js_on_load="\n".join((PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT),
+            js_on_load=_script(),
             apply_default_css=False,
             elem_id=elem_id,
             render=render,  # Gradio makes the component again, unrendered, for every update
@@ -87,6 +91,22 @@ class CompareStage(gr.HTML):
 
     def api_info(self) -> dict:
         return Comparison.model_json_schema()
+
+
+def _page() -> str:
+    """Return the page with its words; Gradio takes it as a template, so no word may hold a backtick, ${ or {{."""
+    rows = [f"<div><dt>{_keyed(keys)}</dt><dd>{_keyed(told)}</dd></div>" for keys, told in words.STAGE_KEYS.items()]
+    template = (PAGE / "compare.html").read_text(encoding="utf-8").replace("[[key_rows]]", "\n".join(rows))
+    return words.placed(template, {"empty": words.STAGE_TOLD["empty"], **words.STAGE})
+
+
+def _keyed(text: str) -> str:
+    return re.sub("`(.+?)`", r"<kbd>\1</kbd>", html.escape(text))
+
+
+def _script() -> str:
+    parts = [(PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT]
+    return "\n".join([f"const WORDS = {json.dumps(words.STAGE_TOLD, ensure_ascii=False)};", *parts])
 
 
 def stack_layers(

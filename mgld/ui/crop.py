@@ -10,6 +10,7 @@ import numpy as np
 from gradio.data_classes import FileData, GradioModel
 
 from mgld.settings import ASSETS
+from mgld.ui import words
 
 PAGE = ASSETS / "page"
 LONGEST_PX = 640  # of the picture that is drawn on
@@ -31,7 +32,7 @@ class CropBox(gr.HTML):
     def __init__(self, value: Frame | None = None, elem_id: str | None = None, render: bool = True) -> None:
         super().__init__(
             value,
-            html_template=(PAGE / "crop.html").read_text(encoding="utf-8"),
+            html_template=words.placed((PAGE / "crop.html").read_text(encoding="utf-8"), {"box": words.CROP_BOX}),
             css_template=(PAGE / "crop.css").read_text(encoding="utf-8"),
             js_on_load=(PAGE / "crop.js").read_text(encoding="utf-8"),
             apply_default_css=False,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 from mgld.settings import METHODS
 
 
@@ -39,6 +42,10 @@ START_ALLOWED = "0 or more"
 CROP = "Part of the frame"
 CROP_HELP = "left, top, right, bottom in %; empty: the whole frame. Or drag on the picture."
 CROP_ALLOWED = "four numbers from 0 to 100, left before right and top before bottom, as in “10, 10, 60, 60”"
+CROP_BOX = (
+    "Frame of the clip. Drag to choose the part to work on; arrow keys move it, Shift and arrows change its size, Escape "
+    "takes the whole frame."
+)
 CROP_SMALL = "The chosen part is {width}×{height} pixels; both sides must be at least {smallest}."
 CROP_TOLD = "{width}×{height} of {full_width}×{full_height} pixels · {seconds:.1f} s, {fps:g} frames per second{notes}"
 TRUTH = "Ground truth (optional, four times the size)"
@@ -126,6 +133,55 @@ LAYERS = Labels(METHODS)
 LAYERS |= {"bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
 LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", TRUTH_KEY: "Ground truth"}
 
+# comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
+STAGE = {
+    "viewer": "Frame-locked comparison. Press question mark for the keys.",
+    "divider": "Divider between layer A and layer B", "line": "Line of the temporal profile",
+    "region": "Region of the strip. Arrow keys move it, Shift with arrow keys resizes it.",
+    "unjudged": "not judged", "playback": "Playback", "back": "Previous frame", "next": "Next frame", "frame": "Frame",
+    "play": "Play", "play_help": "Play or pause (Space)", "loop": "Loop", "loop_from": "Loop from frame",
+    "loop_from_help": "Loop from", "loop_to": "Loop to frame", "loop_to_help": "Loop to",
+    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "wipe": "Wipe", "side": "Side by side",
+    "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
+    "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
+    "gain": "Gain", "gain_help": "Difference gain", "show": "Show", "show_help": "Picture or flicker map",
+    "picture": "picture", "heat_map": "flicker map", "both": "both", "zoom": "Zoom", "zoom_out": "Zoom out",
+    "zoom_in": "Zoom in", "fit": "Zoom; press to see the whole picture", "fit_help": "Whole picture", "tools": "Tools",
+    "loupe": "Loupe", "loupe_help": "Every layer, enlarged, at the pointer", "crop_strip": "Crop strip",
+    "strip_help": "A region in several frames of every layer", "save": "Save view", "save_help": "Save what is seen as PNG",
+    "full_screen": "Full screen", "keys": "Keys and gestures", "strip_frames": "Frames", "save_strip": "Save strip",
+    "strip_frames_help": "Frames of the strip", "enlarge": "Enlarge", "enlarge_help": "Enlargement of the strip",
+    "to_fit": "to fit", "profile": PROFILE_TITLE, "turn": "Turn the profile line", "turn_help": "Turn the line",
+    "strip_note": "Drag a rectangle on the picture. The strip begins at the frame that is shown.",
+    "profile_note": "The orange line of the picture over time, downwards; drag it. Smooth streaks are steady, ragged ones "
+    "flicker (mean change: from frame to frame, in grey levels). Point at a slice to go to its frame.",
+    "save_profile": "Save profile", "curves": "Flicker and sharpness", "curves_title": CURVES_TITLE,
+    "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
+    "save_curves": "Save curves",
+}  # fmt: skip
+STAGE_TOLD = {
+    "empty": "The comparison appears here after a run.",
+    "broken": "The comparison video could not be loaded. Reload the page to try again.",
+    "layer": "Layer", "mean": "mean", "frames": "frame", "across": "{axis} (pixels)", "at": "at {place}",
+    "borders": "dashed: segment borders", "scaled": "shown at {percent} % of the width to spare memory",
+    "reading": "reading frames {frame} / {frames}", "frame": "frame {frame} of {frames}",
+    "slices": "Slices at {place} of {layers} over {frames} frames. {told}", "change": "mean change {change}",
+    "changeTold": "{layer} changes by {change} grey levels a frame along this line", "meanTold": "{layer}: mean {mean}",
+    "difference": "|{b} − {a}| ×{gain}", "heat": "{layer}: flicker", "heatScale": "{top} grey levels",
+    "heatFirst": "{layer}: no earlier frame to compare with",
+    "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": "Temporal profile at {place}",
+    "strip": "frames {first}–{last}, {width} × {height} pixels, each ×{scale}",
+}  # fmt: skip
+STAGE_KEYS = {
+    "`Space`": "play, pause", "`←` `→`": "frame", "`Home` `End`": "start, end of the loop",
+    "`[` `]` `R`": "loop from here, to here, all", "`O`": "loop on, off", "`<` `>`": "slower, faster",
+    "`W` `S` `G` `F` `D`": "wipe, side by side, grid, flip, difference", "hold `X`": "flip to layer A",
+    "`,` `.`": "divider", "`1`–`6`": "layer B; with `Shift`, layer A", "`H`": "picture, flicker map, both",
+    "`+` `−` `0`": "zoom; wheel or pinch too", "`Shift` + arrows": "pan; drag too",
+    "`↑` `↓`": "profile line; `Page` keys by 10", "`P`": "turn the line", "`L` `C`": "loupe, crop strip",
+    "`E` `Z`": "save view, full screen", "`?`": "these keys",
+}  # fmt: skip
+
 # guidance scope
 SCOPE_INTRO = "What motion guidance saw and did in the last run: measured motion, what is hidden, and where it moved the latent."
 SCOPE_CHOICE = "Pair of frames"
@@ -183,3 +239,8 @@ def best(figure: str) -> str:
 def figure(value: float | None) -> str:
     """Write a number of a table, or a dash."""
     return "–" if value is None else f"{value:.4g}"
+
+
+def placed(template: str, words: dict[str, str]) -> str:
+    """Return a page's template with each [[name]] replaced by the word of that name, escaped; KeyError without one."""
+    return re.sub(r"\[\[(\w+)\]\]", lambda found: html.escape(words[found[1]]), template)

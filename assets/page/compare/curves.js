@@ -27,7 +27,8 @@ function makeCurves() {
     return row;
   });
   $('.legend thead').replaceChildren(head); $('.legend tbody').replaceChildren(...rows);
-  const told = data.curves.map((curve) => `${curve.name}: ${data.layers.map((name, j) => WORDS.meanTold(name, figure(mean(curve.values[j] || [])))).join('; ')}`);
+  const meanOf = (curve) => (layer, i) => fill(WORDS.meanTold, { layer, mean: figure(mean(curve.values[i] || [])) });
+  const told = data.curves.map((curve) => `${curve.name}: ${data.layers.map(meanOf(curve)).join('; ')}`);
   $('.curves .quiet').textContent = told.join('. ');
   chart.setAttribute('aria-label', told.join('. '));
   drawCurves();

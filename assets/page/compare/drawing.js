@@ -88,7 +88,11 @@ function label(target, text, pane, { right = false, bottom = false, colour = nul
 }
 
 const colourOf = (layer) => data.colours[layer % data.colours.length];
-const nameOf = (layer) => (s.show === 'picture' ? (name) => name : s.frame ? WORDS.heat : WORDS.heatFirst)(data.layers[layer]);
+const nameOf = (layer) => {
+  const name = data.layers[layer];
+  if (s.show === 'picture') return name;
+  return s.frame ? fill(WORDS.heat, { layer: name }) : fill(WORDS.heatFirst, { layer: name });
+};
 const named = (layer, pane, more = {}) => label(context, nameOf(layer), pane, { colour: colourOf(layer), ...more });
 
 function drawSingle(pane, part) {
@@ -107,7 +111,7 @@ function drawDifference(pane, part) {
   context.globalCompositeOperation = 'lighter';
   for (let k = s.gain; k > 1; k /= 2) context.drawImage(canvas, pane.x, pane.y, pane.w, pane.h, pane.x, pane.y, pane.w, pane.h);
   context.globalCompositeOperation = 'source-over';
-  label(context, WORDS.difference(data.layers[s.a], data.layers[s.b], s.gain), pane);
+  label(context, fill(WORDS.difference, { a: data.layers[s.a], b: data.layers[s.b], gain: s.gain }), pane);
 }
 
 const lineLevel = (part) => (s.line === 'h' ? (s.at * data.height - part.y) / part.h : (s.at * data.width - part.x) / part.w);
@@ -186,7 +190,7 @@ function draw() {
   if (s.loupe) drawLoupe(list, part);
   placeHandles(list[0], part, spots[0]);
   canvas.dataset.frame = s.frame; canvas.dataset.wipe = s.wipe.toFixed(3); canvas.dataset.zoom = s.zoom;
-  scrub.value = s.frame; scrub.setAttribute('aria-valuetext', WORDS.frame(s.frame + 1, data.frames));
+  scrub.value = s.frame; scrub.setAttribute('aria-valuetext', fill(WORDS.frame, { frame: s.frame + 1, frames: data.frames }));
   $('.count').textContent = `${s.frame + 1} / ${data.frames}`;
   markFrame();
 }

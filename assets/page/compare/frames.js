@@ -104,7 +104,7 @@ function showLoop() {
     const handle = $(`.edge.${edge}`);
     handle.style.left = `${100 * n / last}%`;
     handle.setAttribute('aria-valuemin', 1); handle.setAttribute('aria-valuemax', data.frames); handle.setAttribute('aria-valuenow', n + 1);
-    handle.setAttribute('aria-valuetext', WORDS.frame(n + 1, data.frames));
+    handle.setAttribute('aria-valuetext', fill(WORDS.frame, { frame: n + 1, frames: data.frames }));
   }
 }
 

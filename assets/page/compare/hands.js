@@ -136,12 +136,12 @@ function showScale() {  // what the colours of the heat-map mean
   if (!on) return;
   const { colours, top, hidden } = data.residual;
   $('.scale .ramp').style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
-  $('.scale .top').textContent = WORDS.heatScale(top); $('.scale .none').style.background = hidden;
+  $('.scale .top').textContent = fill(WORDS.heatScale, { top }); $('.scale .none').style.background = hidden;
 }
 
 function setLine(share) { s.at = clamp(share, 0, 1 - 1e-6); drawProfile(); }
 const nudge = (pixels) => { setLine((linePlace() + 0.5 + pixels) / linePixels()); draw(); };
-const turn = () => { s.line = s.line === 'h' ? 'v' : 'h'; $('[data-do=turn]').textContent = WORDS.turnTo[s.line]; draw(); drawProfile(); };
+const turn = () => { s.line = s.line === 'h' ? 'v' : 'h'; $('[data-do=turn]').textContent = TURN_TO[s.line]; draw(); drawProfile(); };
 const slide = (by) => { s.wipe = clamp(s.wipe + by, 0, 1); draw(); };
 const pick = (which, layer) => { if (layer < data.layers.length) { s[which] = layer; $(`.${which}`).value = layer; draw(); } };
 const loupe = () => { s.loupe = !s.loupe; press('loupe', s.loupe); viewer.classList.toggle('looking', s.loupe); draw(); };

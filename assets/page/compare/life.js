@@ -60,7 +60,7 @@ function load() {
   Object.assign(s, keptFrom(before, old));
   video.playbackRate = Number($('.speed').value); video.defaultPlaybackRate = video.playbackRate;
   scrub.max = data.frames - 1;
-  $('[data-do=turn]').textContent = WORDS.turnTo[s.line];
+  $('[data-do=turn]').textContent = TURN_TO[s.line];
   fillLayers(); showLoop(); showBorders(); showKind(s.show); show(s.view); zoomTo(s.zoom);
   open();
   makeCurves();

@@ -3,7 +3,7 @@
 const linePixels = () => (s.line === 'h' ? data.height : data.width);   // how many lines there are
 const alongPixels = () => (s.line === 'h' ? data.width : data.height);  // how long each is
 const linePlace = () => clamp(Math.floor(s.at * linePixels()), 0, linePixels() - 1);
-const lineText = () => `${WORDS.axes[s.line][1]} = ${linePlace()}`;
+const lineText = () => `${AXES[s.line][1]} = ${linePlace()}`;
 
 // Frames are kept as the video stores them, brightness at full and colour at half size: half the memory, nothing lost.
 function pack(rgba, width, height) {
@@ -34,7 +34,7 @@ async function collect() {  // every frame once, in order, by the second player
     await mine.read(n, (player) => c.drawImage(player, 0, 0, wide, high, 0, 0, pad.width, pad.height));
     if (mine !== s) return;  // another clip came
     mine.copies[n] = pack(c.getImageData(0, 0, pad.width, pad.height).data, pad.width, pad.height);
-    $('.profile .where').textContent = WORDS.reading(n + 1, data.frames);
+    $('.profile .where').textContent = fill(WORDS.reading, { frame: n + 1, frames: data.frames });
   }
   drawProfile();
 }
@@ -80,7 +80,7 @@ function paintSlices(c, plan, ink, images) {
     c.fillText(data.layers[layer], gutter + 15, y - 7);
     const named_ = c.measureText(data.layers[layer]).width;
     c.globalAlpha = 0.65; c.font = '12px system-ui, sans-serif';
-    const told = WORDS.change(changeOf(image).toFixed(1));
+    const told = fill(WORDS.change, { change: changeOf(image).toFixed(1) });
     if (gutter + 40 + named_ + c.measureText(told).width < plan.width - right) {
       c.textAlign = 'right'; c.fillText(told, plan.width - right, y - 7);
     }
@@ -122,7 +122,7 @@ function paintAcross(c, plan, ink, y) {  // the scale of x or y under the last s
     c.textAlign = n === 0 ? 'left' : n === along ? 'right' : 'center';
     c.fillRect(Math.min(Math.round(x), plan.width - right - 1), y, 1, 5); c.fillText(n, x, y + 7);
   }
-  c.textAlign = 'center'; c.fillText(WORDS.across(WORDS.axes[s.line][0]), gutter + inner / 2, y + 21);
+  c.textAlign = 'center'; c.fillText(fill(WORDS.across, { axis: AXES[s.line][0] }), gutter + inner / 2, y + 21);
   c.textAlign = 'right'; c.fillText(WORDS.frames, gutter - 8, y + 3);
   c.globalAlpha = 1;
 }
@@ -151,12 +151,13 @@ function drawProfile() {
 }
 
 function tellProfile(images) {
-  const notes = [WORDS.at(lineText())];
+  const notes = [fill(WORDS.at, { place: lineText() })];
   if (data.borders.length) notes.push(WORDS.borders);
-  if (s.scale < 0.999) notes.push(WORDS.scaled(Math.round(100 * s.scale)));
+  if (s.scale < 0.999) notes.push(fill(WORDS.scaled, { percent: Math.round(100 * s.scale) }));
   $('.profile .where').textContent = notes.join('; ');
-  const told = images.map((image, i) => WORDS.changeTold(data.layers[i], changeOf(image).toFixed(1))).join('; ');
-  slices.setAttribute('aria-label', WORDS.slices(lineText(), data.layers.join(', '), data.frames, told));
+  const told = images.map((image, i) => fill(WORDS.changeTold, { layer: data.layers[i], change: changeOf(image).toFixed(1) })).join('; ');
+  const layers = data.layers.join(', ');
+  slices.setAttribute('aria-label', fill(WORDS.slices, { place: lineText(), layers, frames: data.frames, told }));
 }
 
 function markFrame() {  // bars over the slices and the curves, so that neither is drawn again while the clip plays

@@ -24,12 +24,13 @@ function saveProfile() {  // as on the screen, on paper: at least one pixel of t
   c.scale(ratio, ratio);
   c.fillStyle = '#fff'; c.fillRect(0, 0, plan.width, high);
   c.fillStyle = '#111'; c.font = '600 14px system-ui, sans-serif'; c.textBaseline = 'alphabetic';
-  c.fillText(WORDS.profileTitle(lineText()), plan.gutter, 18);
+  c.fillText(fill(WORDS.profileTitle, { place: lineText() }), plan.gutter, 18);
   c.font = '12px system-ui, sans-serif'; c.globalAlpha = 0.7;
-  c.fillText([WORDS.span(data.frames, data.fps), ...(data.borders.length ? [WORDS.borders] : [])].join('; '), plan.gutter, 35);
+  const span = fill(WORDS.span, { frames: data.frames, fps: +data.fps.toFixed(2) });
+  c.fillText([span, ...(data.borders.length ? [WORDS.borders] : [])].join('; '), plan.gutter, 35);
   c.globalAlpha = 1; c.translate(0, head);
   paintSlices(c, plan, '#111', images);
-  download(paper, `profile-${WORDS.axes[s.line][1]}-${linePlace()}.png`);
+  download(paper, `profile-${AXES[s.line][1]}-${linePlace()}.png`);
 }
 
 function saveCurves() {
@@ -91,8 +92,9 @@ async function drawStrip() {
   shown.width = paper.width; shown.height = paper.height; shown.style.width = `${paper.width / pixelRatio()}px`;
   shown.getContext('2d').drawImage(paper, 0, 0);
   Object.assign(shown.dataset, { frame: first, frames: count, scale, gutter, head, w: part.w, h: part.h });
-  $('.strip .size').textContent = WORDS.strip(first + 1, count, part.w, part.h, scale);
-  shown.setAttribute('aria-label', `${data.layers.join(', ')}; ${WORDS.strip(first + 1, count, part.w, part.h, scale)}`);
+  const told = fill(WORDS.strip, { first: first + 1, last: first + count, width: part.w, height: part.h, scale });
+  $('.strip .size').textContent = told;
+  shown.setAttribute('aria-label', `${data.layers.join(', ')}; ${told}`);
 }
 
 function toggleStrip() {

@@ -1,6 +1,6 @@
 // The comparison stage. One video holds every layer in a grid, so all layers always show the same decoded frame.
 // The files of this folder are one function body, joined by mgld/ui/compare.py: state, frames, drawing, profile, curves,
-// saving, hands, life. `element`, `props` and `watch` come from Gradio.
+// saving, hands, life. `element`, `props` and `watch` come from Gradio, WORDS from mgld/ui/words.py.
 const $ = (selector) => element.querySelector(selector);
 const all = (selector) => [...element.querySelectorAll(selector)];
 const viewer = $('.viewer'), video = $('video.main'), canvas = $('canvas.stage'), context = canvas.getContext('2d');
@@ -18,29 +18,9 @@ const LARGEST_ZOOM = 8;
 const SPEEDS = [0.1, 0.25, 0.5, 1];
 const SMALLEST_BOX_PX = 8;    // of the region of a strip
 
-const WORDS = {
-  at: (line) => `at ${line}`,
-  borders: 'dashed: segment borders',
-  scaled: (percent) => `shown at ${percent} % of the width to spare memory`,
-  reading: (n, of) => `reading frames ${n} / ${of}`,
-  frame: (n, of) => `frame ${n} of ${of}`,
-  slices: (place, layers, frames, told) => `Slices at ${place} of ${layers} over ${frames} frames. ${told}`,
-  change: (value) => `mean change ${value}`,
-  changeTold: (layer, value) => `${layer} changes by ${value} grey levels a frame along this line`,
-  meanTold: (layer, value) => `${layer}: mean ${value}`,
-  difference: (a, b, gain) => `|${b} − ${a}| ×${gain}`,
-  heat: (layer) => `${layer}: flicker`,
-  heatFirst: (layer) => `${layer}: no earlier frame to compare with`,
-  heatScale: (top) => `${top} grey levels`,
-  layer: 'Layer', mean: 'mean', here: 'this frame', across: (axis) => `${axis} (pixels)`, frames: 'frame',
-  axes: { h: ['x', 'y'], v: ['y', 'x'] },
-  turnTo: { h: 'x–t', v: 'y–t' },
-  span: (frames, fps) => `${frames} frames at ${+fps.toFixed(2)} frames a second, time downwards`,
-  profileTitle: (place) => `Temporal profile at ${place}`,
-  broken: 'The comparison video could not be loaded. Reload the page to try again.',
-  empty: 'The comparison appears here after a run.',
-  strip: (frame, count, w, h, scale) => `frames ${frame}–${frame + count - 1}, ${w} × ${h} pixels, each ×${scale}`,
-};
+const AXES = { h: ['x', 'y'], v: ['y', 'x'] };  // along the line, and the one that says where it is
+const TURN_TO = { h: 'x–t', v: 'y–t' };
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);  // a sentence and what is put for its {names}
 
 const start = () => ({
   view: 'wipe', show: 'picture', a: 0, b: 0, wipe: 0.5, zoom: 1, x: 0.5, y: 0.5, gain: 4, flipped: false, loupe: false, pointer: null,

@@ -1,0 +1,59 @@
+"""The stage's English lives in words.py alone, and all of it arrives on the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mgld.ui import words
+from mgld.ui.compare import PAGE, SCRIPT, CompareStage
+from mgld.ui.crop import CropBox
+
+SCRIPTS = {part: (PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT}
+SHOWN = r">([^<>]+)<|\b(?:aria-label|title|alt|placeholder)=\"([^\"]*)\""
+
+
+def english(template: str) -> list[str]:
+    """Return what a reader of the page would see or hear of a template itself, without its placeholders."""
+    shown = ["".join(found) for found in re.findall(SHOWN, template)]
+    return [text for text in shown if re.search("[A-Za-z]{2}", re.sub(r"\[\[\w+]]|&\w+;", "", text))]
+
+
+def test_english_is_found_in_text_and_attributes():
+    assert english('<b title="Play ([)">[[play]]</b> or <i aria-label="[[stop]]">x–t</i>') == ["Play ([)", " or "]
+
+
+@pytest.mark.parametrize("path", sorted(PAGE.glob("*.html")), ids=lambda path: path.name)
+def test_templates_have_no_words_of_their_own(path):
+    assert english(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("component", [CompareStage, CropBox])
+def test_no_placeholder_is_left_and_nothing_is_a_template_to_gradio(component):
+    built = component(render=False)
+    assert not re.search(r"\[\[|]]|\$\{|\{\{|`|\\", built.html_template)
+    assert not re.search(r"\[\[\w+]]", built.js_on_load)
+
+
+def test_every_word_of_the_stage_is_used():
+    named = re.findall(r"\[\[(\w+)]]", (PAGE / "compare.html").read_text(encoding="utf-8"))
+    assert set(named) == {*words.STAGE, "empty", "key_rows"}
+    assert set(re.findall(r"\bWORDS\.(\w+)", "".join(SCRIPTS.values()))) == set(words.STAGE_TOLD)
+    assert CompareStage(render=False).js_on_load.count("const WORDS = ") == 1
+
+
+def test_every_gap_of_a_sentence_is_filled():
+    calls = re.findall(r"fill\(WORDS\.(\w+), (\{.*?\})\)", "".join(SCRIPTS.values()))
+    for name, given in calls:
+        for gap in re.findall(r"\{(\w+)}", words.STAGE_TOLD[name]):
+            assert re.search(rf"[{{,] {gap}(:|,| }})", given), f"{name} lacks {gap}"
+    assert {name for name, _ in calls} == {name for name, told in words.STAGE_TOLD.items() if "{" in told}
+
+
+def test_keys_stand_out_and_words_are_escaped():
+    built = CompareStage(render=False).html_template
+    assert "<dt><kbd>1</kbd>–<kbd>6</kbd></dt><dd>layer B; with <kbd>Shift</kbd>, layer A</dd>" in built
+    assert 'title="Speed (&lt; and &gt;)"' in built
+    with pytest.raises(KeyError):
+        words.placed("[[nothing]]", {})
