@@ -9,7 +9,7 @@ import pytest
 
 from mgld.ui import job, words
 from mgld.ui import page as studio
-from mgld.ui.page import build, here, launch
+from mgld.ui.page import MEASURED, build, here, launch
 from tests import media
 
 pytestmark = pytest.mark.browser
@@ -22,6 +22,7 @@ def address(free_port):
     launch(page, "tiny", machine, free_port, block=False)
     yield f"http://127.0.0.1:{free_port}"
     page.close()
+    assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
 
 
 @pytest.fixture
