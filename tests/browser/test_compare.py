@@ -327,6 +327,24 @@ def test_a_stage_that_was_hidden_while_it_loaded_paints_when_it_is_seen(browser,
     page.close()
 
 
+def test_a_picture_that_is_not_there_yet_is_taken_when_it_is(browser, address):
+    """While a clip is replaced Chromium refuses to hand out a picture, whatever the video's state says."""
+    page = browser.new_page()
+    page.add_init_script(
+        """const Real = window.VideoFrame; let refused = 0;
+        window.VideoFrame = function (video) {
+          if (refused++ < 1) throw new DOMException('Invalid source state', 'InvalidStateError');
+          return new Real(video);
+        };"""
+    )
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=15_000)
+    assert errors == []
+    page.close()
+
+
 def test_a_broken_connection_is_tried_again(browser, address):
     page, times = browser.new_page(), []
 

@@ -10,12 +10,18 @@ const step = (by) => seek((s.target ?? s.frame) + by);  // quick steps add up, t
 // A browser may hand out a newer picture than the one it announced. Where it can, the picture itself says when it is due.
 function capture(announced) {
   if (!data || video.readyState < 2 || !video.videoWidth) return;
-  const picture = window.VideoFrame ? new VideoFrame(video) : null;
+  const picture = taken();
+  if (picture === undefined) return;
   const n = picture ? frameAt(picture.timestamp / 1e6 + 0.25 / data.fps) : announced;
   const behind = !video.paused && s.loop && n > s.to;  // what lies behind the loop is not shown
   if (!behind) copy(picture || video, n);
   if (picture) picture.close();
   if (behind) again();
+}
+
+function taken() {  // the picture with its time; null where browsers know none; undefined while there is no picture
+  if (!window.VideoFrame) return null;
+  try { return new VideoFrame(video); } catch { return undefined; }  // a clip is being replaced: its own events will ask again
 }
 
 function copy(picture, n) {
