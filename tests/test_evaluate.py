@@ -12,6 +12,7 @@ from mgld import settings
 from mgld.__main__ import main
 from mgld.canvas import bicubic
 from mgld.commands import evaluate
+from mgld.sharing import sampled_as
 from mgld.video import VideoWriter
 
 
@@ -72,7 +73,7 @@ def test_without_truth_only_what_needs_none_is_measured(clips):
 
 
 def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch, capsys):
-    monkeypatch.setattr(evaluate, "_pipeline", lambda chosen: pipeline)
+    monkeypatch.setattr(evaluate, "open_pipeline", lambda chosen: pipeline)
     arguments = ["--steps", "2", "--segment", "3", "--overlap", "1", "--json", str(clips / "out.json")]
     one = ["--lq", str(clips / "lq" / "one"), "--gt", str(clips / "gt" / "one"), "--metric-flow", "spynet"]
     assert main(["ablate", *one, *arguments]) == 0
@@ -85,7 +86,7 @@ def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch
 
 
 def test_sweep_measures_every_mode_and_strength_once(clips, pipeline, monkeypatch, capsys):
-    monkeypatch.setattr(evaluate, "_pipeline", lambda chosen: pipeline)
+    monkeypatch.setattr(evaluate, "open_pipeline", lambda chosen: pipeline)
     arguments = ["--lq", str(clips / "lq" / "one"), "--metric-flow", "spynet", "--json", str(clips / "out.json")]
     arguments += ["--steps", "2", "--segment", "3", "--overlap", "1"]
     assert main(["sweep", *arguments, "--modes", "corrected", "paper", "--strengths", "0", "0.5"]) == 0
@@ -100,9 +101,9 @@ def test_sweep_measures_every_mode_and_strength_once(clips, pipeline, monkeypatc
 def test_recipes_share_latents_only_if_they_sample_alike():
     base = settings.Settings()
     alike = [settings.Settings(method="per_frame+mds"), settings.Settings(cfw=0.5), settings.Settings(colour="none")]
-    assert {evaluate._latents(wanted) for wanted in alike} == {evaluate._latents(base)}
+    assert {sampled_as(wanted) for wanted in alike} == {sampled_as(base)}
     unlike = [settings.Settings(method="per_frame"), settings.Settings(guidance=0.5), settings.Settings(steps=3)]
-    assert evaluate._latents(base) not in {evaluate._latents(wanted) for wanted in unlike}
+    assert sampled_as(base) not in {sampled_as(wanted) for wanted in unlike}
 
 
 def test_kept_latents_change_nothing(pipeline, clip_u8):

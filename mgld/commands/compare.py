@@ -98,7 +98,8 @@ def _produce(work, device: str, dtype: str) -> None:
 
     from mgld.events import FramesDone, Progress, Result
     from mgld.pipeline import MGLDPipeline
-    from mgld.ui.results import Kept, sampled_as
+    from mgld.sharing import sampled_as
+    from mgld.ui.results import Kept
 
     pipeline, started, latents = MGLDPipeline.from_pretrained(work.request.model, device, dtype), time.monotonic(), {}
     clip = work.material.clip

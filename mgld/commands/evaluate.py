@@ -13,6 +13,7 @@ from mgld import errors, settings
 from mgld.commands.report import check_place, write_json
 from mgld.commands.upscale import add_device, add_settings, check_frames, open_pipeline, say, settings_of
 from mgld.settings import Settings
+from mgld.sharing import sampled_as
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
 
 TRUTH = "ground truth"
-SAME_LATENTS = ("per_frame+mds", "mgld")  # they differ in the decoder only, so the second need not sample again
+GUIDED = ("per_frame+mds", "mgld")
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -90,7 +91,7 @@ def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: 
         name: {of: clips.match(name, folder, len(found) == 1) for of, folder in _folders(chosen.gt, results)}
         for name in found
     }
-    pipeline = _pipeline(chosen) if any(r.method != "bicubic" for r in recipes.values()) else None
+    pipeline = open_pipeline(chosen) if any(r.method != "bicubic" for r in recipes.values()) else None
     measures = suite.Suite(judge, "cpu" if pipeline is None else str(pipeline.device))
     missing = measures.missing | ({} if chosen.gt else dict.fromkeys(("psnr", "ssim"), suite.NEEDS_TRUTH))
     report = {"metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
@@ -122,7 +123,7 @@ def _clip(
     for recipe, wanted in recipes.items():
         say(f"{name}: {settings.METHODS.get(recipe, recipe)}")
         started = time.monotonic()
-        large_u8, borders = upscaled(pipeline, lq_u8, wanted, kept.setdefault(_latents(wanted), {}))
+        large_u8, borders = upscaled(pipeline, lq_u8, wanted, kept.setdefault(sampled_as(wanted), {}))
         seconds = round(time.monotonic() - started, 3)
         row = measures.measure(large_u8, truth, motion, borders, blurred)
         measured[recipe] = row | {"segment_borders": borders, "seconds": seconds}
@@ -151,24 +152,14 @@ def upscaled(
     return np.concatenate([e.frames_u8 for e in done]), [e.first_frame for e in done if e.segment_border]
 
 
-def _latents(wanted: Settings) -> Settings:
-    """Return what decides about the sampled latents: recipes that agree in it differ in the decoder only and share them."""
-    sampling = "mgld" if wanted.method in SAME_LATENTS else wanted.method
-    return replace(wanted, method=sampling, decoder="temporal", cfw=1.0, colour="none")
-
-
 def metric_flow(wished: str | None, recipes: Iterable[Settings]) -> str:
     """Return the network that judges WE; it must not be one that guided."""
-    guided = {r.flow for r in recipes if r.method in SAME_LATENTS and r.guidance}
+    guided = {r.flow for r in recipes if r.method in GUIDED and r.guidance}
     if wished is None:
         return "dis" if "raft" in guided else "raft"
     if wished in guided:
         raise errors.flow_judges_itself(wished)
     return wished
-
-
-def _pipeline(chosen: argparse.Namespace) -> MGLDPipeline:
-    return open_pipeline(chosen)
 
 
 def _folders(truth: Path | None, results: dict[str, Path]) -> Iterator[tuple[str, Path]]:

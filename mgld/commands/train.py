@@ -91,13 +91,13 @@ def run_corpus(chosen: argparse.Namespace) -> None:
 def run_stage(chosen: argparse.Namespace) -> None:
     """Run one stage or one phase of it; `torchrun --nproc-per-node N -m mgld train …` runs it in N processes."""
     _check(chosen)
-    from mgld.device import best_device
+    from mgld.device import device_of
     from mgld.training import ranks, stages
     from mgld.training.run import Plan
 
     phase = getattr(chosen, "phase", "")
     folder = chosen.folder or Path("runs") / chosen.model.name / f"{chosen.stage}-{phase}".rstrip("-")
-    device = ranks.join(best_device() if chosen.device == "auto" else chosen.device)
+    device = ranks.join(device_of(chosen.device))
     plan = Plan(
         folder,
         chosen.steps,
@@ -136,10 +136,10 @@ def _check(chosen: argparse.Namespace) -> None:
 
 def run_measure(chosen: argparse.Namespace) -> None:
     """Print the autoencoder's figures as JSON."""
-    from mgld.device import best_device
+    from mgld.device import device_of
     from mgld.training import stages
 
-    device = best_device() if chosen.device == "auto" else chosen.device
+    device = device_of(chosen.device)
     figures = stages.measure_autoencoder(chosen.model, chosen.corpus, chosen.size, chosen.pictures, device)
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
 

@@ -64,6 +64,11 @@ class VideoVAE(ModelMixin, ConfigMixin):
         """Pixels per latent cell and side."""
         return self.config.patch * 2 ** (len(self.config.channels) - 1)
 
+    def decoder_parameters(self) -> list[nn.Parameter]:
+        """Return what decodes single frames without fusion."""
+        parts = (self.backbone.post_quant_conv, self.backbone.decoder, self.unfold)
+        return [p for part in parts for p in part.parameters()]
+
     def temporal_parameters(self) -> list[nn.Parameter]:
         """Return the temporal convolutions' parameters."""
         return [*self.temporal_middle.parameters(), *self.temporal_up.parameters()]

@@ -76,9 +76,10 @@ def train_autoencoder(
 def _trained(vae: VideoVAE, decoder_only: bool) -> list[nn.Parameter]:
     """Let gradients reach the spatial autoencoder, or its decoder, and nothing else; return those parameters."""
     vae.requires_grad_(False)
-    decoder = (vae.backbone.post_quant_conv, vae.backbone.decoder, vae.unfold)
-    parts = decoder if decoder_only else (vae.backbone, vae.unfold)
-    return [p for part in parts for p in part.requires_grad_(True).parameters()]
+    trained = vae.decoder_parameters() if decoder_only else [*vae.backbone.parameters(), *vae.unfold.parameters()]
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    return trained
 
 
 @torch.no_grad()

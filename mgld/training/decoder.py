@@ -102,8 +102,7 @@ def train_decoder(
 
 def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
     if phase == "backbone":
-        parts = (vae.backbone.post_quant_conv, vae.backbone.decoder, vae.unfold)
-        return [p for part in parts for p in part.parameters()]
+        return vae.decoder_parameters()
     return vae.temporal_parameters() if phase == "temporal" else list(vae.fusion.parameters())
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mgld.flow import load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
-from mgld.pipeline import MGLDPipeline
+from mgld.pipeline import NETS, MGLDPipeline
 from mgld.settings import Settings
 from mgld.training import data, ranks
 from mgld.training.autoencoder import reconstruction, train_autoencoder
@@ -25,7 +25,6 @@ from mgld.weights.presets import TINY
 SHARD = "9MB"  # every shipped file stays under 10 MB
 SHEET_STILLS = 3
 SAMPLES_PER_STEP = 2**20  # numbers kept for each step; none takes nearly as many
-NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
 
 
 @dataclass(frozen=True)

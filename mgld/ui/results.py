@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mgld.events import Guided
 from mgld.settings import KEPT_BYTES, KEPT_SAMPLINGS, Settings
-
-DEFAULTS = {f.name: f.default for f in fields(Settings)}
-SAMPLING = {"method", "steps", "sampler", "seed"}
-CUTTING = {"segment", "overlap", "segments"}
-GUIDING = {"guidance", "guidance_mode", "flow"}
-DECODING = {"colour", "cfw"}
+from mgld.sharing import relevant, sampled_as
 
 
 @dataclass(frozen=True)
@@ -82,33 +77,6 @@ class Store:
         """Say whether every segment's latent is there; looks without making room for it."""
         known = self.samplings.get((part, sampled_as(wanted)))
         return known is not None and len(known.latents) >= segments
-
-
-def sampled_as(wanted: Settings) -> Settings:
-    """Return settings that are equal for all runs with the same latents."""
-    from mgld.pipeline import RECIPES
-
-    plain = {name: DEFAULTS[name] for name in (*DECODING, "decoder")}
-    # With and without the temporal decoder the guided sampling is one and the same.
-    shared = {"method": "mgld"} if wanted.method in RECIPES and RECIPES[wanted.method].motion_guided else {}
-    return replace(relevant(wanted), **plain, **shared)
-
-
-def relevant(wanted: Settings) -> Settings:
-    """Return settings in which every knob that this method does not read stands at its default."""
-    from mgld.pipeline import RECIPES
-
-    if wanted.method not in RECIPES:
-        return Settings(method=wanted.method)
-    recipe = RECIPES[wanted.method]
-    read = SAMPLING | DECODING
-    if recipe.motion_guided or recipe.temporal_decoder:
-        read = read | CUTTING
-    if recipe.motion_guided:
-        read = read | GUIDING
-    if recipe.temporal_decoder:
-        read = read | {"decoder"}
-    return Settings(**{name: getattr(wanted, name) for name in read})
 
 
 def sha256_of(path: Path) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mgld.settings import Settings
-from mgld.ui.results import Kept, Part, Store, relevant
+from mgld.sharing import relevant
+from mgld.ui.results import Kept, Part, Store
 
 PART = Part("abc", 0.0, 5)
 
