@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from contextlib import contextmanager
 
 import pytest
 
@@ -31,3 +32,17 @@ def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+@contextmanager
+def stage_served(value, port, **blocks):
+    """Serve a page that holds the comparison stage alone; yield its address."""
+    import gradio as gr
+
+    from mgld.ui.compare import CompareStage
+
+    with gr.Blocks(analytics_enabled=False, **blocks) as page:
+        CompareStage(value, elem_id="stage")
+    page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    yield f"http://127.0.0.1:{port}"
+    page.close()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mgld.ui.compare import PAGE, CompareStage, Heat, stack_layers
+from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser
 FRAMES, LAYERS, HEIGHT, WIDTH = 30, 3, 96, 128
@@ -32,11 +33,8 @@ def address(tmp_path_factory, free_port):
     curves = [{"name": "error", "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)]}]
     maps = {name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())}
     value = stack_layers(tmp_path_factory.mktemp("stage") / "stage.mp4", coded(), 10, (10, 20), curves, Heat(maps, 40.0))
-    with gr.Blocks(analytics_enabled=False, fill_width=True) as page:
-        CompareStage(value, elem_id="stage")
-    page.launch(server_port=free_port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    yield f"http://127.0.0.1:{free_port}"
-    page.close()
+    with stage_served(value, free_port, fill_width=True) as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 
-import gradio as gr
 import numpy as np
 import pytest
 
-from mgld.ui.compare import CompareStage, stack_layers
+from mgld.ui.compare import stack_layers
+from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser
 FRAMES, LAYERS, HEIGHT, WIDTH, FPS = 300, 4, 96, 132, 50
@@ -47,11 +47,8 @@ def coded() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, free_port):
     value = stack_layers(tmp_path_factory.mktemp("lock") / "stage.mp4", coded(), FPS)
-    with gr.Blocks(analytics_enabled=False) as page:
-        CompareStage(value, elem_id="stage")
-    page.launch(server_port=free_port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    yield f"http://127.0.0.1:{free_port}"
-    page.close()
+    with stage_served(value, free_port) as url:
+        yield url
 
 
 @pytest.fixture
@@ -125,7 +122,10 @@ def test_a_loop_shows_only_its_frames(page):
     shows(page, 20)
     painted(page)
     page.keyboard.press(" ")
-    page.wait_for_function("window.seen.filter(([n], i) => i && n < window.seen[i - 1][0]).length >= 3", timeout=20_000)
+    page.wait_for_function(  # a busy machine drops frames, also the last of a round: another round will show it
+        "window.seen.filter(([n], i) => i && n < window.seen[i - 1][0]).length >= 3"
+        " && [20, 50].every((end) => window.seen.some(([n]) => n === end))", timeout=60_000
+    )
     page.keyboard.press(" ")
     frames = painted(page)
     assert min(frames) == 20 and max(frames) == 50
