@@ -26,6 +26,15 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     corpus.add_argument("--out", type=Path, required=True, help="folder for the shards and the manifest")
     corpus.add_argument("--licence", default="unknown", help="licence of files that no manifest.csv names")
     corpus.set_defaults(run=run_corpus)
+    transfer = train.add_parser(
+        "transfer", help="begin a model with other latents from a trained one of the same widths"
+    )
+    transfer.add_argument("trained", type=Path, metavar="MODEL", help="folder of the trained model")
+    transfer.add_argument("--model", type=Path, required=True, help="folder to begin")
+    transfer.add_argument("--corpus", type=Path, required=True)
+    transfer.add_argument("--latent-channels", type=int, help="of the new model")
+    transfer.add_argument("--seed", type=int, default=0)
+    transfer.set_defaults(run=run_transfer)
     autoencoder = _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
     autoencoder.add_argument("--decoder-only", action="store_true", help="keep the latent space as it is")
     autoencoder.add_argument("--latent-channels", type=int, help="of a model that is begun here")
@@ -39,7 +48,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     measure.set_defaults(run=run_measure)
     denoiser = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
     denoiser.add_argument("--phase", choices=("spatial", "temporal"), required=True)
-    decoder = _stage(train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder")
+    decoder = _stage(
+        train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder"
+    )
     decoder.add_argument("--phase", choices=("backbone", "frame", "temporal"), required=True)
     decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
     decoder.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
@@ -142,6 +153,15 @@ def run_measure(chosen: argparse.Namespace) -> None:
     device = device_of(chosen.device)
     figures = stages.measure_autoencoder(chosen.model, chosen.corpus, chosen.size, chosen.pictures, device)
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+
+
+def run_transfer(chosen: argparse.Namespace) -> None:
+    """Write the begun model's folder."""
+    from mgld.training import stages
+
+    if chosen.latent_channels is not None and chosen.latent_channels < 1:
+        raise errors.bad_setting("--latent-channels", chosen.latent_channels, "1 or more")
+    stages.begin_from(chosen.trained, chosen.model, chosen.corpus, chosen.latent_channels, chosen.seed)
 
 
 def _training_dtype(device: str) -> str:

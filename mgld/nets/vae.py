@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
@@ -15,7 +16,8 @@ class VideoVAE(ModelMixin, ConfigMixin):
     """Encode frames one by one; decode them together (paper §3.3).
 
     patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a last
-    convolution at full resolution, which keeps the patch grid out of flat areas.
+    convolution at full resolution, which keeps the patch grid out of flat areas. linear=True lays a linear map of whole cells
+    beside the convolutions of both: PCA sets it, and the convolutions learn only what it cannot do.
     """
 
     @register_to_config
@@ -26,6 +28,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         layers_per_block: int = 2,
         patch: int = 1,
         pixel_channels: int = 8,
+        linear: bool = False,
         middle_attention: bool = True,
         fusion_levels: tuple[int, ...] = (1, 2),
         fusion_block: str = "rdb",
@@ -48,6 +51,9 @@ class VideoVAE(ModelMixin, ConfigMixin):
         )
         self.fold = nn.Identity() if patch == 1 else nn.PixelUnshuffle(patch)
         self.unfold = nn.Identity() if patch == 1 else _unfold(patch, pixel_channels)
+        cell = {"kernel_size": self.factor, "stride": self.factor}
+        self.linear_encoder = nn.Conv2d(3, latent_channels, **cell) if linear else None
+        self.linear_decoder = nn.ConvTranspose2d(latent_channels, 3, **cell) if linear else None
         self.temporal_middle = TemporalConv(channels[-1])
         self.temporal_up = nn.ModuleList(
             nn.ModuleList(TemporalConv(width) for _ in range(layers_per_block + 1)) for width in reversed(channels)
@@ -66,8 +72,13 @@ class VideoVAE(ModelMixin, ConfigMixin):
 
     def decoder_parameters(self) -> list[nn.Parameter]:
         """Return what decodes single frames without fusion."""
-        parts = (self.backbone.post_quant_conv, self.backbone.decoder, self.unfold)
-        return [p for part in parts for p in part.parameters()]
+        parts = (self.backbone.post_quant_conv, self.backbone.decoder, self.unfold, self.linear_decoder)
+        return [p for part in parts if part is not None for p in part.parameters()]
+
+    def spatial_parameters(self) -> list[nn.Parameter]:
+        """Return what encodes and decodes single frames without fusion."""
+        parts = (self.backbone.encoder, self.backbone.quant_conv, self.linear_encoder)
+        return [p for part in parts if part is not None for p in part.parameters()] + self.decoder_parameters()
 
     def temporal_parameters(self) -> list[nn.Parameter]:
         """Return the temporal convolutions' parameters."""
@@ -89,7 +100,11 @@ class VideoVAE(ModelMixin, ConfigMixin):
             for downsample in block.downsamplers or ():
                 h = downsample(h)
         h = net.conv_out(F.silu(net.conv_norm_out(net.mid_block(h))))
-        return DiagonalGaussianDistribution(self.backbone.quant_conv(h)), features
+        moments = self.backbone.quant_conv(h)
+        if self.linear_encoder is not None:
+            mean, log_variance = moments.chunk(2, dim=1)
+            moments = torch.cat([mean + self.linear_encoder(x), log_variance], dim=1)
+        return DiagonalGaussianDistribution(moments), features
 
     def decode(
         self, z: Tensor, features: list[Tensor] | None, frames: int, fidelity: float = 1.0, temporal: bool = True
@@ -115,7 +130,8 @@ class VideoVAE(ModelMixin, ConfigMixin):
                 h = self.fusion[str(level)](fused[level], h, fidelity)
             for upsample in block.upsamplers or ():
                 h = upsample(h)
-        return self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))
+        x = self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))
+        return x if self.linear_decoder is None else x + self.linear_decoder(z)
 
 
 def _unfold(patch: int, pixel_channels: int) -> nn.Sequential:

@@ -76,7 +76,7 @@ def train_autoencoder(
 def _trained(vae: VideoVAE, decoder_only: bool) -> list[nn.Parameter]:
     """Let gradients reach the spatial autoencoder, or its decoder, and nothing else; return those parameters."""
     vae.requires_grad_(False)
-    trained = vae.decoder_parameters() if decoder_only else [*vae.backbone.parameters(), *vae.unfold.parameters()]
+    trained = vae.decoder_parameters() if decoder_only else vae.spatial_parameters()
     for parameter in trained:
         parameter.requires_grad_(True)
     return trained

@@ -22,7 +22,7 @@ POOL_CLIPS = 256
 class LatentPool:
     """Keep encoded clips for a few uses each, since encoding and degrading cost as much as a training step."""
 
-    uses: int = 4
+    uses: int = 8
     clips: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def draw(
@@ -104,7 +104,7 @@ def train_denoiser(
         net.requires_grad_(False)
     for parameter in trained:
         parameter.requires_grad_(True)
-    optimizers = {"denoiser": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99))}
+    optimizers = {"denoiser": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99), fused=True)}
     networks = {"unet": unet, "structure_encoder": encoder}
     run = Run(plan, networks, optimizers, averaged=networks)
     pool, generator = LatentPool(), torch.Generator().manual_seed(stream_seed(plan))

@@ -19,11 +19,13 @@ from mgld.training.autoencoder import reconstruction, train_autoencoder
 from mgld.training.bank import count_bank, fill_bank, read_bank
 from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
+from mgld.training.linear import fit_linear, transfer
 from mgld.training.run import Plan, first_step, stream_seed
 from mgld.weights.presets import TINY
 
 SHARD = "9MB"  # every shipped file stays under 10 MB
 SHEET_STILLS = 3
+FITTED_STILLS = 96
 SAMPLES_PER_STEP = 2**20  # numbers kept for each step; none takes nearly as many
 
 
@@ -48,7 +50,10 @@ def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, width
     batches = (hq.flatten(0, 1) for hq, _ in _batches(job, recipe))
     held_out, _ = _held_out(job, with_lq=False)
     shape = {"latent_channels": latent_channels, "channels": widths}
+    begun = (job.model / "vae" / "config.json").exists()
     vae = open_net("vae", job.model, {name: value for name, value in shape.items() if value})
+    if not begun:
+        fit_linear(vae, _many_squares(job.corpus, job.plan.seed))
     save(train_autoencoder(job.plan, vae, batches, held_out, job.perceptual, decoder_only), "vae", job.model)
 
 
@@ -57,6 +62,17 @@ def measure_autoencoder(model: Path, corpus: Path, side_px: int, pictures: int, 
     recipe = data.Recipe(1, side_px, with_lq=False, split="held_out")
     hq, _ = next(data.batches(corpus, recipe, pictures, seed=7, workers=0))
     return reconstruction(open_net("vae", model), hq[:, 0], device)
+
+
+def begin_from(old: Path, model: Path, corpus: Path, latent_channels: int | None, seed: int) -> None:
+    """Begin a model folder, whose latents may have other channels, from a trained model of the same widths."""
+    shape = {"latent_channels": latent_channels} if latent_channels else {}
+    trained = tuple(open_net(name, old) for name in NETS)
+    fresh = tuple(net(**TINY[name] | shape) for name, net in NETS.items())
+    transfer(trained, fresh, _many_squares(corpus, seed))
+    open_scheduler(model)
+    for net, name in zip(fresh, NETS, strict=True):
+        save(net, name, model)
 
 
 def denoiser(job: Job, temporal: bool, frames: int) -> None:
@@ -133,6 +149,12 @@ def save(net: nn.Module, name: str, model: Path) -> None:
 def _batches(job: Job, recipe: data.Recipe, per_batch: int | None = None):
     start = first_step(job.plan) * SAMPLES_PER_STEP  # a resumed run goes on to samples that it has not seen
     return data.batches(job.corpus, recipe, per_batch or job.plan.batch, job.plan.seed, start, job.workers)
+
+
+def _many_squares(corpus: Path, seed: int) -> Tensor:
+    """Return clean training squares x [N,3,256,256] in [-1,1], enough for closed forms."""
+    hq, _ = next(data.batches(corpus, data.Recipe(1, 256, with_lq=False), FITTED_STILLS, seed, workers=0))
+    return hq[:, 0]
 
 
 def _held_out(job: Job, with_lq: bool) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ SD21 = {
 # fixes the low frequencies, so steps nearer to pure noise would be spent on nothing.
 TINY = {
     "unet": {
-        "latent_channels": 8,
+        "latent_channels": 16,
         "channels": (64, 128, 192),
         "layers_per_block": 1,
         "attention": (False, False, True),
@@ -41,7 +41,7 @@ TINY = {
         "norm_groups": 8,
     },
     "structure_encoder": {
-        "latent_channels": 8,
+        "latent_channels": 16,
         "channels": (64, 64, 128),
         "layers_per_block": 1,
         "attention": (False, False, True),
@@ -49,11 +49,12 @@ TINY = {
         "norm_groups": 8,
     },
     "vae": {
-        "latent_channels": 8,
+        "latent_channels": 16,
         "channels": (64, 128),
         "layers_per_block": 1,
         "patch": 4,
         "pixel_channels": 8,
+        "linear": True,
         "middle_attention": False,
         "fusion_levels": (0, 1),
         "fusion_growth": 16,
