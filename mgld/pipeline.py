@@ -131,7 +131,7 @@ class MGLDPipeline(DiffusionPipeline):
             try:
                 next(sampling)
             except StopIteration as end:
-                return end.value
+                return end.value[0]
 
     # 1 segment → 2 condition → 3 motion → 4 sample → 5 decode → 6 colour → 7 hand over what no later segment will touch
 
@@ -152,14 +152,14 @@ class MGLDPipeline(DiffusionPipeline):
         for clip, is_last in segments.cover(iter(frames), settings.segment, overlap):
             canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
-            z = None if kept is None else kept.get(first)
+            z, features = None if kept is None else kept.get(first), None
             if z is None:
-                z = yield from self._sampled(x_lq, first, recipe, settings, clock, watch)
+                z, features = yield from self._sampled(x_lq, first, recipe, settings, clock, watch)
             if kept is not None:
                 kept[first] = z
             z = segments.crossfade_head(latent_tail, z)
             yield clock.progress(first, 1, 1, "decode")
-            x = self._decode(z, x_lq, recipe, settings)
+            x = self._decode(z, x_lq, features, recipe, settings)
             clock.mark("decode")
             x = segments.crossfade_head(pixel_tail, COLOUR_FIXES[settings.colour](x, x_lq))
             ready = len(clip) if is_last else len(clip) - overlap
@@ -180,16 +180,16 @@ class MGLDPipeline(DiffusionPipeline):
         settings: Settings,
         clock: Clock,
         watch: Watch,
-    ) -> Generator[Event, None, Tensor]:
-        """Condition, measure motion and denoise one segment x_lq [T,3,H,W]; yield progress, return z [T,c,h,w]."""
+    ) -> Generator[Event, None, tuple[Tensor, list[Tensor] | None]]:
+        """Condition, measure motion and denoise one segment x_lq [T,3,H,W]; yield progress, return z [T,c,h,w] and features."""
         noise = FrameNoise(settings.seed, first, len(x_lq), shared_per_segment=settings.segments == "disjoint")
         yield clock.progress(first, 0, 1, "condition")
-        z_lq = self._condition(x_lq, noise)
+        z_lq, features = self._condition(x_lq, noise)
         clock.mark("condition")
         yield clock.progress(first, 0, 1, "motion")
         motion = self._motion(x_lq, settings) if recipe.motion_guided and settings.guidance else None
         clock.mark("motion")
-        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, watch))
+        return (yield from self._sample(z_lq, motion, noise, recipe, settings, clock, first, watch)), features
 
     def _sample(
         self,
@@ -234,15 +234,19 @@ class MGLDPipeline(DiffusionPipeline):
             yield record.event(first)
         return step.z
 
-    def _condition(self, x_lq: Tensor, noise: FrameNoise) -> Tensor:
-        """Return the LQ latent [T,c,h,w], float32 and scaled; sampled, as published."""
-        parts = []
+    def _condition(self, x_lq: Tensor, noise: FrameNoise) -> tuple[Tensor, list[Tensor] | None]:
+        """Return the LQ latent [T,c,h,w], float32, scaled and sampled, as published, and the features for CFW.
+
+        Those of frames of several tiles would fill the memory: None, and each tile's are computed again when it is decoded.
+        """
+        parts, features = [], None
         for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
-            posterior, _ = self.vae.encode(self._cast(tile))
+            posterior, features = self.vae.encode(self._cast(tile))
             parts.append((y // self.vae.factor, x // self.vae.factor, (posterior.mean.float(), posterior.std.float())))
         h, w = x_lq.shape[-2] // self.vae.factor, x_lq.shape[-1] // self.vae.factor
         mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], (h, w)) for i in (0, 1))
-        return (mean + std * noise.draw(mean.shape[1:]).to(mean.device)) * self.vae.config.scaling_factor
+        z_lq = (mean + std * noise.draw(mean.shape[1:]).to(mean.device)) * self.vae.config.scaling_factor
+        return z_lq, features if len(parts) == 1 else None
 
     def _motion(self, x_lq: Tensor, settings: Settings) -> Motion:
         """Estimate flow on the LQ frames at about their own size, on the latent's grid (spec §5.1)."""
@@ -252,14 +256,16 @@ class MGLDPipeline(DiffusionPipeline):
         rgb = F.interpolate((x_lq + 1) / 2, size=(h // 4, w // 4), mode="bicubic", align_corners=False).clamp(0, 1)
         return estimate_motion(rgb, self._flows[settings.flow], (h // self.vae.factor, w // self.vae.factor))
 
-    def _decode(self, z: Tensor, x_lq: Tensor, recipe: Recipe, settings: Settings) -> Tensor:
-        """Decode z with the LQ frames' features, tile by tile; float32 [T,3,H,W]."""
+    def _decode(
+        self, z: Tensor, x_lq: Tensor, known: list[Tensor] | None, recipe: Recipe, settings: Settings
+    ) -> Tensor:
+        """Decode z with the LQ frames' features (known, or computed here), tile by tile; float32 [T,3,H,W]."""
         factor, z = self.vae.factor, z / self.vae.config.scaling_factor
         parts = []
         for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
             h, w = tile.shape[-2] // factor, tile.shape[-1] // factor
             z_tile = z[..., y // factor : y // factor + h, x // factor : x // factor + w]
-            features = self.vae.encode(self._cast(tile))[1] if settings.cfw else None
+            features = (known or self.vae.encode(self._cast(tile))[1]) if settings.cfw else None
             decoded = self.vae.decode(
                 self._cast(z_tile), features, len(z), settings.cfw, temporal=recipe.temporal_decoder
             )

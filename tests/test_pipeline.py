@@ -158,8 +158,6 @@ def test_an_absent_model_says_how_to_get_it():
         MGLDPipeline.from_pretrained("sd21")
 
 
-
-
 def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8):
     assert not [e for e in pipeline.run(frames_of(clip_u8), QUICK) if isinstance(e, Guided)]
     told = [e for e in pipeline.run(frames_of(clip_u8), QUICK, watch_guidance=True) if isinstance(e, Guided)]
@@ -175,3 +173,17 @@ def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
     watched = pipeline.run(frames_of(clip_u8), QUICK, watch_guidance=True)
     result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])
     assert np.array_equal(result, pipeline(clip_u8, QUICK))
+
+
+def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch):
+    encoded, encode = [], pipeline.vae.encode
+    monkeypatch.setattr(pipeline.vae, "encode", lambda x: encoded.append(len(x)) or encode(x))
+    pipeline(clip_u8[:5], Settings(steps=2, segment=5))
+    assert encoded == [5]  # for the sampler; the decoder's fusion reads the same features
+
+
+def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
+    kept: dict = {}
+    runs = [list(pipeline.run(frames_of(clip_u8), Settings(steps=2), kept=kept)) for _ in range(2)]
+    first, again = (np.concatenate([e.frames_u8 for e in run if isinstance(e, FramesDone)]) for run in runs)
+    assert np.array_equal(first, again)

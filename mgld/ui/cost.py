@@ -69,8 +69,8 @@ class CostModel:
         if settings.method == "bicubic":
             return 0.0
         guided = settings.method in ("mgld", "per_frame+mds") and settings.guidance
-        before = () if sampled else ("condition", "sample", *(("motion",) if guided else ()))
-        stages = (*before, "decode", "finish")
+        before = () if sampled else ("sample", *(("motion",) if guided else ()))
+        stages = ("condition", *before, "decode", "finish")  # the decoder too wants the LQ frames encoded
         per_frame = sum(self._rate(settings.method, s, megapixels) * _repeats(s, settings) for s in stages)
         return per_frame * worked_frames(settings, frames)
 

@@ -30,7 +30,7 @@ def test_seconds_grow_with_frames_pixels_and_steps():
     assert model.seconds(settings, 5, 0.4) == pytest.approx(
         2 * 5 * 22.5
     )  # beyond what was seen it grows with the pixels
-    assert model.seconds(settings, 5, 0.2, sampled=True) == pytest.approx(5 * 1)
+    assert model.seconds(settings, 5, 0.2, sampled=True) == pytest.approx(5 * 2)
     assert model.seconds(Settings(method="bicubic"), 5, 0.2) == 0
     assert model.seconds(Settings(method="per_frame", steps=10, overlap=0), 5, 0.2) == pytest.approx(5 * 22)
 
