@@ -32,22 +32,25 @@ def training_curves(log: Path, picture: Path) -> None:
     figure.savefig(picture, dpi=100)
 
 
-def temporal_profile(layers: dict[str, np.ndarray], row: int, fps: float, borders: Sequence[int] = ()) -> bytes:
-    """Draw the x-t slice at pixel row `row` of every layer u8 [T,H,W,3] under one another (the paper's Figure 5); PNG.
+def temporal_profile(
+    layers: dict[str, np.ndarray], place: int, fps: float, borders: Sequence[int] = (), along: str = "x"
+) -> bytes:
+    """Draw the x–t slice at pixel row `place` of every layer u8 [T,H,W,3] under one another (the paper's Figure 5); PNG.
 
-    One pixel of x is as wide everywhere; borders are the frames that start a segment.
+    along="y" draws the y–t slice at that column. One pixel is as wide everywhere; borders are the frames that start a segment.
     """
     figure = Figure(figsize=(9, 1.7 * len(layers) + 0.6), layout="constrained")
     panels = figure.subplots(len(layers), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (label, frames) in zip(panels, layers.items(), strict=True):
-        extent = (0, frames.shape[2], len(frames) / fps, 0)
-        panel.imshow(frames[:, row], aspect="auto", interpolation="nearest", extent=extent)
+        cut = frames[:, place] if along == "x" else frames[:, :, place]
+        extent = (0, cut.shape[1], len(frames) / fps, 0)
+        panel.imshow(cut, aspect="auto", interpolation="nearest", extent=extent)
         for border in borders:
             panel.axhline(border / fps, color=MARK, linewidth=0.9, linestyle=(0, (6, 4)))
         panel.set_ylabel("time (s)")
         panel.set_title(label, fontsize=9, loc="left")
-    place = f"x (pixels), at y = {row}" + ("; dashed: segment borders" if borders else "")
-    panels[-1].set_xlabel(place)
+    across = "y" if along == "x" else "x"
+    panels[-1].set_xlabel(f"{along} (pixels), at {across} = {place}" + ("; dashed: segment borders" if borders else ""))
     return _png(figure)
 
 
@@ -114,7 +117,9 @@ def flow_colours(flow_px: np.ndarray, longest: float | None = None) -> np.ndarra
     return np.rint(255 * hsv_to_rgb(np.stack([hue, strength, np.ones_like(hue)], -1))).astype(np.uint8)
 
 
-def sweep_multiples(strengths: list[float], layers: list[np.ndarray], figures: dict[str, list[float]], row: int) -> bytes:
+def sweep_multiples(
+    strengths: list[float], layers: list[np.ndarray], figures: dict[str, list[float]], row: int
+) -> bytes:
     """Draw a sweep of guidance strength: each figure over strength, and under it the x-t profile at each strength; PNG."""
     count, names = len(strengths), list(figures)
     figure = Figure(figsize=(11, 2.8 + 1.05 * count), layout="constrained")
@@ -143,7 +148,9 @@ def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: 
 def _steps(panels, event) -> None:
     """Draw the disagreement of neighbouring frames around each guidance step, and the share that the step removed."""
     steps = np.arange(1, len(event.before) + 1)
-    panels[0].plot(steps, event.before, color=OKABE_ITO[1], marker=".", linestyle="--", label="before the step's guidance")
+    panels[0].plot(
+        steps, event.before, color=OKABE_ITO[1], marker=".", linestyle="--", label="before the step's guidance"
+    )
     panels[0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after it")
     panels[0].set_title("Disagreement along the motion: mean |warped neighbour − x̂0|", fontsize=9)
     panels[0].set_ylim(bottom=0)

@@ -25,7 +25,12 @@ PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
 PAGE_PRESETS = {"Quick look": {"steps": 4}, "Balanced": {"steps": 6}, "Paper": {"steps": 50}}
 COMPARED = ("per_frame", "mgld")  # what the page runs unless told otherwise; bicubic is always beside them
-PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}  # of sliders; the API and the command line go further
+PAGE_HIGHEST = {
+    "steps": 50,
+    "guidance": 2,
+    "segment": 16,
+    "overlap": 8,
+}  # of sliders; the API and the command line go further
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
@@ -69,9 +74,7 @@ class Settings:
 
     method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.")
     steps: int = number(6, 1, 1000, "Steps", "More steps: slower, more invented detail.")
-    guidance: float = number(
-        0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer."
-    )
+    guidance: float = number(0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.")
     guidance_mode: str = choice(
         "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed."
     )

@@ -38,11 +38,22 @@ class Table:
     borders: tuple[int, ...] = ()
 
 
-def comparison(path: Path, layers: dict[str, np.ndarray], fps: float, borders: tuple[int, ...], guided_by: str):
-    """Write the stage's video to path; return (what the stage shows, the table); layers are u8 [T,H,W,3] by name."""
+def comparison(
+    path: Path,
+    layers: dict[str, np.ndarray],
+    fps: float,
+    borders: tuple[int, ...],
+    guided_by: str,
+    unseen: dict[str, np.ndarray] | None = None,
+):
+    """Write the stage's video to path; return (what the stage shows, the table); layers are u8 [T,H,W,3] by name.
+
+    Motion is measured on the ground truth, else on the input, which may be among the layers or unseen.
+    """
     judge = "spynet" if guided_by == "dis" else "dis"
-    reference = "truth" if "truth" in layers else "bicubic"
-    motion = motion_of(layers[reference], measuring_flow(judge))
+    known = layers | (unseen or {})
+    reference = words.TRUTH_KEY if words.TRUTH_KEY in known else "bicubic"
+    motion = motion_of(known[reference], measuring_flow(judge))
     flicker = {name: flicker_of(frames, motion) for name, frames in layers.items()}
     errors = {name: errors for name, (errors, _) in flicker.items()}
     edges = {name: sharpness(frames) for name, frames in layers.items()}

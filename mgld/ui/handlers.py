@@ -22,6 +22,7 @@ from mgld.weights.presets import folder_of
 
 LINKED = ("clip", "methods", "frames", "start_s", "crop", "model", *form.KNOBS)
 FIELDS = ("clip", "methods", "frames", "start_s", "crop", "truth", "others", "degrade", "degrade_seed", "model")
+LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
 drawn_text = crop.drawn_text
 
 
@@ -178,12 +179,23 @@ def lab(*values) -> Iterator[gr.Image]:
 
 def lossless(visitor: gr.Request) -> Iterator[gr.Files]:
     """Write the lossless videos of the session's last comparison."""
+    with job.told(), job.job_folder() as folder:
+        made = takeaway.write_lossless(folder, _outcome(visitor))
+        yield gr.Files([str(p) for p in made], visible=True)
+
+
+def report_at_line(text: str, visitor: gr.Request) -> Iterator[gr.Files]:
+    """Write the report of the session's last comparison with the profile at the line that the stage shows."""
+    with job.told(), job.job_folder() as folder:
+        made = takeaway.write_report(folder, _outcome(visitor), takeaway.line_of(text) or takeaway.Line())
+        yield gr.Files([str(p) for p in made], visible=True)
+
+
+def _outcome(visitor: gr.Request) -> takeaway.Outcome:
     work = job.SESSIONS.get(visitor.session_hash)
     if work is None or work.table is None:
         raise gr.Error(words.NOTHING_YET, print_exception=False)
-    with job.told(), job.job_folder() as folder:
-        made = takeaway.write_lossless(folder, takeaway.outcome_of(work, work.layers()))
-        yield gr.Files([str(p) for p in made], visible=True)
+    return takeaway.outcome_of(work, work.layers())
 
 
 def restored(visitor: gr.Request) -> Iterator[list]:

@@ -115,6 +115,10 @@ def _files_tab() -> gr.Files:
     with gr.Tab(words.TABS["files"], id="files"):
         gr.Markdown(words.FILES_HELP, elem_classes="quiet")
         files = gr.Files(label=words.FILES, interactive=False, elem_id="files")
+        report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
+        line = gr.Textbox(visible=False)
+        reports = gr.Files(label=words.LINE_FILES, interactive=False, elem_id="line-files", visible=False)
+        report.click(handlers.report_at_line, line, reports, js=handlers.LINE_SCRIPT, **PRIVATE)
         write = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone")
         lossless = gr.Files(label=words.LOSSLESS_FILES, interactive=False, elem_id="lossless-files", visible=False)
         write.click(handlers.lossless, None, lossless, **PRIVATE)

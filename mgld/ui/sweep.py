@@ -11,13 +11,10 @@ import gradio as gr
 import numpy as np
 
 from mgld import errors, plots, settings
-from mgld.metrics.temporal import motion_of, sharpness, warping_error, warping_errors
 from mgld.ui import job, words
-from mgld.ui.compare import stack_layers
-from mgld.ui.figures import measuring_flow
+from mgld.ui.figures import comparison
 from mgld.ui.progress import bar
 from mgld.ui.request import Request
-from mgld.ui.work import Work
 
 Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
 
@@ -49,26 +46,14 @@ def sweep(machine: job.Machine, request: Request, strengths: tuple[float, ...], 
         finally:
             work.stopped.set()
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
-        figures = measure(work)
-        names = list(runs)
-        large = {n: work.kept[n].frames_u8 for n in names}
-        stage = stack_layers(folder / "stage.mp4", large, work.material.fps, work.borders_of())
+        large = {n: work.kept[n].frames_u8 for n in runs}
+        unseen, guided_by = {"bicubic": work.bicubic, **work.material.given}, request.knobs.flow
+        stage, table = comparison(folder / "stage.mp4", large, work.material.fps, work.borders_of(), guided_by, unseen)
+        figures = {name: [table.rows[n][name] or 0.0 for n in runs] for name in (words.WARPING_ERROR, words.SHARPNESS)}
         row = work.bicubic.shape[1] // 2
         png = plots.sweep_multiples(list(strengths), list(large.values()), figures, row)
         picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         yield bar(words.SWEEP_DONE), None, picture, markdown(strengths, figures), stage
-
-
-def measure(work: Work) -> dict[str, list[float]]:
-    """Return warping error and sharpness of every run, the motion measured once on the truth or on the input."""
-    judge = "spynet" if work.request.knobs.flow == "dis" else "dis"
-    reference = work.material.given.get(words.TRUTH_KEY, work.bicubic)
-    motion = motion_of(reference, measuring_flow(judge))
-    clips = [k.frames_u8 for k in work.kept.values()]
-    return {
-        words.WARPING_ERROR: [warping_error(warping_errors(c, motion)) or 0.0 for c in clips],
-        words.SHARPNESS: [float(np.mean(sharpness(c))) for c in clips],
-    }
 
 
 def markdown(strengths: tuple[float, ...], figures: dict[str, list[float]]) -> str:

@@ -7,6 +7,7 @@ import html
 import json
 import math
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -27,6 +28,25 @@ STYLE = (
     "table{border-collapse:collapse}td,th{padding:.3rem .8rem;border-bottom:1px solid #ccc;text-align:right}"
     "pre{overflow:auto;background:#f4f4f4;padding:1rem}"
 )
+
+
+@dataclass(frozen=True)
+class Line:
+    """Where a temporal profile is cut: along x or y, at a share 0…1 of the other side."""
+
+    along: str = "x"
+    at: float = 0.5
+
+    def place(self, height: int, width: int) -> int:
+        """Return the pixel row or column."""
+        side = height if self.along == "x" else width
+        return min(int(self.at * side), side - 1)
+
+
+def line_of(text: str) -> Line | None:
+    """Read what the stage says of its line, "x 0.5"; None if it says nothing sensible."""
+    found = re.fullmatch(r"([xy]) (0(?:\.\d{1,20})?|1)", text or "")
+    return Line(found[1], float(found[2])) if found else None
 
 
 @dataclass(frozen=True)
@@ -69,11 +89,17 @@ def write_files(folder: Path, outcome: Outcome) -> list[Path]:
     """Write everything but the lossless videos into folder and return the paths, the comparison first."""
     files = [_video(folder / "comparison.mp4", labelled_grid(outcome.layers), outcome)]
     files += [_video(folder / f"{_file_name(n)}.mp4", outcome.layers[n], outcome) for n in outcome.made]
-    pictures = report_pictures(outcome)
-    for name, (_, png) in pictures.items():
-        files.append(folder / f"{name}.png")
-        files[-1].write_bytes(png)
-    (folder / "report.json").write_text(json.dumps(outcome.told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [*files, *write_report(folder, outcome, Line())]
+
+
+def write_report(folder: Path, outcome: Outcome, line: Line) -> list[Path]:
+    """Write the pictures, with the profile at this line, and the report as JSON and as one page."""
+    pictures = report_pictures(outcome, line)
+    files = [folder / f"{name}.png" for name in pictures]
+    for file, (_, png) in zip(files, pictures.values(), strict=True):
+        file.write_bytes(png)
+    told = json.dumps(outcome.told, indent=2, ensure_ascii=False) + "\n"
+    (folder / "report.json").write_text(told, encoding="utf-8")
     (folder / "report.html").write_text(report_page(outcome, pictures), encoding="utf-8")
     return [*files, folder / "report.json", folder / "report.html"]
 
@@ -100,15 +126,16 @@ def labelled_grid(layers: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(rows, axis=1)
 
 
-def report_pictures(outcome: Outcome) -> dict[str, tuple[str, bytes]]:
+def report_pictures(outcome: Outcome, line: Line) -> dict[str, tuple[str, bytes]]:
     """Return {file name: (title, PNG)}: one frame of every layer, the temporal profile, the curves."""
     named = {words.LAYERS[name]: frames for name, frames in outcome.layers.items()}
     middle = len(outcome.times_s) // 2
-    row = next(iter(named.values())).shape[1] // 2
+    place = line.place(*next(iter(named.values())).shape[1:3])
+    profile = plots.temporal_profile(named, place, outcome.fps, outcome.table.borders, line.along)
     sheet = labelled_grid({n: f[middle : middle + 1] for n, f in outcome.layers.items()})[0]
     return {
         "frames": (words.FRAME_TITLE.format(frame=middle + 1), cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),
-        "profile": (words.PROFILE_TITLE, plots.temporal_profile(named, row, outcome.fps, outcome.table.borders)),
+        "profile": (words.PROFILE_TITLE, profile),
         "curves": (words.CURVES_TITLE, plots.frame_curves(outcome.table.curves, outcome.table.borders)),
     }
 
@@ -118,7 +145,9 @@ def report_page(outcome: Outcome, pictures: dict[str, tuple[str, bytes]]) -> str
     parts = [f"<h1>{words.TITLE}</h1>", _table(outcome.table), f"<p>{html.escape(words.BLUR_NOTE)}</p>"]
     for title, png in pictures.values():
         data = base64.b64encode(png).decode()
-        parts.append(f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" src="data:image/png;base64,{data}">')
+        parts.append(
+            f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
+        )
     told = html.escape(json.dumps(outcome.told, indent=2, ensure_ascii=False))
     parts.append(f"<h2>{words.SETTINGS_TITLE}</h2><pre>{told}</pre>")
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{words.TITLE}</title><style>{STYLE}</style>'
@@ -138,7 +167,9 @@ def _labelled(frames: np.ndarray, label: str) -> np.ndarray:
     marked = frames.copy()
     for frame in marked:
         for colour, weight in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-            cv2.putText(frame, label, (8, int(30 * size) + 4), cv2.FONT_HERSHEY_SIMPLEX, size, colour, weight, cv2.LINE_AA)
+            cv2.putText(
+                frame, label, (8, int(30 * size) + 4), cv2.FONT_HERSHEY_SIMPLEX, size, colour, weight, cv2.LINE_AA
+            )
     return marked
 
 
@@ -150,7 +181,9 @@ def _table(table: Table) -> str:
     names = [n for n in next(iter(table.rows.values()))]
     head = "".join(f"<th>{html.escape(n)}</th>" for n in ("", *names))
     body = "".join(
-        f"<tr><th>{html.escape(words.LAYERS[m])}</th>" + "".join(f"<td>{words.figure(v)}</td>" for v in row.values()) + "</tr>"
+        f"<tr><th>{html.escape(words.LAYERS[m])}</th>"
+        + "".join(f"<td>{words.figure(v)}</td>" for v in row.values())
+        + "</tr>"
         for m, row in table.rows.items()
     )
     return f"<table><tr>{head}</tr>{body}</table>"

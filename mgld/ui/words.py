@@ -55,7 +55,9 @@ OTHERS = "Other results to compare with (four times the size; named by their fil
 OTHER = "Other"
 TOO_MANY = "That makes {layers} layers, the bicubic input among them; the comparison holds {most}. Leave some out."
 LAB = "Degradation lab: the clip is clean, degrade it first"
-LAB_HELP = "Makes a low-quality clip of a quarter of the size, as in training; the clip itself becomes the ground truth."
+LAB_HELP = (
+    "Makes a low-quality clip of a quarter of the size, as in training; the clip itself becomes the ground truth."
+)
 LAB_SEED = "Degradation seed"
 LAB_SEED_HELP = "Another seed is another blur, noise and compression."
 LAB_SHOW = "Show what the model will get"
@@ -108,6 +110,8 @@ FILES_HELP = (
     "Every result as H.264 with the source’s sound, the labelled comparison, profile, curves, and a report with every setting, "
     "version, hash and time."
 )
+LINE_REPORT = "Write the report at the line that the stage shows"
+LINE_FILES = "Report at your line"
 LOSSLESS = "Write lossless videos (FFV1)"
 LOSSLESS_FILES = "Lossless videos"
 NOTHING_YET = "Run a comparison first."
@@ -117,7 +121,9 @@ BLUR_NOTE = (
     "it too, so read it beside sharpness."
 )
 TABLE_NOTE = (
-    "\n\n" + BLUR_NOTE + " Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
+    "\n\n"
+    + BLUR_NOTE
+    + " Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
     "on “{clip}”, by {flow}, not by the network that guided."
 )
 PROFILE_TITLE = "Temporal profile"
@@ -183,7 +189,9 @@ STAGE_KEYS = {
 }  # fmt: skip
 
 # guidance scope
-SCOPE_INTRO = "What motion guidance saw and did in the last run: measured motion, what is hidden, and where it moved the latent."
+SCOPE_INTRO = (
+    "What motion guidance saw and did in the last run: measured motion, what is hidden, and where it moved the latent."
+)
 SCOPE_CHOICE = "Pair of frames"
 SCOPE_PAIR = "Segment {segment}: frames {first} → {second}"
 SCOPE_FIGURE = "Guidance scope"
@@ -195,7 +203,9 @@ SCOPE_SUMMARY = (
 )
 
 # sweep
-SWEEP_INTRO = "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs."
+SWEEP_INTRO = (
+    "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs."
+)
 SWEEP_STRENGTHS = "Guidance strengths"
 SWEEP_ALLOWED = "{fewest} to {most} different numbers from {low:g} to {high:g}, as in “0, 0.5, 1”"
 SWEEP_RUN = "Sweep"
@@ -205,7 +215,9 @@ SWEEP_HEAD = "guidance strength"
 SWEEP_DONE = "Swept; the strengths are also the layers under “Compare”."
 
 # ablation
-ABLATION_INTRO = "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip."
+ABLATION_INTRO = (
+    "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip."
+)
 ABLATION_RUN = "Run all four"
 ABLATION_HEAD = ("", "motion-guided sampling", "temporal decoder")
 ABLATION_EMPTY = "Choose a clip, then press “Run all four”. The four results are also the layers under “Compare”."

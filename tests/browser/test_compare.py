@@ -31,8 +31,12 @@ def coded() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, free_port):
     curves = [{"name": "error", "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)]}]
-    maps = {name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())}
-    value = stack_layers(tmp_path_factory.mktemp("stage") / "stage.mp4", coded(), 10, (10, 20), curves, Heat(maps, 40.0))
+    maps = {
+        name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())
+    }
+    value = stack_layers(
+        tmp_path_factory.mktemp("stage") / "stage.mp4", coded(), 10, (10, 20), curves, Heat(maps, 40.0)
+    )
     with stage_served(value, free_port, fill_width=True) as url:
         yield url
 
@@ -119,7 +123,9 @@ def test_profile_leads_to_its_frame_and_tells_its_line(page):
     assert "y = 49" in page.inner_text(".profile .where") and "segment borders" in page.inner_text(".profile .where")
     page.locator(".slices").scroll_into_view_if_needed()
     box = page.locator(".slices").bounding_box()
-    page.mouse.move(box["x"] + 80, box["y"] + 24 + 4 * 12 + 1)  # the thirteenth row of the first slice, four pixels each
+    page.mouse.move(
+        box["x"] + 80, box["y"] + 24 + 4 * 12 + 1
+    )  # the thirteenth row of the first slice, four pixels each
     frame_is(page, 12)
     page.focus(".slices")
     page.keyboard.press("ArrowRight")
@@ -133,7 +139,9 @@ def test_the_profile_shows_each_layer_over_time(page):
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
     for layer in range(LAYERS):
         for frame in (0, 11, 29):
-            script = """([x, y]) => [...document.querySelector('.slices').getContext('2d').getImageData(x, y, 1, 1).data]"""
+            script = (
+                """([x, y]) => [...document.querySelector('.slices').getContext('2d').getImageData(x, y, 1, 1).data]"""
+            )
             y = layer * (24 + 4 * FRAMES + 8) + 24 + 4 * frame + 2
             assert abs(page.evaluate(script, [200, y])[0] - (16 + 7 * frame)) <= 4
             assert abs(page.evaluate(script, [800, y])[0] - (60 + 70 * layer)) <= 4
@@ -275,7 +283,10 @@ def test_curves_are_told_in_words_and_read_at_the_frame(page):
 def test_every_key_is_documented(page):
     script = (PAGE / "compare" / "hands.js").read_text()
     table = script[script.index("const KEYS = {") : script.index("const PANS")]
-    keys = {a or b for a, b in re.findall(r"(?:^|[{,])\s*(?:'(.+?)'|(\w+)): (?=[\w(])", table, re.M)} - {"=", "k"}  # other names
+    keys = {a or b for a, b in re.findall(r"(?:^|[{,])\s*(?:'(.+?)'|(\w+)): (?=[\w(])", table, re.M)} - {
+        "=",
+        "k",
+    }  # other names
     names = {" ": "Space", "ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", "-": "−"}
     names |= {"PageUp": "Page", "PageDown": "Page"}
     told = {kbd.text_content() for kbd in page.locator(".keys kbd").all()}

@@ -124,7 +124,8 @@ def test_a_loop_shows_only_its_frames(page):
     page.keyboard.press(" ")
     page.wait_for_function(  # a busy machine drops frames, also the last of a round: another round will show it
         "window.seen.filter(([n], i) => i && n < window.seen[i - 1][0]).length >= 3"
-        " && [20, 50].every((end) => window.seen.some(([n]) => n === end))", timeout=60_000
+        " && [20, 50].every((end) => window.seen.some(([n]) => n === end))",
+        timeout=60_000,
     )
     page.keyboard.press(" ")
     frames = painted(page)

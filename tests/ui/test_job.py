@@ -172,6 +172,7 @@ def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
     last = list(sweep.sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
     assert last[4].layers == ["Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
     assert last[3].count("\n|") >= 4
+    assert [len(curve.values) for curve in last[4].curves] == [3, 3] and len(last[4].residual.places) == 3
     before = len(machine.calls)
     list(sweep.sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
     assert len(machine.calls) == before
@@ -188,6 +189,28 @@ def test_lossless_results_are_exact(machine, clip, tmp_path):
     work = job.SESSIONS.get("me")
     (path,) = takeaway.write_lossless(tmp_path, takeaway.outcome_of(work, work.layers()))
     assert np.array_equal(np.stack([f.rgb_u8 for f in read_frames(path)]), work.layers()["mgld"])
+
+
+def test_a_report_is_written_again_at_the_line_that_the_stage_shows(machine, clip, tmp_path):
+    list(job.compare(machine, asked(clip, methods=["mgld"]), "me"))
+    work = job.SESSIONS.get("me")
+    outcome = takeaway.outcome_of(work, work.layers())
+    profiles = []
+    for text in ("x 0.5", "x 0.1", "y 0.1"):
+        names = {p.name: p for p in takeaway.write_report(tmp_path, outcome, takeaway.line_of(text))}
+        assert {"profile.png", "curves.png", "frames.png", "report.html", "report.json"} == set(names)
+        profiles.append(names["profile.png"].read_bytes())
+    assert len(set(profiles)) == 3
+
+
+@pytest.mark.parametrize("text", ["", "z 0.5", "x 2", "x -1", "x nan", "x 0.5; y", None])
+def test_what_is_no_line_is_refused(text):
+    assert takeaway.line_of(text) is None
+
+
+@pytest.mark.parametrize(("line", "place"), [("x 0", 0), ("x 0.999999", 39), ("y 0.5", 30), ("y 1", 59)])
+def test_a_line_is_a_pixel_of_the_layer(line, place):
+    assert takeaway.line_of(line).place(height=40, width=60) == place
 
 
 @pytest.mark.parametrize(("count", "shape"), [(2, (20, 60)), (3, (20, 90)), (4, (40, 60)), (5, (40, 90))])

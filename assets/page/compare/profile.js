@@ -138,6 +138,7 @@ function roundStep(least) {  // the next of 1, 2, 5, 10, 20 …
 }
 
 function drawProfile() {
+  viewer.dataset.line = `${AXES[s.line][0]} ${s.at}`;  // for the report
   if (!data || s.copies.length < data.frames || !slices.clientWidth) return;
   const began = performance.now(), ratio = pixelRatio(), plan = { ...planOf(slices.clientWidth), ratio };
   const images = data.layers.map((_, layer) => sliceOf(layer)), high = plan.block * images.length - plan.gap + plan.foot;
