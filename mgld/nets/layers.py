@@ -53,7 +53,7 @@ class TemporalConv(nn.Module):
         return mixed.view(n, h, w, c).permute(0, 3, 1, 2)
 
     def _folded(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return what the frame before, the frame itself and the one after are multiplied by, [C,C] each, and the bias, α in them."""
+        """Return what the frame before, the frame itself and the one after are multiplied by, [C,C] each, and the bias; with α."""
         alpha = self.temporal_alpha.float()
         before, now, after = (alpha * self.temporal_conv.weight.float()).movedim(1, 0).unbind(2)
         now = now + (1 - alpha) * torch.eye(len(now), device=now.device)

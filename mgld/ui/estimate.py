@@ -14,6 +14,8 @@ from mgld.settings import SCALE, Settings
 from mgld.ui.cost import SHOWING, CostModel, canvas_megapixels, segment_count
 from mgld.ui.results import Part, Store
 
+SHOWN_SIDES, SHOWN_FRAMES = (128, 384), 5  # of the comparison that is timed; the first opens the network that judges
+
 
 @dataclass(frozen=True)
 class Needed:
@@ -93,10 +95,10 @@ def _measure_showing(model: str) -> None:
 
     from mgld.ui.figures import comparison
 
-    noise = np.random.default_rng(0).integers(0, 256, (3, 256, 256, 3), np.uint8)
-    layers = {name: noise for name in ("bicubic", *settings.COMPARED)}
     with tempfile.TemporaryDirectory(prefix="mgld-") as folder:
-        for _ in range(2):  # the first opens the network that judges
+        for side in SHOWN_SIDES:
+            noise = np.random.default_rng(0).integers(0, 256, (SHOWN_FRAMES, side, side, 3), np.uint8)
+            layers = {name: noise for name in ("bicubic", *settings.COMPARED)}
             started = time.monotonic()
             comparison(Path(folder) / "stage.mp4", layers, 25.0, (), replace(Settings()).flow)
             seconds = time.monotonic() - started

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
-from mgld.events import FramesDone
+from mgld.events import FramesDone, Result
 from mgld.settings import Settings
-from mgld.ui.cost import CostModel, canvas_megapixels, segment_count, worked_frames
+from mgld.ui.cost import CostModel, canvas_megapixels, segment_count, watched, worked_frames
 from mgld.video import Frame
 
 
@@ -74,6 +76,29 @@ def test_measuring_fills_every_rate(pipeline):
     assert model.ready and {"condition", "motion", "sample", "decode"} <= {stage for _, stage in model.rates}
     assert model.memory_bytes(Settings(), 5, 0.1) > 0
     assert canvas_megapixels(pipeline, 100, 100) == pytest.approx(416 * 416 / 1e6)
+
+
+def test_a_watched_run_takes_longer_on_the_processor_that_the_browser_shares(pipeline, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert (watched("cpu"), watched("cuda:0")) == (1.6, 1.0)
+    reports = []
+
+    def run(clip, settings):
+        for event in pipeline.run(clip, settings):
+            if isinstance(event, Result):
+                reports.append(event.report)
+            yield event
+
+    model = CostModel()
+    model.measure(run, pipeline, lambda: True)
+    frames, megapixels = 5, canvas_megapixels(pipeline, 96, 96)
+    rate = model.rates["per_frame", "sample"][megapixels]
+    assert rate == pytest.approx(1.6 * reports[-1]["seconds"]["sample"] / (frames * 2))
+
+
+def test_measuring_that_is_broken_off_teaches_nothing(pipeline):
+    answers = iter([True] * 12 + [False] * 100)
+    assert not measured(pipeline, lambda: next(answers)).rates
 
 
 def test_measuring_gives_way_to_a_job(pipeline):
