@@ -150,6 +150,7 @@ class MGLDPipeline(DiffusionPipeline):
         clock.plan(settings, overlap)
         first, latent_tail, pixel_tail, canvas = 0, None, None, None
         for clip, is_last in segments.cover(iter(frames), settings.segment, overlap):
+            clock.mark("read")
             canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)  # [T,3,H,W]
             z, features = None if kept is None else kept.get(first), None
@@ -167,6 +168,7 @@ class MGLDPipeline(DiffusionPipeline):
             done = canvas.finish(x[:ready])
             clock.mark("finish")
             yield FramesDone(first, done, tuple(f.time_s for f in clip[:ready]), segment_border=first > 0)
+            clock.mark("handover")  # what the caller did with them: writing, showing
             first += ready
             clock.frames_done = first
         if first == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -187,3 +188,11 @@ def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
     runs = [list(pipeline.run(frames_of(clip_u8), Settings(steps=2), kept=kept)) for _ in range(2)]
     first, again = (np.concatenate([e.frames_u8 for e in run if isinstance(e, FramesDone)]) for run in runs)
     assert np.array_equal(first, again)
+
+
+def test_what_the_caller_does_between_frames_is_not_charged_to_the_engine(pipeline, clip_u8):
+    for event in pipeline.run(frames_of(clip_u8), QUICK):
+        if isinstance(event, FramesDone):
+            time.sleep(0.2)
+    seconds = event.report["seconds"]
+    assert seconds["handover"] > 0.5 and seconds["condition"] + seconds["read"] < 0.5

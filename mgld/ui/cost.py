@@ -78,7 +78,8 @@ class CostModel:
             return 0.0
         guided = settings.method in ("mgld", "per_frame+mds") and settings.guidance
         before = () if sampled else ("sample", *(("motion",) if guided else ()))
-        stages = ("condition", *before, "decode", "finish")  # the decoder too wants the LQ frames encoded
+        # the decoder too wants the LQ frames encoded
+        stages = ("read", "condition", *before, "decode", "finish", "handover")
         per_frame = sum(self._rate(settings.method, s, megapixels) * _repeats(s, settings) for s in stages)
         return per_frame * worked_frames(settings, frames)
 

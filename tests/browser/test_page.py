@@ -107,6 +107,9 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, cl
     with page.expect_download() as download:
         page.locator("#files a[download]").last.click()
     assert download.value.path().stat().st_size > 1000
+    assert page.get_attribute("#stage .viewer", "data-line") == "x 0.5"
+    page.click("#line-report")
+    page.wait_for_selector("#line-files :text('profile')", timeout=30_000)
 
 
 def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip):
