@@ -23,7 +23,11 @@ VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, whic
 PREVIEW_EVERY_S = 0.5
 PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
-PAGE_PRESETS = {"Quick look": {"steps": 4}, "Balanced": {"steps": 6}, "Paper": {"steps": 50}}
+PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twice
+    "Quick look": {"steps": 3, "segment": 8},
+    "Balanced": {"steps": 6, "segment": 5},
+    "Paper": {"steps": 50, "segment": 5},
+}
 COMPARED = ("per_frame", "mgld")  # what the page runs unless told otherwise; bicubic is always beside them
 PAGE_HIGHEST = {
     "steps": 50,

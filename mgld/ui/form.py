@@ -94,9 +94,12 @@ def build(model: str) -> Form:
     return Form(controls, run, cancel, plan, frame, lab_show, lab_picture, copy_link, link, preset)
 
 
-def preset_of(steps: int) -> str | None:
-    """Return the preset that stands for a number of steps, if one does."""
-    return next((name for name, values in PAGE_PRESETS.items() if values["steps"] == steps), None)
+PRESET_KNOBS = tuple(next(iter(PAGE_PRESETS.values())))
+
+
+def preset_of(*values: float) -> str | None:
+    """Return the preset that stands for these values of PRESET_KNOBS, if one does."""
+    return next((name for name, preset in PAGE_PRESETS.items() if tuple(preset.values()) == values), None)
 
 
 def _knob(name: str) -> gr.components.Component:

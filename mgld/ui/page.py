@@ -138,8 +138,9 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr
     gr.on([c.change for c in seen], handlers.framed, seen, asked.frame, **last)
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
     asked.lab_show.click(handlers.lab, asked.inputs, asked.lab_picture, **PRIVATE)
-    asked.preset.input(lambda name: PAGE_PRESETS[name]["steps"], asked.preset, controls["steps"], **AT_ONCE)
-    controls["steps"].change(form.preset_of, controls["steps"], asked.preset, **AT_ONCE)
+    preset_knobs = [controls[name] for name in form.PRESET_KNOBS]
+    asked.preset.input(lambda name: list(PAGE_PRESETS[name].values()), asked.preset, preset_knobs, **AT_ONCE)
+    gr.on([knob.change for knob in preset_knobs], form.preset_of, preset_knobs, asked.preset, **last)
     linked = [controls[n] for n in handlers.LINKED]
     asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
     page.load(None, None, None, js=handlers.naming_script(), **AT_ONCE)
