@@ -51,7 +51,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     decoder = _stage(
         train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder"
     )
-    decoder.add_argument("--phase", choices=("backbone", "frame", "temporal"), required=True)
+    decoder.add_argument("--phase", choices=("backbone", "frame", "joint", "temporal"), required=True)
     decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
     decoder.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
     decoder.add_argument(

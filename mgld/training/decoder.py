@@ -1,5 +1,5 @@
 """Stage 2: the decoder. First its backbone meets sampled latents, then CFW on single frames (the per-frame recipe), then, all of
-that frozen, the temporal convolutions on clips."""
+that frozen, the temporal convolutions on clips. "joint" trains backbone and CFW on together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
-from mgld.training.losses import frame_difference, structure_weighted_consistency
+from mgld.training.losses import frame_difference, grid_difference, structure_weighted_consistency
 from mgld.training.perceptual import load_perceptual, same_square
 from mgld.training.run import Plan, Run, stream_seed
 
@@ -21,6 +21,7 @@ DIFFERENCE_WEIGHT = 0.5
 CONSISTENCY_WEIGHT = 0.5
 GAN_WEIGHT = 0.025
 LPIPS_WEIGHT = 1.0
+GRID_WEIGHT = 0.2  # ours: where pixels are shuffled
 GAN_FROM = 0.3  # share of the run after which the GAN joins
 
 
@@ -58,8 +59,8 @@ def train_decoder(
 
     "frame" trains CFW and "temporal" the temporal convolutions on a frozen decoder, as the paper does. "backbone" comes before:
     a small autoencoder's decoder has only seen latents of sharp pictures, and learns here to decode those that a small denoiser
-    makes. clips yields the sampler's latents with their frames; plan.batch of them make one step. flow measures the ground truth's
-    motion for Eq. 7.
+    makes. "joint" trains both that backbone and CFW. clips yields the sampler's latents with their frames; plan.batch of them make
+    one step. flow measures the ground truth's motion for Eq. 7.
     """
     device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
     vae = vae.requires_grad_(False).to(device, memory_format=torch.channels_last)
@@ -89,6 +90,10 @@ def train_decoder(
         loss = l1 + LPIPS_WEIGHT * distance.float()
         if temporal:
             loss = loss + _sequence_loss(x, gt, frames, flow, run)
+        if phase in ("backbone", "joint") and vae.config.patch > 1:
+            grid = grid_difference(x, gt, vae.config.patch)
+            loss = loss + GRID_WEIGHT * grid
+            run.note(grid=grid.detach())
         if judged is not None:
             loss = loss + GAN_WEIGHT * generator_loss(judged.float())
         run.update("decoder", loss)
@@ -101,8 +106,8 @@ def train_decoder(
 
 
 def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
-    if phase == "backbone":
-        return vae.decoder_parameters()
+    if phase in ("backbone", "joint"):
+        return vae.decoder_parameters() + (list(vae.fusion.parameters()) if phase == "joint" else [])
     return vae.temporal_parameters() if phase == "temporal" else list(vae.fusion.parameters())
 
 

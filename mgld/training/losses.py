@@ -1,4 +1,4 @@
-"""The sequence losses of stage 2, as the paper prints them (Eq. 6 and 7)."""
+"""The sequence losses of stage 2, as the paper prints them (Eq. 6 and 7), and one against the grid of pixel shuffling."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ def frame_difference(x: Tensor, gt: Tensor) -> Tensor:
     if len(x) < 2:
         return x.new_zeros(())
     return (x.diff(dim=0) - gt.diff(dim=0)).abs().mean()
+
+
+def grid_difference(x: Tensor, gt: Tensor, period_px: int) -> Tensor:
+    """Mean L1 between the shares of fine detail that fall on each place of the period×period grid; x, gt [N,3,H,W].
+
+    Detail of pictures knows no grid, so all places have a like share (1); that of shuffled pixels need not: LPIPS and a GAN take a
+    weave for texture.
+    """
+    return (_shares(x, period_px) - _shares(gt, period_px)).abs().mean()
+
+
+def _shares(x: Tensor, period_px: int) -> Tensor:
+    energy = (x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)).square().mean((0, 1))  # [H,W]
+    places = F.pixel_unshuffle(energy[None], period_px).mean((1, 2))  # [period²]
+    return places / (places.mean() + 1e-8)
 
 
 def sobel_magnitude(x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from mgld.training import denoiser, stages
 from mgld.training.autoencoder import train_autoencoder
 from mgld.training.bank import fill_bank, read_bank
 from mgld.training.decoder import Sampled, train_decoder
-from mgld.training.losses import frame_difference, sobel_magnitude, structure_weighted_consistency
+from mgld.training.losses import frame_difference, grid_difference, sobel_magnitude, structure_weighted_consistency
 from mgld.training.run import Plan
 from mgld.weights.presets import TINY
 from tests.conftest import small_structure_encoder, small_unet, small_vae
@@ -92,7 +92,12 @@ def test_denoiser_learns_only_what_its_phase_trains(tmp_path, temporal):
 
 @pytest.mark.parametrize(
     ("phase", "parts"),
-    [("backbone", {"backbone", "unfold"}), ("frame", {"fusion"}), ("temporal", {"temporal_middle", "temporal_up"})],
+    [
+        ("backbone", {"backbone", "unfold"}),
+        ("frame", {"fusion"}),
+        ("joint", {"backbone", "unfold", "fusion"}),
+        ("temporal", {"temporal_middle", "temporal_up"}),
+    ],
 )
 def test_decoder_learns_only_what_its_phase_trains(tmp_path, phase, parts):
     torch.manual_seed(0)
@@ -158,6 +163,15 @@ def test_bank_holds_what_the_sampler_made(tmp_path, pipeline):
     clip = next(read_bank(tmp_path, 0, single_frames=False))
     assert clip.gt.shape == clip.lq.shape == (3, 3, 64, 64) and clip.z.shape == (3, 4, 8, 8)
     assert next(read_bank(tmp_path, 0, single_frames=True)).gt.shape == (1, 3, 64, 64)
+
+
+def test_the_grid_loss_sees_a_weave_but_not_detail():
+    generator = torch.Generator().manual_seed(0)
+    gt, other = torch.randn(2, 8, 3, 64, 64, generator=generator)
+    weave = gt.clone()
+    weave[..., ::4, ::4] *= 2
+    assert grid_difference(other, gt, 4) < 0.1 < 0.2 < grid_difference(weave, gt, 4)
+    assert grid_difference(gt, gt, 4) == 0
 
 
 def test_frame_difference_sees_flicker_but_not_offsets():
