@@ -21,7 +21,7 @@ DIFFERENCE_WEIGHT = 0.5
 CONSISTENCY_WEIGHT = 0.5
 GAN_WEIGHT = 0.025
 LPIPS_WEIGHT = 1.0
-GRID_WEIGHT = 0.2  # ours: where pixels are shuffled
+GRID_WEIGHT = 0.5  # ours: where pixels are shuffled
 GAN_FROM = 0.3  # share of the run after which the GAN joins
 
 

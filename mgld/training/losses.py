@@ -20,18 +20,20 @@ def frame_difference(x: Tensor, gt: Tensor) -> Tensor:
 
 
 def grid_difference(x: Tensor, gt: Tensor, period_px: int) -> Tensor:
-    """Mean L1 between the shares of fine detail that fall on each place of the period×period grid; x, gt [N,3,H,W].
+    """Mean L1 between what fine detail comes to at each place of the period×period grid, in energy and in sign; x, gt [N,3,H,W].
 
-    Detail of pictures knows no grid, so all places have a like share (1); that of shuffled pixels need not: LPIPS and a GAN take a
-    weave for texture.
+    Detail of pictures knows no grid, so all places have a like share of its energy (1) and a mean of 0; that of shuffled pixels
+    need not: LPIPS and a GAN take a weave for texture. Energy alone would not see a checkerboard, as strong everywhere.
     """
-    return (_shares(x, period_px) - _shares(gt, period_px)).abs().mean()
+    (energy_x, mean_x), (energy_gt, mean_gt) = (_at_places(picture, period_px) for picture in (x, gt))
+    return (energy_x - energy_gt).abs().mean() + (mean_x - mean_gt).abs().mean()
 
 
-def _shares(x: Tensor, period_px: int) -> Tensor:
-    energy = (x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)).square().mean((0, 1))  # [H,W]
-    places = F.pixel_unshuffle(energy[None], period_px).mean((1, 2))  # [period²]
-    return places / (places.mean() + 1e-8)
+def _at_places(x: Tensor, period_px: int) -> tuple[Tensor, Tensor]:
+    """Return each place's share of the energy and its mean in deviations, both [period²]."""
+    detail = x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    energy, mean = (F.pixel_unshuffle(d.mean((0, 1))[None], period_px).mean((1, 2)) for d in (detail.square(), detail))
+    return energy / (energy.mean() + 1e-8), mean / (energy.mean().sqrt() + 1e-4)
 
 
 def sobel_magnitude(x: Tensor) -> Tensor:

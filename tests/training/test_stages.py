@@ -170,7 +170,9 @@ def test_the_grid_loss_sees_a_weave_but_not_detail():
     gt, other = torch.randn(2, 8, 3, 64, 64, generator=generator)
     weave = gt.clone()
     weave[..., ::4, ::4] *= 2
+    checkerboard = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(32, 32)
     assert grid_difference(other, gt, 4) < 0.1 < 0.2 < grid_difference(weave, gt, 4)
+    assert grid_difference(gt + 0.5 * checkerboard, gt, 4) > 0.2
     assert grid_difference(gt, gt, 4) == 0
 
 
