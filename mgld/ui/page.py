@@ -61,6 +61,7 @@ def build(model: str, machine: job.Machine) -> gr.Blocks:
         for work in (run, four, sweep):
             work.then(look, None, scope_parts, **AT_ONCE)
             work.then(study_tab.offered, None, pair, **AT_ONCE)
+            work.then(handlers.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
             work.failure(lambda: (bar(words.FAILED), None), None, [line, preview], **AT_ONCE)
         four.then(_table_3, None, ablation_table, **AT_ONCE)
         stopped = asked.cancel.click(None, None, None, cancels=[run, four, sweep], **AT_ONCE)
