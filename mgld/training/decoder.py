@@ -21,6 +21,7 @@ DIFFERENCE_WEIGHT = 0.5
 CONSISTENCY_WEIGHT = 0.5
 GAN_WEIGHT = 0.025
 LPIPS_WEIGHT = 1.0
+BACKBONE_PHASES = ("backbone", "joint")  # which move what decodes single frames
 GRID_WEIGHT = 0.5  # ours: where pixels are shuffled
 GAN_FROM = 0.3  # share of the run after which the GAN joins
 
@@ -90,7 +91,7 @@ def train_decoder(
         loss = l1 + LPIPS_WEIGHT * distance.float()
         if temporal:
             loss = loss + _sequence_loss(x, gt, frames, flow, run)
-        if phase in ("backbone", "joint") and vae.config.patch > 1:
+        if phase in BACKBONE_PHASES and vae.config.patch > 1:
             grid = grid_difference(x, gt, vae.config.patch)
             loss = loss + GRID_WEIGHT * grid
             run.note(grid=grid.detach())
@@ -106,7 +107,7 @@ def train_decoder(
 
 
 def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
-    if phase in ("backbone", "joint"):
+    if phase in BACKBONE_PHASES:
         return vae.decoder_parameters() + (list(vae.fusion.parameters()) if phase == "joint" else [])
     return vae.temporal_parameters() if phase == "temporal" else list(vae.fusion.parameters())
 

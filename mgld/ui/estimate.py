@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -100,6 +100,6 @@ def _measure_showing(model: str) -> None:
             noise = np.random.default_rng(0).integers(0, 256, (SHOWN_FRAMES, side, side, 3), np.uint8)
             layers = {name: noise for name in ("bicubic", *settings.COMPARED)}
             started = time.monotonic()
-            comparison(Path(folder) / "stage.mp4", layers, 25.0, (), replace(Settings()).flow)
+            comparison(Path(folder) / "stage.mp4", layers, 25.0, (), Settings().flow)
             seconds = time.monotonic() - started
     learn_showing(model, layers, seconds)
