@@ -24,7 +24,7 @@ PREVIEW_EVERY_S = 0.5
 PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
 PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twice
-    "Quick look": {"steps": 2, "segment": 8},
+    "Quick look": {"steps": 2, "segment": 9},  # 9 and 9 that share 2 are the 16 frames of PAGE_DEFAULT_FRAMES
     "Balanced": {"steps": 3, "segment": 5},
     "Paper": {"steps": 50, "segment": 5},
 }

@@ -102,7 +102,11 @@ def test_recipes_share_latents_only_if_they_sample_alike():
     base = settings.Settings()
     alike = [settings.Settings(method="per_frame+mds"), settings.Settings(cfw=0.5), settings.Settings(colour="none")]
     assert {sampled_as(wanted) for wanted in alike} == {sampled_as(base)}
-    unlike = [settings.Settings(method="per_frame"), settings.Settings(guidance=0.5), settings.Settings(steps=base.steps + 1)]
+    unlike = [
+        settings.Settings(method="per_frame"),
+        settings.Settings(guidance=0.5),
+        settings.Settings(steps=base.steps + 1),
+    ]
     assert sampled_as(base) not in {sampled_as(wanted) for wanted in unlike}
 
 

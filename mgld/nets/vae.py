@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import torch
 from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -89,6 +92,11 @@ class VideoVAE(ModelMixin, ConfigMixin):
 
         Latents are unscaled: multiply by config.scaling_factor before diffusion.
         """
+        moments, *features = map(_joined, zip(*(self._encoded(part) for part in _parts(x)), strict=True))
+        return DiagonalGaussianDistribution(moments), features
+
+    def _encoded(self, x: Tensor) -> list[Tensor]:
+        """Return the moments of the latent's distribution, then the features."""
         net = self.backbone.encoder
         h = net.conv_in(self.fold(x))
         features = []
@@ -104,7 +112,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         if self.linear_encoder is not None:
             mean, log_variance = moments.chunk(2, dim=1)
             moments = torch.cat([mean + self.linear_encoder(x), log_variance], dim=1)
-        return DiagonalGaussianDistribution(moments), features
+        return [moments, *features]
 
     def decode(
         self, z: Tensor, features: list[Tensor] | None, frames: int, fidelity: float = 1.0, temporal: bool = True
@@ -116,22 +124,51 @@ class VideoVAE(ModelMixin, ConfigMixin):
         """
         net = self.backbone.decoder
         fused = dict(zip(self.config.fusion_levels, features or (), strict=bool(features)))
-        h = net.mid_block.resnets[0](net.conv_in(self.backbone.post_quant_conv(z)), None)
+        h = _frame_by_frame(self._first_residual, z)
         h = self.temporal_middle(h, frames) if temporal else h
-        for attention in (net.mid_block.attentions[0],) if self.config.middle_attention else ():
-            h = attention(h)
-        h = net.mid_block.resnets[1](h, None)
+        h = _frame_by_frame(self._second_residual, h)
         for k, block in enumerate(net.up_blocks):
             for resnet, mix in zip(block.resnets, self.temporal_up[k], strict=True):
-                h = resnet(h, None)
+                h = _frame_by_frame(partial(resnet, temb=None), h)
                 h = mix(h, frames) if temporal else h
             level = len(net.up_blocks) - 1 - k
             if fidelity and level in fused:
-                h = self.fusion[str(level)](fused[level], h, fidelity)
+                h = _frame_by_frame(partial(self.fusion[str(level)], fidelity=fidelity), fused[level], h)
             for upsample in block.upsamplers or ():
-                h = upsample(h)
+                h = _frame_by_frame(upsample, h)
+        return _frame_by_frame(self._picture, h, z)
+
+    def _first_residual(self, z: Tensor) -> Tensor:
+        net = self.backbone.decoder
+        return net.mid_block.resnets[0](net.conv_in(self.backbone.post_quant_conv(z)), None)
+
+    def _second_residual(self, h: Tensor) -> Tensor:
+        middle = self.backbone.decoder.mid_block
+        for attention in (middle.attentions[0],) if self.config.middle_attention else ():
+            h = attention(h)
+        return middle.resnets[1](h, None)
+
+    def _picture(self, h: Tensor, z: Tensor) -> Tensor:
+        net = self.backbone.decoder
         x = self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))
         return x if self.linear_decoder is None else x + self.linear_decoder(z)
+
+
+def _frame_by_frame(layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """Apply a layer that sees single frames to all of them."""
+    return _joined([layer(*part) for part in zip(*map(_parts, inputs), strict=True)])
+
+
+def _parts(x: Tensor) -> tuple[Tensor, ...]:
+    """Split frames that a CPU is to go through one by one: what it has just written of one is still in its caches.
+
+    Training keeps its batches: gradients need all of it anyway.
+    """
+    return x.split(1) if x.device.type == "cpu" and not torch.is_grad_enabled() else (x,)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _unfold(patch: int, pixel_channels: int) -> nn.Sequential:

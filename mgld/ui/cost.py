@@ -56,7 +56,9 @@ class CostModel:
                     learned.append((event.report, settings, len(clip), canvas_megapixels(pipeline, side, side)))
             warm.add(side)
         for report, *rest in learned:
-            self.learn(report | {"seconds": {k: s * watched(report["device"]) for k, s in report["seconds"].items()}}, *rest)
+            self.learn(
+                report | {"seconds": {k: s * watched(report["device"]) for k, s in report["seconds"].items()}}, *rest
+            )
 
     def learn(self, report: dict, settings: Settings, frames: int, megapixels: float) -> None:
         """Take the rates of the run that just ended; earlier ones at the same size count half as much."""
