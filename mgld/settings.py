@@ -42,6 +42,8 @@ PARTIAL_SHARE = 6  # a running comparison is shown again once this many times th
 GPU_SECONDS = (30, 300)  # what a job may ask of a shared GPU, at least and at most
 UPLOAD_BYTES = 64 * 2**20
 
+GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)
+
 METHODS = {
     "bicubic": "Bicubic",
     "per_frame": "Per-frame diffusion (StableSR)",

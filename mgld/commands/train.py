@@ -54,6 +54,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     decoder.add_argument("--phase", choices=("backbone", "frame", "joint", "temporal"), required=True)
     decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
     decoder.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
+    decoder.add_argument("--gan-weight", type=float, default=settings.GAN_WEIGHT, help="of Eq. 8")
     decoder.add_argument(
         "--bank-guidance", type=float, default=settings.Settings.guidance, help="guidance strength for them"
     )
@@ -128,7 +129,7 @@ def run_stage(chosen: argparse.Namespace) -> None:
         stages.denoiser(job, phase == "temporal", chosen.frames)
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
-        stages.decoder(job, phase, chosen.frames, chosen.bank_clips, wanted)
+        stages.decoder(job, phase, chosen.frames, chosen.bank_clips, wanted, chosen.gan_weight)
     ranks.leave()
 
 
@@ -141,6 +142,8 @@ def _check(chosen: argparse.Namespace) -> None:
         raise errors.bad_setting("--size", chosen.size, f"a multiple of {GRID_PX}")
     if not 0 < chosen.rate < 1:
         raise errors.bad_setting("--rate", chosen.rate, "a number between 0 and 1")
+    if getattr(chosen, "gan_weight", 0) < 0:
+        raise errors.bad_setting("--gan-weight", chosen.gan_weight, "0 or more")
     if chosen.time_limit is not None and not chosen.time_limit > 0:
         raise errors.bad_setting("--time-limit", chosen.time_limit, "more than 0 minutes")
 

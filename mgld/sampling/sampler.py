@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from diffusers import DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler
 from torch import Tensor
 
 from mgld import errors
@@ -38,13 +38,14 @@ def sample(
     Raises UserError when the numbers stop being finite.
     """
     z, total = z.float(), len(scheduler.timesteps)
-    ancestral = isinstance(scheduler, DDPMScheduler)
     for index, t in enumerate(scheduler.timesteps):
         output = denoise(z, t.reshape(1).to(z.device))
         z0 = schedule.clean_estimate(scheduler, z, output, index)
-        if ancestral:
+        if isinstance(scheduler, DDPMScheduler):
             fresh = noise.draw(z.shape[1:]).to(z.device) if index + 1 < total else None
             z = schedule.ancestral_step(scheduler, z, z0, index, fresh)
+        elif isinstance(scheduler, DDIMScheduler):
+            z = schedule.deterministic_step(scheduler, z, z0, index)
         else:
             z = scheduler.step(output, t, z).prev_sample
         if guide is not None:

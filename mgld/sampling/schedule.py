@@ -11,24 +11,22 @@ from torch import Tensor
 
 Scheduler = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
 
-SHARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
+SHARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing")
 SMALLEST_VARIANCE = 1e-20  # the published code clips here before it takes the logarithm
 
 
 def make_scheduler(config: Mapping[str, object], name: str, steps: int) -> Scheduler:
     """Return a ready scheduler: "ddpm" (ancestral, as published), "ddim" or "dpm++"; `steps` evenly spaced from the last timestep.
 
-    config is the model folder's scheduler config; its schedule and prediction type hold for all three.
+    config is the model folder's scheduler config; its schedule, spacing and prediction type hold for all three.
     """
     shared = {key: config[key] for key in SHARED}
     if name == "ddpm":
-        scheduler = DDPMScheduler(**shared, variance_type="fixed_small", clip_sample=False, timestep_spacing="linspace")
+        scheduler = DDPMScheduler(**shared, variance_type="fixed_small", clip_sample=False)
     elif name == "ddim":
-        scheduler = DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True, timestep_spacing="linspace")
+        scheduler = DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True)
     else:
-        scheduler = DPMSolverMultistepScheduler(
-            **shared, algorithm_type="dpmsolver++", timestep_spacing="linspace", final_sigmas_type="zero"
-        )
+        scheduler = DPMSolverMultistepScheduler(**shared, algorithm_type="dpmsolver++", final_sigmas_type="zero")
     scheduler.set_timesteps(steps)
     if steps == 1:  # linspace of one point is 0, which would skip the sampling
         scheduler.timesteps = torch.tensor([scheduler.config.num_train_timesteps - 1])
@@ -80,3 +78,14 @@ def ancestral_step(scheduler: DDPMScheduler, z: Tensor, z0: Tensor, index: int, 
     if noise is None:
         return mean
     return mean + math.exp(0.5 * posterior_log_variance(scheduler, index)) * noise
+
+
+def deterministic_step(scheduler: DDIMScheduler, z: Tensor, z0: Tensor, index: int) -> Tensor:
+    """Take one DDIM step without noise (Song et al. 2021, Eq. 12 with σ = 0).
+
+    diffusers' step() goes back by 1000 // steps timesteps, wherever the next one lies: unless `steps` divides 1000 it removes too
+    little noise or too much, and some is left at the end. Where it does, a test holds the two equal.
+    """
+    now, after = alphas(scheduler, index)
+    noise = (z - math.sqrt(now) * z0) / math.sqrt(1 - now)
+    return math.sqrt(after) * z0 + math.sqrt(1 - after) * noise

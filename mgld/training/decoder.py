@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mgld import settings
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
@@ -19,7 +20,6 @@ from mgld.training.run import Plan, Run, stream_seed
 # Weights of Eq. 8.
 DIFFERENCE_WEIGHT = 0.5
 CONSISTENCY_WEIGHT = 0.5
-GAN_WEIGHT = 0.025
 LPIPS_WEIGHT = 1.0
 BACKBONE_PHASES = ("backbone", "joint")  # which move what decodes single frames
 GRID_WEIGHT = 0.5  # ours: where pixels are shuffled
@@ -55,6 +55,7 @@ def train_decoder(
     flow: FlowNetwork | None = None,
     perceptual: bool = True,
     sheet: Callable[[VideoVAE], Tensor] | None = None,
+    gan_weight: float = settings.GAN_WEIGHT,
 ) -> VideoVAE:
     """Train one phase and return the averaged autoencoder.
 
@@ -96,7 +97,7 @@ def train_decoder(
             loss = loss + GRID_WEIGHT * grid
             run.note(grid=grid.detach())
         if judged is not None:
-            loss = loss + GAN_WEIGHT * generator_loss(judged.float())
+            loss = loss + gan_weight * generator_loss(judged.float())
         run.update("decoder", loss)
         if judged is not None:
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):

@@ -93,7 +93,7 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
         save(encoder, "structure_encoder", job.model)
 
 
-def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settings) -> None:
+def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settings, gan_weight: float) -> None:
     """Stage 2, one of its phases, on latents of our own guided sampler."""
     bank = job.plan.folder.parent / f"bank-{frames}"  # stills and clips are different banks
     pipeline = MGLDPipeline.from_pretrained(job.model, job.plan.device, job.plan.dtype)
@@ -111,7 +111,8 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
 
     clips = read_bank(bank, stream_seed(job.plan), single_frames=phase != "temporal")
     vae, flow = open_net("vae", job.model), load_flow("dis", job.plan.device)
-    save(train_decoder(job.plan, vae, clips, job.side_px, phase, flow, job.perceptual, sheet), "vae", job.model)
+    vae = train_decoder(job.plan, vae, clips, job.side_px, phase, flow, job.perceptual, sheet, gan_weight)
+    save(vae, "vae", job.model)
 
 
 def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> nn.Module:

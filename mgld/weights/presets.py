@@ -61,7 +61,13 @@ TINY = {
         "scaling_factor": 1.0,
         "norm_groups": 8,  # 32 would leave two channels a group, and so lose the mean colour
     },
-    "scheduler": {**SD21["scheduler"], "beta_end": 0.0044, "prediction_type": "v_prediction"},
+    # "linspace" ends at timestep 0, where hardly any noise is left: of two or three steps one would do nothing.
+    "scheduler": {
+        **SD21["scheduler"],
+        "beta_end": 0.0044,
+        "prediction_type": "v_prediction",
+        "timestep_spacing": "trailing",
+    },
 }
 
 PRESETS = {"tiny": TINY, "sd21": SD21}
