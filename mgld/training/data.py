@@ -18,7 +18,7 @@ from mgld.degrade import degrade
 from mgld.settings import SCALE
 from mgld.training import ranks
 from mgld.training.corpus import Corpus
-from mgld.training.motion import blob_layer, camera_path, move
+from mgld.training.motion import MovingClip, blob_layer, camera_path, move
 
 REAL_SHARE = 0.4  # of clips; the others are photographs along camera paths
 FRONT_SHARE = 0.4  # of moved photographs get a second layer in front
@@ -67,16 +67,21 @@ def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarra
     clips = corpus.split(recipe.split, clips=True)
     if count > 1 and clips and rng.random() < REAL_SHARE:
         return _real(corpus.pixels(int(rng.choice(clips))), recipe, rng)
-    photo = _still(corpus, recipe.split, rng)
     if count == 1:
-        return _cut(photo[None], side, rng)
+        return _cut(_still(corpus, recipe.split, rng)[None], side, rng)
+    return moving_clip(corpus, recipe, rng).frames
+
+
+def moving_clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> MovingClip:
+    """Return a photograph along a camera path, now and then with a second layer in front; its flow is known."""
+    side, count = recipe.side_px, recipe.frames
     margin = int(side * 1.6)
-    photo = _cut(photo[None], margin, rng)[0]
+    photo = _cut(_still(corpus, recipe.split, rng)[None], margin, rng)[0]
     front = None
     if rng.random() < FRONT_SHARE:
         other = _still(corpus, recipe.split, rng)
         front = blob_layer(_cut(other[None], margin, rng)[0], count, side, rng)
-    return move(photo, camera_path(count, side, rng), side, front).frames
+    return move(photo, camera_path(count, side, rng), side, front)
 
 
 def _still(corpus: Corpus, split: str, rng: np.random.Generator) -> np.ndarray:
