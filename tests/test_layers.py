@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mgld.nets import VideoVAE
 from mgld.nets.layers import TemporalConv
+from mgld.nets.vae import _smooth
+from mgld.weights.presets import TINY
 
 
 def moved(channels: int = 6) -> TemporalConv:
@@ -29,3 +32,27 @@ def test_it_learns_under_autocast_too():
     with torch.autocast("cpu", torch.bfloat16):
         layer(x, 3).float().square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters())
+
+
+@pytest.mark.parametrize("temporal", [True, False])
+def test_a_cpu_codes_frame_by_frame_what_training_codes_together(temporal):
+    torch.manual_seed(0)
+    vae = VideoVAE(**TINY["vae"] | {"channels": (16, 32)}).eval()
+    for parameter in vae.temporal_parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    x = torch.rand(3, 3, 32, 32) * 2 - 1
+    together, features = vae.encode(x)
+    pictures = vae.decode(together.mean, features, 3, temporal=temporal)
+    with torch.no_grad():
+        one_by_one, same_features = vae.encode(x)
+        torch.testing.assert_close(one_by_one.mean, together.mean, atol=1e-5, rtol=0)
+        same = vae.decode(one_by_one.mean, same_features, 3, temporal=temporal)
+    torch.testing.assert_close(same, pictures, atol=1e-5, rtol=0)
+
+
+def test_an_unfolded_picture_holds_no_chequerboard_and_keeps_what_is_smooth():
+    board = ((torch.arange(16)[:, None] + torch.arange(16)) % 2).float().expand(1, 3, -1, -1)
+    inside = (..., slice(3, -3), slice(3, -3))
+    assert _smooth(board)[inside].std() < 1e-6
+    ramp = torch.linspace(-1, 1, 16).expand(1, 3, 16, -1)
+    torch.testing.assert_close(_smooth(ramp)[inside], ramp[inside], atol=1e-6, rtol=0)

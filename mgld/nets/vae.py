@@ -14,12 +14,14 @@ from torch.nn import functional as F
 
 from mgld.nets.layers import FeatureFusion, TemporalConv
 
+SMOOTH = (-1, 4, 10, 4, -1)
+
 
 class VideoVAE(ModelMixin, ConfigMixin):
     """Encode frames one by one; decode them together (paper §3.3).
 
-    patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a last
-    convolution at full resolution, which keeps the patch grid out of flat areas. linear=True lays a linear map of whole cells
+    patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a few cheap
+    convolutions at full resolution, which keep the patch grid out of flat areas. linear=True lays a linear map of whole cells
     beside the convolutions of both: PCA sets it, and the convolutions learn only what it cannot do.
     """
 
@@ -53,7 +55,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
             norm_num_groups=norm_groups,
         )
         self.fold = nn.Identity() if patch == 1 else nn.PixelUnshuffle(patch)
-        self.unfold = nn.Identity() if patch == 1 else _unfold(patch, pixel_channels)
+        self.unfold = nn.Identity() if patch == 1 else Unfold(patch, pixel_channels)
         cell = {"kernel_size": self.factor, "stride": self.factor}
         self.linear_encoder = nn.Conv2d(3, latent_channels, **cell) if linear else None
         self.linear_decoder = nn.ConvTranspose2d(latent_channels, 3, **cell) if linear else None
@@ -171,5 +173,30 @@ def _joined(parts: Sequence[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _unfold(patch: int, pixel_channels: int) -> nn.Sequential:
-    return nn.Sequential(nn.PixelShuffle(patch), nn.SiLU(), nn.Conv2d(pixel_channels, 3, 3, padding=1))
+class Unfold(nn.Module):
+    """Put channels back into patch×patch pixels and mix them at full resolution, where nothing else sees past a patch.
+
+    The frequencies that only a chequerboard has are taken out at the end (a fixed smooth layer, Kinoshita & Kiya 2020): pictures
+    hold next to nothing there, but LPIPS takes what shuffled pixels put there for texture.
+    """
+
+    def __init__(self, patch: int, channels: int) -> None:
+        super().__init__()
+        self.shuffle = nn.PixelShuffle(patch)
+        self.widen = nn.Conv2d(channels, 2 * channels, 3, padding=1)
+        self.narrow = nn.Conv2d(2 * channels, channels, 3, padding=1)
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)
+        self.last = nn.Conv2d(channels, 3, 3, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Map [N,channels·patch²,h,w] to pictures [N,3,h·patch,w·patch]."""
+        h = self.shuffle(h)
+        return _smooth(self.last(F.silu(h + self.narrow(F.silu(self.widen(h))))))
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """Take 1 - sin⁴(ω/2) of each frequency ω, along rows and columns; x [N,3,H,W]."""
+    line = x.new_tensor(SMOOTH).div(sum(SMOOTH)).expand(3, 1, 1, 5)
+    x = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), line, groups=3)
+    return F.conv2d(x, line.transpose(2, 3), groups=3)

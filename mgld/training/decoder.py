@@ -86,7 +86,7 @@ def train_decoder(
             fidelity = 0.0 if features is None else 1.0
             x = vae.decode(z / vae.config.scaling_factor, features, frames, fidelity, temporal)
             distance = lpips(*same_square(x, gt)).mean() if lpips is not None else x.new_zeros(())
-            judged = critic(x) if run.done > GAN_FROM else None
+            judged = critic(x) if gan_weight and run.done > GAN_FROM else None
         x = x.float()
         l1 = (x - gt).abs().mean()
         loss = l1 + LPIPS_WEIGHT * distance.float()

@@ -39,7 +39,7 @@ def fit_linear(vae: VideoVAE, x: Tensor) -> None:
 
 def _silence(vae: VideoVAE) -> None:
     """Make the last convolution of encoder and decoder say nothing yet."""
-    last = vae.unfold[-1] if vae.config.patch > 1 else vae.backbone.decoder.conv_out
+    last = vae.unfold.last if vae.config.patch > 1 else vae.backbone.decoder.conv_out
     for layer in (vae.backbone.encoder.conv_out, last):
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
