@@ -135,6 +135,30 @@ def test_profile_leads_to_its_frame_and_tells_its_line(page):
     assert "Layer 2 changes by" in page.get_attribute(".slices", "aria-label")
 
 
+LATE = """const Real = VideoFrame, draw = CanvasRenderingContext2D.prototype.drawImage, asked = new Map();
+    const time = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'currentTime');
+    const set = function (to) { asked.set(this, 0); time.set.call(this, to); };
+    Object.defineProperty(HTMLMediaElement.prototype, 'currentTime', { ...time, set });
+    const late = (video) => !video.classList.contains('main') && (asked.get(video) ?? 9) < 3;
+    window.VideoFrame = function (video) {
+      asked.set(video, (asked.get(video) ?? 9) + 1);
+      const picture = new Real(video);
+      return late(video) ? new Real(picture, { timestamp: (picture.timestamp + 7e5) % 3e6 }) : picture;
+    };
+    CanvasRenderingContext2D.prototype.drawImage = function (source, ...where) {
+      if (!(source instanceof HTMLVideoElement && late(source))) draw.call(this, source, ...where);
+    };"""
+
+
+def test_the_profile_waits_for_pictures_that_come_late(browser, address):
+    """A busy Chromium says that it has sought while it still holds another frame of the clip (3 s long)."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.add_init_script(LATE)
+    page.goto(address)
+    test_the_profile_shows_each_layer_over_time(page)
+    page.close()
+
+
 def test_the_profile_shows_each_layer_over_time(page):
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
     for layer in range(LAYERS):

@@ -10,18 +10,20 @@ const step = (by) => seek((s.target ?? s.frame) + by);  // quick steps add up, t
 // A browser may hand out a newer picture than the one it announced. Where it can, the picture itself says when it is due.
 function capture(announced) {
   if (!data || video.readyState < 2 || !video.videoWidth) return;
-  const picture = taken();
+  const picture = taken(video);
   if (picture === undefined) return;
-  const n = picture ? frameAt(picture.timestamp / 1e6 + 0.25 / data.fps) : announced;
+  const n = picture ? numberOf(picture) : announced;
   const behind = !video.paused && s.loop && n > s.to;  // what lies behind the loop is not shown
   if (!behind) copy(picture || video, n);
   if (picture) picture.close();
   if (behind) again();
 }
 
-function taken() {  // the picture with its time; null where browsers know none; undefined while there is no picture
+const numberOf = (picture) => frameAt(picture.timestamp / 1e6 + 0.25 / data.fps);
+
+function taken(player) {  // the picture with its time; null where browsers know none; undefined while there is no picture
   if (!window.VideoFrame) return null;
-  try { return new VideoFrame(video); } catch { return undefined; }  // a clip is being replaced: its own events will ask again
+  try { return new VideoFrame(player); } catch { return undefined; }  // a clip is being replaced: its own events will ask again
 }
 
 function copy(picture, n) {
@@ -87,9 +89,19 @@ function openReader(url) {
   player.muted = player.playsInline = true; player.preload = 'auto'; player.src = url; player.load();
   let last = new Promise((done) => { player.addEventListener('loadeddata', done, { once: true }); });
   return (n, use) => {
-    last = last.then(() => new Promise((done) => { player.onseeked = done; player.currentTime = middle(n); })).then(() => use(player));
+    last = last.then(() => new Promise((done) => { player.onseeked = done; player.currentTime = middle(n); }))
+      .then(() => settled(player, n)).then(() => use(player));
     return last;
   };
+}
+
+async function settled(player, n) {  // a busy browser says that it has sought while it still holds the picture before
+  for (let tries = 0; tries < LATE_TRIES; tries++) {
+    const picture = taken(player), there = picture ? numberOf(picture) === n : picture === null;
+    if (picture) picture.close();
+    if (there) return;
+    await new Promise((done) => setTimeout(done, LATE_MS));
+  }
 }
 
 // ---------------------------------------------------------------- loop

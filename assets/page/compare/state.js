@@ -11,6 +11,7 @@ const box = $('.box');
 const DASHES = [[], [7, 3], [2, 2], [7, 3, 2, 3], [4, 2], [1, 2]];  // so that curves are told apart without colour
 const MARK = '#ffb000', BACKDROP = '#0b0d12';
 const PROFILE_BYTES = (navigator.deviceMemory || 8) >= 4 ? 320e6 : 120e6;  // of frames kept, so that a line moves without decoding
+const LATE_TRIES = 200, LATE_MS = 10;  // how long a picture is waited for that a busy browser still owes
 const NEAR_PX = 12;           // how close to a line a pointer must be to take it
 const GAP = 4;                // between panes
 const BESIDE_PX = 360, LEAST_STAGE_PX = 480;  // widths of a profile beside the picture, and of the picture beside it
