@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 from mgld import errors, settings
@@ -142,7 +143,7 @@ def _check(chosen: argparse.Namespace) -> None:
         raise errors.bad_setting("--size", chosen.size, f"a multiple of {GRID_PX}")
     if not 0 < chosen.rate < 1:
         raise errors.bad_setting("--rate", chosen.rate, "a number between 0 and 1")
-    if getattr(chosen, "gan_weight", 0) < 0:
+    if not 0 <= getattr(chosen, "gan_weight", 0) < math.inf:
         raise errors.bad_setting("--gan-weight", chosen.gan_weight, "0 or more")
     if chosen.time_limit is not None and not chosen.time_limit > 0:
         raise errors.bad_setting("--time-limit", chosen.time_limit, "more than 0 minutes")

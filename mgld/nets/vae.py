@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mgld.nets.layers import FeatureFusion, TemporalConv
 
-SMOOTH = (-1, 4, 10, 4, -1)
+SMOOTH = (-1, 4, 10, 4, -1)  # ÷ 16: 1 - sin⁴(ω/2)
 
 
 class VideoVAE(ModelMixin, ConfigMixin):

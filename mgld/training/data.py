@@ -68,7 +68,7 @@ def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarra
     if count > 1 and clips and rng.random() < REAL_SHARE:
         return _real(corpus.pixels(int(rng.choice(clips))), recipe, rng)
     if count == 1:
-        return _cut(_still(corpus, recipe.split, rng)[None], side, rng)
+        return _square(corpus, recipe.split, side, rng)[None]
     return moving_clip(corpus, recipe, rng).frames
 
 
@@ -76,12 +76,15 @@ def moving_clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> Mov
     """Return a photograph along a camera path, now and then with a second layer in front; its flow is known."""
     side, count = recipe.side_px, recipe.frames
     margin = int(side * 1.6)
-    photo = _cut(_still(corpus, recipe.split, rng)[None], margin, rng)[0]
-    front = None
+    photo, front = _square(corpus, recipe.split, margin, rng), None
     if rng.random() < FRONT_SHARE:
-        other = _still(corpus, recipe.split, rng)
-        front = blob_layer(_cut(other[None], margin, rng)[0], count, side, rng)
+        front = blob_layer(_square(corpus, recipe.split, margin, rng), count, side, rng)
     return move(photo, camera_path(count, side, rng), side, front)
+
+
+def _square(corpus: Corpus, split: str, side: int, rng: np.random.Generator) -> np.ndarray:
+    """Cut u8 [side,side,3] out of a photograph."""
+    return _cut(_still(corpus, split, rng)[None], side, rng)[0]
 
 
 def _still(corpus: Corpus, split: str, rng: np.random.Generator) -> np.ndarray:

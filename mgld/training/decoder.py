@@ -21,8 +21,9 @@ from mgld.training.run import Plan, Run, stream_seed
 DIFFERENCE_WEIGHT = 0.5
 CONSISTENCY_WEIGHT = 0.5
 LPIPS_WEIGHT = 1.0
+# Ours.
+GRID_WEIGHT = 0.5  # where pixels are shuffled
 BACKBONE_PHASES = ("backbone", "joint")  # which move what decodes single frames
-GRID_WEIGHT = 0.5  # ours: where pixels are shuffled
 GAN_FROM = 0.3  # share of the run after which the GAN joins
 
 
@@ -108,9 +109,9 @@ def train_decoder(
 
 
 def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
-    if phase in BACKBONE_PHASES:
-        return vae.decoder_parameters() + (list(vae.fusion.parameters()) if phase == "joint" else [])
-    return vae.temporal_parameters() if phase == "temporal" else list(vae.fusion.parameters())
+    backbone, fusion = vae.decoder_parameters(), list(vae.fusion.parameters())
+    parts = {"backbone": backbone, "frame": fusion, "joint": backbone + fusion, "temporal": vae.temporal_parameters()}
+    return parts[phase]
 
 
 def _features(vae: VideoVAE, lq: Tensor) -> list[Tensor]:

@@ -155,11 +155,15 @@ def test_the_profile_waits_for_pictures_that_come_late(browser, address):
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.add_init_script(LATE)
     page.goto(address)
-    test_the_profile_shows_each_layer_over_time(page)
+    profile_shows_each_layer_over_time(page)
     page.close()
 
 
 def test_the_profile_shows_each_layer_over_time(page):
+    profile_shows_each_layer_over_time(page)
+
+
+def profile_shows_each_layer_over_time(page) -> None:
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
     for layer in range(LAYERS):
         for frame in (0, 11, 29):

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from mgld.degrade import degrade  # noqa: E402
-from mgld.flow import Motion, estimate_motion, load_flow  # noqa: E402
+from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow  # noqa: E402
 from mgld.training.corpus import Corpus  # noqa: E402
 from mgld.training.data import Recipe, moving_clip  # noqa: E402
 from mgld.training.motion import MovingClip  # noqa: E402
@@ -40,8 +38,10 @@ def main(corpus_folder: Path) -> None:
         network = load_flow(name, "cpu")
         if name == "raft":
             network.input_range = "published" if "published" in label else "trained"
-        clean, seconds = timed(lambda network=network: [motion_of(c.frames, network) for c in clips])
-        low = [motion_of(np.stack(frames), network, SIDE_PX) for frames in small]
+        started = time.monotonic()
+        clean = [motion_of(clip.frames, network) for clip in clips]
+        seconds = time.monotonic() - started
+        low = [motion_of(np.stack(frames), network) for frames in small]
         error, agrees = (np.concatenate(parts) for parts in zip(*map(judged, clean, clips), strict=True))
         low_px = [judged(motion, clip)[0].mean() for motion, clip in zip(low, clips, strict=True)]
         cells = f"{error.mean():.2f} | {(error > 1).mean():.1%} | {agrees.mean():.1%}"
@@ -49,15 +49,10 @@ def main(corpus_folder: Path) -> None:
         print(f"| {label} | {cells} |", flush=True)
 
 
-def timed(work: Callable[[], list[Motion]]) -> tuple[list[Motion], float]:
-    started = time.monotonic()
-    return work(), time.monotonic() - started
-
-
-def motion_of(frames_u8: np.ndarray, network: Callable[[Tensor, Tensor], Tensor], side_px: int = SIDE_PX) -> Motion:
-    """Estimate on frames u8 [T,h,w,3] as they are; flow on the clip's own grid of side_px."""
-    rgb = torch.from_numpy(frames_u8.copy()).permute(0, 3, 1, 2).float() / 255
-    return estimate_motion(rgb, network, (side_px, side_px))
+def motion_of(frames_u8: np.ndarray, network: FlowNetwork) -> Motion:
+    """Estimate on frames u8 [T,h,w,3] as they are; flow on the clean clip's grid."""
+    rgb = torch.from_numpy(frames_u8).permute(0, 3, 1, 2).float() / 255
+    return estimate_motion(rgb, network, (SIDE_PX, SIDE_PX))
 
 
 def judged(found: Motion, clip: MovingClip) -> tuple[np.ndarray, np.ndarray]:
