@@ -14,6 +14,21 @@ from mgld.settings import SCALE
 PAD_PX = 32  # both sides of the canvas are multiples of this (spec §6)
 
 
+def from_u8(frames_u8: np.ndarray) -> Tensor:
+    """Return x [T,3,H,W] in [-1,1] of frames u8 [T,H,W,3]."""
+    return torch.from_numpy(np.require(frames_u8, requirements=["C", "W"])).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_u8(x: Tensor) -> np.ndarray:
+    """Return frames u8 [T,H,W,3] of x [T,3,H,W], clamped to [-1,1] and rounded; the published script truncates."""
+    return x.float().clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def enlarged(x: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Return x [T,3,h,w] in [-1,1] at a larger size, bicubic and clamped: what every method starts from."""
+    return F.interpolate(x, size=size_hw, mode="bicubic", align_corners=False).clamp(-1, 1)
+
+
 @dataclass(frozen=True)
 class Canvas:
     """Sizes in pixels: the clip's, the enlarged frame's and the padded frame's."""
@@ -28,21 +43,19 @@ class Canvas:
 
     def enlarge(self, frames_u8: np.ndarray) -> Tensor:
         """Map u8 [T,h,w,3] to x [T,3,Hp,Wp] in [-1,1]: bicubic, clamped, reflected to the right and below."""
-        x = torch.from_numpy(np.require(frames_u8, requirements=["C", "W"])).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x = F.interpolate(x, size=self.enlarged_hw, mode="bicubic", align_corners=False).clamp(-1, 1)
+        x = enlarged(from_u8(frames_u8), self.enlarged_hw)
         pad_h, pad_w = (p - e for p, e in zip(self.padded_hw, self.enlarged_hw, strict=True))
         return F.pad(x, (0, pad_w, 0, pad_h), mode="reflect")
 
     def finish(self, x: Tensor) -> np.ndarray:
         """Crop the padding first, then shrink to 4× if the canvas was larger; return u8 [T,4h,4w,3].
 
-        The published script shrinks before it crops, which leaves padding in the picture, and truncates instead of rounding.
+        The published script shrinks before it crops, which leaves padding in the picture.
         """
         x = x[..., : self.enlarged_hw[0], : self.enlarged_hw[1]].float()
         if self.enlarged_hw != self.output_hw:
             x = F.interpolate(x, size=self.output_hw, mode="bicubic", align_corners=False, antialias=True)
-        u8 = x.clamp(-1, 1).add(1).mul(127.5).round().byte()
-        return u8.permute(0, 2, 3, 1).cpu().numpy()
+        return to_u8(x)
 
 
 def plan_canvas(height: int, width: int, smallest_px: int) -> Canvas:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from mgld.events import Progress
-from mgld.settings import Settings
 
 
 class Clock:
@@ -18,9 +17,9 @@ class Clock:
         self._started = self._last = time.monotonic()
         self._stride = 1
 
-    def plan(self, settings: Settings, overlap: int) -> None:
-        """Note how far one segment advances."""
-        self._stride = settings.segment - overlap
+    def plan(self, stride: int) -> None:
+        """Note how many frames one segment advances."""
+        self._stride = stride
 
     def mark(self, stage: str) -> None:
         """Charge the time since the last mark to a stage."""

@@ -6,8 +6,10 @@ import math
 import os
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 from mgld import errors
+from mgld.methods import METHODS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
@@ -28,7 +30,6 @@ PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twic
     "Balanced": {"steps": 2, "segment": 5},
     "Paper": {"steps": 50, "segment": 5},
 }
-COMPARED = ("per_frame", "mgld")  # what the page runs unless told otherwise; bicubic is always beside them
 # of sliders; the API and the command line go further
 PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
@@ -44,13 +45,6 @@ UPLOAD_BYTES = 64 * 2**20
 
 GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)
 
-METHODS = {
-    "bicubic": "Bicubic",
-    "per_frame": "Per-frame diffusion (StableSR)",
-    "per_frame+mds": "Per-frame + motion-guided sampling",
-    "per_frame+tsd": "Per-frame + temporal decoder",
-    "mgld": "Motion-guided diffusion (MGLD)",
-}
 GUIDANCE_MODES = ("released", "paper", "corrected")
 FLOWS = ("dis", "spynet", "raft")
 SAMPLERS = ("ddpm", "ddim", "dpm++")
@@ -60,35 +54,74 @@ SEGMENTS = ("overlapped", "disjoint")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-def number(default: float, lowest: float, highest: float, label: str, help: str) -> float:
-    """Declare a numeric setting with its range, label and one-line help."""
-    return field(default=default, metadata={"range": (lowest, highest), "label": label, "help": help})
+# What reads a setting. A change of one makes again what is read there and everything after it; `cutting` is how a clip is cut
+# into segments, which matters to methods that look at neighbouring frames.
+AFFECTS = ("sampling", "cutting", "guiding", "decoding", "finishing")
+
+Entry = TypeVar("Entry")
+Declared = TypeVar("Declared", bound=type)
 
 
-def choice(default: str, options: tuple[str, ...], label: str, help: str) -> str:
+def number(default: float, lowest: float, highest: float, label: str, help: str, *, affects: str) -> float:
+    """Declare a numeric setting with its range, label, one-line help and what reads it (one of AFFECTS)."""
+    return field(
+        default=default, metadata={"range": (lowest, highest), "label": label, "help": help, "affects": affects}
+    )
+
+
+def choice(default: str, options: tuple[str, ...], label: str, help: str, *, affects: str) -> str:
     """Declare a setting that takes one of a few names."""
-    return field(default=default, metadata={"options": options, "label": label, "help": help})
+    return field(default=default, metadata={"options": options, "label": label, "help": help, "affects": affects})
 
 
+def declared(kind: Declared) -> Declared:
+    """Return the dataclass if each of its fields says what reads it; TypeError else, since its results could not be told apart."""
+    for f in fields(kind):
+        if f.metadata.get("affects") not in AFFECTS:
+            raise TypeError(f"the setting {f.name!r} must say what reads it: affects= one of {', '.join(AFFECTS)}")
+    return kind
+
+
+def exhaustive(table: dict[str, Entry], names: tuple[str, ...]) -> dict[str, Entry]:
+    """Return the table if it has an entry for each of a setting's options and no other; TypeError else."""
+    if set(table) != set(names):
+        raise TypeError(f"a table has {', '.join(table)}, but the options are {', '.join(names)}")
+    return table
+
+
+@declared
 @dataclass(frozen=True)
 class Settings:
     """Everything a person can choose for one run; the metadata is the only source of ranges and words."""
 
-    method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.")
-    steps: int = number(2, 1, 1000, "Steps", "More steps: slower, more invented detail.")
-    guidance: float = number(0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.")
-    guidance_mode: str = choice(
-        "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed."
+    method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.", affects="sampling")
+    steps: int = number(2, 1, 1000, "Steps", "More steps: slower, more invented detail.", affects="sampling")
+    guidance: float = number(
+        0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
     )
-    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures the motion.")
-    sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.")
-    segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.")
-    overlap: int = number(2, 0, 32, "Segment overlap", "Frames shared by neighbouring segments.")
-    segments: str = choice("overlapped", SEGMENTS, "Segments", "Cross-fade neighbouring segments, or cut as published.")
-    seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.")
-    colour: str = choice("adain", COLOURS, "Colour fix", "How the colours of the input are restored.")
-    decoder: str = choice("temporal", DECODERS, "Decoder", "Decode frames together or one by one.")
-    cfw: float = number(1.0, 0.0, 1.0, "Fidelity (CFW)", "How much of the input's own features the decoder mixes in.")
+    guidance_mode: str = choice(
+        "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed.", affects="guiding"
+    )
+    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures the motion.", affects="guiding")
+    sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.", affects="sampling")
+    segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.", affects="cutting")
+    overlap: int = number(2, 0, 32, "Segment overlap", "Frames shared by neighbouring segments.", affects="cutting")
+    segments: str = choice(
+        "overlapped", SEGMENTS, "Segments", "Cross-fade neighbouring segments, or cut as published.", affects="cutting"
+    )
+    seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
+    colour: str = choice(
+        "adain", COLOURS, "Colour fix", "How the colours of the input are restored.", affects="finishing"
+    )
+    decoder: str = choice("temporal", DECODERS, "Decoder", "Decode frames together or one by one.", affects="decoding")
+    cfw: float = number(
+        1.0,
+        0.0,
+        1.0,
+        "Fidelity (CFW)",
+        "How much of the input's own features the decoder mixes in.",
+        affects="decoding",
+    )
 
     def checked(self) -> Settings:
         """Return self with whole numbers as int; raise UserError naming the first field that is out of range."""

@@ -1,40 +1,47 @@
-"""Which runs come to the same: settings that a method does not read, and runs that differ on the decoder's side only."""
+"""Which runs come to the same: settings that a method does not read, and runs that differ on the decoder's side only.
+
+What each setting is read by stands in its declaration (`mgld.settings`), so that a new one cannot be forgotten here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from mgld.settings import Settings
-
-DEFAULTS = {f.name: f.default for f in fields(Settings)}
-SAMPLING = {"method", "steps", "sampler", "seed"}
-CUTTING = {"segment", "overlap", "segments"}
-GUIDING = {"guidance", "guidance_mode", "flow"}
-DECODING = {"colour", "cfw"}
-
-
-def sampled_as(wanted: Settings) -> Settings:
-    """Return settings that are equal for all runs with the same latents."""
-    from mgld.pipeline import RECIPES
-
-    plain = {name: DEFAULTS[name] for name in (*DECODING, "decoder")}
-    # With and without the temporal decoder the guided sampling is one and the same.
-    shared = {"method": "mgld"} if wanted.method in RECIPES and RECIPES[wanted.method].motion_guided else {}
-    return replace(relevant(wanted), **plain, **shared)
+from mgld.methods import METHODS, is_guided, is_temporal, overlap_of
+from mgld.settings import AFFECTS, Settings
 
 
 def relevant(wanted: Settings) -> Settings:
-    """Return settings in which every knob that this method does not read stands at its default."""
-    from mgld.pipeline import RECIPES
+    """Return settings that are equal for all runs of one method with the same result."""
+    plain = _with_defaults(wanted, set(AFFECTS) - _read(wanted))
+    if not is_guided(wanted):
+        plain = replace(plain, guidance=0.0)  # its default would be a guided run's
+    return plain if METHODS[wanted.method].temporal_decoder else replace(plain, decoder=Settings.decoder)
 
-    if wanted.method not in RECIPES:
-        return Settings(method=wanted.method)
-    recipe = RECIPES[wanted.method]
-    read = SAMPLING | DECODING
-    if recipe.motion_guided or recipe.temporal_decoder:
-        read = read | CUTTING
-    if recipe.motion_guided:
-        read = read | GUIDING
-    if recipe.temporal_decoder:
-        read = read | {"decoder"}
-    return Settings(**{name: getattr(wanted, name) for name in read})
+
+def sampled_as(wanted: Settings) -> Settings:
+    """Return settings that are equal for all runs with the same latents, segment by segment.
+
+    The temporal decoder changes the cut, never the sampling; so its methods stand for those without it.
+    """
+    method = "mgld" if METHODS[wanted.method].motion_guided else "per_frame"
+    cut = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
+    return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)
+
+
+def _read(wanted: Settings) -> set[str]:
+    """Return what kinds of settings (of AFFECTS) change the result of this run."""
+    if METHODS[wanted.method].peer:
+        return set()
+    read = {"sampling", "decoding", "finishing"}
+    if is_guided(wanted):
+        read.add("guiding")
+    if is_temporal(wanted) or wanted.segments == "disjoint":  # whose noise is drawn anew in every segment
+        read.add("cutting")
+    return read
+
+
+def _with_defaults(wanted: Settings, kinds: set[str]) -> Settings:
+    """Return settings in which what only these kinds are read by stands at its default; the method stays."""
+    reset = {f.name: f.default for f in fields(wanted) if f.metadata["affects"] in kinds}
+    return replace(wanted, **reset | {"method": wanted.method})

@@ -1,48 +1,57 @@
-"""The device's side of a job: every method's run over one clip in one call, with arguments and answers that can cross processes.
+"""The device's side of a comparison: every run over one clip in one call, with arguments and answers that can cross processes.
 
 On ZeroGPU this function runs in a process of its own that forgets everything, so latents go in and come out as arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-import torch
 
-from mgld.events import Event, FramesDone, Sampled
+from mgld.events import Event, Sampled
 from mgld.pipeline import MGLDPipeline
-from mgld.settings import PREVIEW_EVERY_S, Settings
+from mgld.segment import NOTHING_WATCHED, Watch
+from mgld.settings import Settings
+from mgld.sharing import sampled_as
 from mgld.video import Frame
 
 
 @dataclass(frozen=True)
-class Run:
-    """One method's settings, and which of the shared sets of latents it samples into; runs of one sampling share one."""
+class DeviceJob:
+    """What the device is to do: runs over one clip, and latents f32 [T,c,h,w] that are known already.
 
-    settings: Settings
-    latents: int
+    latents are told by `sampled_as` of a run and by their segment's first frame.
+    """
+
+    model: str
+    device: str
+    clip: Sequence[Frame]
+    runs: Sequence[Settings]
+    latents: Mapping[Settings, Mapping[int, np.ndarray]] = field(default_factory=dict)
+    watch: Watch = NOTHING_WATCHED
+    dtype: str = "auto"
 
 
 @lru_cache(maxsize=2)
-def open_pipeline(model: str, device: str) -> MGLDPipeline:
+def open_pipeline(model: str, device: str, dtype: str = "auto") -> MGLDPipeline:
     """Open a model once for everybody; the two used last stay in memory."""
-    return MGLDPipeline.from_pretrained(model, device)
+    return MGLDPipeline.from_pretrained(model, device, dtype)
 
 
-def run_all(
-    model: str, device: str, clip: Sequence[Frame], runs: Sequence[Run], latents: Sequence[dict[int, np.ndarray]]
-) -> Iterator[tuple[int, Event]]:
-    """Yield (index of the run, event) for one run after the other; closing it stops within one denoising step."""
-    pipeline = open_pipeline(model, device)
-    shared = [{first: torch.from_numpy(z).to(pipeline.device) for first, z in known.items()} for known in latents]
-    for index, run in enumerate(runs):
-        kept, told = shared[run.latents], set(shared[run.latents])
-        for event in pipeline.run(clip, run.settings, len(clip), PREVIEW_EVERY_S, kept, watch_guidance=True):
+def run_all(job: DeviceJob) -> Iterator[tuple[int, Event]]:
+    """Yield (index of the run, event) for one run after the other; closing it stops within one denoising step.
+
+    What one run samples, the later ones that sample the same take from it.
+    """
+    pipeline = open_pipeline(job.model, job.device, job.dtype)
+    known = {key: dict(found) for key, found in job.latents.items()}
+    for index, wanted in enumerate(job.runs):
+        sampled = {}
+        for event in pipeline.run(job.clip, wanted, len(job.clip), job.watch, known.get(sampled_as(wanted))):
+            if isinstance(event, Sampled):
+                sampled[event.first_frame] = event.z
             yield index, event
-            if isinstance(event, FramesDone):
-                for first in kept.keys() - told:
-                    told.add(first)
-                    yield index, Sampled(first, kept[first].cpu().numpy())
+        known.setdefault(sampled_as(wanted), {}).update(sampled)

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from mgld.errors import UserError
-from mgld.events import FramesDone, Guided, Preview, Progress, Result
-from mgld.pipeline import RECIPES, MGLDPipeline
+from mgld.events import FramesDone, Guided, Preview, Progress, Result, Sampled
+from mgld.methods import METHODS
+from mgld.pipeline import MGLDPipeline
+from mgld.segment import Watch
 from mgld.settings import Settings
 from mgld.video import Frame
 
@@ -23,7 +25,7 @@ def frames_of(clip_u8: np.ndarray) -> list[Frame]:
     return [Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)]
 
 
-@pytest.mark.parametrize("method", ["bicubic", *RECIPES])
+@pytest.mark.parametrize("method", METHODS)
 def test_every_method_keeps_count_order_and_exact_size(pipeline, clip_u8, method):
     events = list(pipeline.run(frames_of(clip_u8), Settings(method=method, steps=2, segment=3, overlap=1)))
     done = [e for e in events if isinstance(e, FramesDone)]
@@ -86,8 +88,9 @@ def test_closing_the_generator_stops_within_one_step(pipeline, clip_u8):
 
 
 def test_kept_latents_spare_the_denoiser_and_change_nothing(pipeline, clip_u8, monkeypatch):
-    def result(settings, kept):
-        events = pipeline.run(frames_of(clip_u8), settings, kept=kept)
+    def result(settings, latents):
+        events = list(pipeline.run(frames_of(clip_u8), settings, known=latents))
+        latents |= {e.first_frame: e.z for e in events if isinstance(e, Sampled)}
         return np.concatenate([e.frames_u8 for e in events if isinstance(e, FramesDone)])
 
     kept = {}
@@ -112,7 +115,7 @@ def test_frames_are_read_one_segment_at_a_time(pipeline, clip_u8):
 
 
 def test_previews_show_the_current_estimate(pipeline, clip_u8):
-    events = pipeline.run(frames_of(clip_u8), QUICK, preview_every_s=0.0)
+    events = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(preview_every_s=0.0))
     preview = next(e for e in events if isinstance(e, Preview))
     assert preview.rgb_u8.shape[-1] == 3
 
@@ -161,7 +164,7 @@ def test_an_absent_model_says_how_to_get_it():
 
 def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8):
     assert not [e for e in pipeline.run(frames_of(clip_u8), QUICK) if isinstance(e, Guided)]
-    told = [e for e in pipeline.run(frames_of(clip_u8), QUICK, watch_guidance=True) if isinstance(e, Guided)]
+    told = [e for e in pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True)) if isinstance(e, Guided)]
     assert [e.first_frame for e in told] == [0, 2, 4]
     first = told[0]
     assert first.flow_px.shape == (2, 2, 12, 12) and first.hidden.shape == (2, 12, 12)
@@ -171,7 +174,7 @@ def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8)
 
 
 def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
-    watched = pipeline.run(frames_of(clip_u8), QUICK, watch_guidance=True)
+    watched = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True))
     result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])
     assert np.array_equal(result, pipeline(clip_u8, QUICK))
 
@@ -184,9 +187,11 @@ def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch
 
 
 def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
-    kept: dict = {}
-    runs = [list(pipeline.run(frames_of(clip_u8), Settings(steps=2), kept=kept)) for _ in range(2)]
-    first, again = (np.concatenate([e.frames_u8 for e in run if isinstance(e, FramesDone)]) for run in runs)
+    first = list(pipeline.run(frames_of(clip_u8), Settings(steps=2)))
+    latents = {e.first_frame: e.z for e in first if isinstance(e, Sampled)}
+    again = list(pipeline.run(frames_of(clip_u8), Settings(steps=2), known=latents))
+    assert not any(isinstance(e, Sampled) for e in again)  # nothing was sampled, nothing is told
+    first, again = (np.concatenate([e.frames_u8 for e in run if isinstance(e, FramesDone)]) for run in (first, again))
     assert np.array_equal(first, again)
 
 

@@ -28,7 +28,7 @@ def test_the_device_job_asks_for_what_the_cost_model_says(monkeypatch):
     from mgld.settings import GPU_SECONDS, Settings
     from mgld.ui import estimate, page
     from mgld.ui.cost import CostModel
-    from mgld.worker import Run, run_all
+    from mgld.worker import DeviceJob, run_all
 
     asked, served = {}, []
 
@@ -48,15 +48,15 @@ def test_the_device_job_asks_for_what_the_cost_model_says(monkeypatch):
     ((_, model, machine, port, share),) = served
     assert (model, port, share) == ("tiny", None, False)
     assert asked["function"] is run_all and machine.run_all is not run_all
-    job = ("tiny", "cpu", [_frame()] * 10, [Run(Settings(steps=10, overlap=0), 0)], [{}])
+    job = DeviceJob("tiny", "cpu", [_frame()] * 10, [Settings(steps=10, overlap=0)])
     known = CostModel()
     monkeypatch.setattr(estimate, "cost_of", lambda model: known)
     monkeypatch.setattr(estimate, "megapixels_of", lambda *_: 0.2)
-    assert asked["duration"](*job) == GPU_SECONDS[1]  # unknown yet: as long as allowed
+    assert asked["duration"](job) == GPU_SECONDS[1]  # unknown yet: as long as allowed
     for rate, seconds in ((0.5, 85), (1e-3, GPU_SECONDS[0]), (99.0, GPU_SECONDS[1])):
         known.rates.clear()
         known.learn_stage("mgld", "sample", 0.2, rate)
-        assert asked["duration"](*job) == seconds
+        assert asked["duration"](job) == seconds
 
 
 def _frame():

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mgld import settings  # noqa: E402
 from mgld.canvas import bicubic  # noqa: E402
 from mgld.events import FramesDone  # noqa: E402
+from mgld.methods import COMPARED  # noqa: E402
 from mgld.pipeline import MGLDPipeline  # noqa: E402
 from mgld.settings import Settings  # noqa: E402
 from mgld.ui.figures import comparison  # noqa: E402
@@ -32,7 +33,7 @@ def main() -> None:
     """Run every compared method on the clip and store the comparison with its manifest."""
     pipeline, clip, borders = MGLDPipeline.from_pretrained("tiny"), list(read_frames(CLIP, max_frames=FRAMES)), ()
     layers = {"bicubic": bicubic(np.stack([f.rgb_u8 for f in clip]))}
-    for method in settings.COMPARED:
+    for method in COMPARED:
         done = [e for e in pipeline.run(clip, replace(Settings(), method=method)) if isinstance(e, FramesDone)]
         layers[method] = np.concatenate([e.frames_u8 for e in done])
         borders = tuple(e.first_frame for e in done if e.segment_border)

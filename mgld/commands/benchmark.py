@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgld import errors, settings
+from mgld import errors
 from mgld.commands.report import check_place, write_json
 from mgld.commands.upscale import add_device, add_settings, open_pipeline, say, settings_of
+from mgld.methods import COMPARED, OURS
 from mgld.settings import LIMITS, SCALE, Settings
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ PAPER = "The paper's Table 6, 128→512 in 50 steps on an A100: StableSR 3.194, 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("benchmark", help="measure seconds per frame and how they grow (Table 6)")
-    methods = tuple(m for m in settings.METHODS if m != "bicubic")
-    command.add_argument("--methods", nargs="+", choices=methods, default=("per_frame", "mgld"), metavar="METHOD")
+    command.add_argument("--methods", nargs="+", choices=OURS, default=COMPARED, metavar="METHOD")
     command.add_argument("--sizes", nargs="+", type=int, default=(64, 128), metavar="PX", help="sides of the input")
     command.add_argument("--lengths", nargs="+", type=int, default=(5, 11), metavar="N", help="frames of the clip")
     command.add_argument("--step-counts", nargs="+", type=int, metavar="N", help="default: what --steps says")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mgld import errors, settings
 from mgld.commands.upscale import add_device, add_settings, say, settings_of
-from mgld.settings import METHODS
+from mgld.methods import OURS
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -19,9 +19,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("compare", help="run every method on a clip and write videos, plots and a report")
     command.add_argument("input", metavar="IN", type=Path, help="video file, GIF or folder of frames")
     command.add_argument("output", metavar="OUT_DIR", type=Path, help="a new or empty folder")
-    methods = tuple(m for m in METHODS if m != "bicubic")
     command.add_argument(
-        "--methods", nargs="+", choices=methods, default=methods, metavar="METHOD", help="any of " + ", ".join(methods)
+        "--methods", nargs="+", choices=OURS, default=OURS, metavar="METHOD", help="any of " + ", ".join(OURS)
     )
     command.add_argument("--gt", type=Path, metavar="CLIP", help="the ground truth, four times as large")
     command.add_argument(
@@ -64,7 +63,7 @@ def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path
     from mgld.ui.request import Request, crop_of
     from mgld.ui.work import Work
 
-    methods = tuple(m for m in METHODS if m in chosen.methods)
+    methods = tuple(m for m in OURS if m in chosen.methods)
     asked = Request(
         chosen.input, chosen.start, chosen.frames, methods, wanted, chosen.model, crop_of(chosen.crop), chosen.gt,
         tuple(chosen.others),
@@ -96,7 +95,7 @@ def _produce(work, device: str, dtype: str) -> None:
     """Run every method; guided sampling once for both decoders."""
     import numpy as np
 
-    from mgld.events import FramesDone, Progress, Result
+    from mgld.events import FramesDone, Progress, Result, Sampled
     from mgld.pipeline import MGLDPipeline
     from mgld.sharing import sampled_as
     from mgld.ui.results import Kept
@@ -105,7 +104,10 @@ def _produce(work, device: str, dtype: str) -> None:
     clip = work.material.clip
     for name, wanted in work.runs.items():
         parts, borders = [], []
-        for event in pipeline.run(clip, wanted, len(clip), kept=latents.setdefault(sampled_as(wanted), {})):
+        known = latents.setdefault(sampled_as(wanted), {})
+        for event in pipeline.run(clip, wanted, len(clip), known=known):
+            if isinstance(event, Sampled):
+                known[event.first_frame] = event.z
             if isinstance(event, FramesDone):
                 parts.append(event.frames_u8)
                 borders += [event.first_frame] if event.segment_border else []

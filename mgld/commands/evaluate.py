@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mgld import errors, settings
 from mgld.commands.report import check_place, write_json
 from mgld.commands.upscale import add_device, add_settings, check_frames, open_pipeline, say, settings_of
+from mgld.methods import COMPARED, METHODS, is_guided
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
 
 TRUTH = "ground truth"
-GUIDED = ("per_frame+mds", "mgld")
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -31,8 +31,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
     command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
     command.add_argument(
-        "--methods", nargs="*", choices=tuple(settings.METHODS), default=("bicubic", "per_frame", "mgld"),
-        metavar="METHOD", help="any of " + ", ".join(settings.METHODS),
+        "--methods", nargs="*", choices=tuple(METHODS), default=("bicubic", *COMPARED),
+        metavar="METHOD", help="any of " + ", ".join(METHODS),
     )  # fmt: skip
     command.add_argument(
         "--results", nargs="+", default=(), metavar="NAME=DIR", help="clips that were upscaled elsewhere"
@@ -91,7 +91,7 @@ def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: 
         name: {of: clips.match(name, folder, len(found) == 1) for of, folder in _folders(chosen.gt, results)}
         for name in found
     }
-    pipeline = open_pipeline(chosen) if any(r.method != "bicubic" for r in recipes.values()) else None
+    pipeline = open_pipeline(chosen) if any(not METHODS[r.method].peer for r in recipes.values()) else None
     measures = suite.Suite(judge, "cpu" if pipeline is None else str(pipeline.device))
     missing = measures.missing | ({} if chosen.gt else dict.fromkeys(("psnr", "ssim"), suite.NEEDS_TRUTH))
     report = {"metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
@@ -118,12 +118,12 @@ def _clip(
     """Measure every recipe and given clip on one clip u8 [T,h,w,3]; given, u8 [T,4h,4w,3], may hold the ground truth."""
     from mgld.canvas import bicubic
 
-    truth, blurred, kept, measured = given.pop(TRUTH, None), bicubic(lq_u8), {}, {}
+    truth, blurred, latents, measured = given.pop(TRUTH, None), bicubic(lq_u8), {}, {}
     motion = None if truth is None else measures.motion_of(truth)
     for recipe, wanted in recipes.items():
-        say(f"{name}: {settings.METHODS.get(recipe, recipe)}")
+        say(f"{name}: {METHODS[recipe].label if recipe in METHODS else recipe}")
         started = time.monotonic()
-        large_u8, borders = upscaled(pipeline, lq_u8, wanted, kept.setdefault(sampled_as(wanted), {}))
+        large_u8, borders = upscaled(pipeline, lq_u8, wanted, latents.setdefault(sampled_as(wanted), {}))
         seconds = round(time.monotonic() - started, 3)
         row = measures.measure(large_u8, truth, motion, borders, blurred)
         measured[recipe] = row | {"segment_borders": borders, "seconds": seconds}
@@ -136,25 +136,30 @@ def _clip(
 
 
 def upscaled(
-    pipeline: MGLDPipeline | None, lq_u8: np.ndarray, wanted: Settings, kept: dict
+    pipeline: MGLDPipeline | None, lq_u8: np.ndarray, wanted: Settings, latents: dict[int, np.ndarray]
 ) -> tuple[np.ndarray, list[int]]:
-    """Return u8 [T,4h,4w,3] of one recipe and the frames at which its segments begin; kept holds latents to share."""
+    """Return u8 [T,4h,4w,3] of one recipe and the frames at which its segments begin.
+
+    latents, by their segment's first frame, are taken from runs that sampled the same; what is sampled here is added.
+    """
     import numpy as np
 
     from mgld.canvas import bicubic
-    from mgld.events import FramesDone
+    from mgld.events import FramesDone, Sampled
     from mgld.video import Frame
 
     if wanted.method == "bicubic":
         return bicubic(lq_u8), []
     frames = (Frame(rgb, float(i)) for i, rgb in enumerate(lq_u8))
-    done = [e for e in pipeline.run(frames, wanted, len(lq_u8), kept=kept) if isinstance(e, FramesDone)]
+    events = list(pipeline.run(frames, wanted, len(lq_u8), known=latents))
+    done = [e for e in events if isinstance(e, FramesDone)]
+    latents |= {e.first_frame: e.z for e in events if isinstance(e, Sampled)}
     return np.concatenate([e.frames_u8 for e in done]), [e.first_frame for e in done if e.segment_border]
 
 
 def metric_flow(wished: str | None, recipes: Iterable[Settings]) -> str:
     """Return the network that judges WE; it must not be one that guided."""
-    guided = {r.flow for r in recipes if r.method in GUIDED and r.guidance}
+    guided = {r.flow for r in recipes if is_guided(r)}
     if wished is None:
         return "dis" if "raft" in guided else "raft"
     if wished in guided:
@@ -173,7 +178,7 @@ def _named_results(texts: tuple[str, ...]) -> dict[str, Path]:
     results: dict[str, Path] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
-        if not (name and equals and folder) or name in results or name in (*settings.METHODS, TRUTH):
+        if not (name and equals and folder) or name in results or name in (*METHODS, TRUTH):
             raise errors.results_unnamed(text)
         results[name] = Path(folder)
     return results

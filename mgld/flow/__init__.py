@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,19 +11,21 @@ from safetensors.torch import load_file
 
 from mgld import errors, settings
 from mgld.flow.motion import FlowNetwork, Motion, estimate_motion
+from mgld.flow.raft import Raft
+from mgld.flow.spynet import SpyNet
+from mgld.settings import exhaustive
 
-__all__ = ["FlowNetwork", "Motion", "estimate_motion", "load_flow", "weights_of"]
+__all__ = ["NETWORKS", "FlowNetwork", "Motion", "estimate_motion", "load_flow", "weights_of"]
 
 
 def load_flow(name: str, device: str | torch.device, weights_dir: Path | None = None) -> FlowNetwork:
-    """Return the flow network called name ("dis", "spynet" or "raft"), ready on device."""
-    if name not in settings.FLOWS:
-        raise errors.bad_setting("Flow network", name, "one of " + ", ".join(settings.FLOWS))
-    if name == "dis":
-        from mgld.flow.dis import Dis
-
-        return Dis()
-    network, shards = make_network(name), weights_of(name, weights_dir)
+    """Return the flow network called name (one of NETWORKS), ready on device; raise UserError for another or without weights."""
+    if name not in NETWORKS:
+        raise errors.bad_setting("Flow network", name, "one of " + ", ".join(NETWORKS))
+    network = NETWORKS[name]()
+    if not isinstance(network, torch.nn.Module):
+        return network
+    shards = weights_of(name, weights_dir)
     try:
         state = {key: value for shard in shards for key, value in load_file(shard).items()}
         network.load_state_dict(state)
@@ -39,12 +42,13 @@ def weights_of(name: str, weights_dir: Path | None = None) -> list[Path]:
     return shards
 
 
-def make_network(name: str) -> torch.nn.Module:
-    """Build the network without weights."""
-    if name == "spynet":
-        from mgld.flow.spynet import SpyNet
+def _dis() -> FlowNetwork:
+    from mgld.flow.dis import Dis  # OpenCV is loaded by those who use it
 
-        return SpyNet()
-    from mgld.flow.raft import Raft
+    return Dis()
 
-    return Raft()
+
+# Makes a network, without its weights if it has any. A new network is a line here and its name in settings.
+NETWORKS: dict[str, Callable[[], FlowNetwork]] = exhaustive(
+    {"dis": _dis, "spynet": SpyNet, "raft": Raft}, settings.FLOWS
+)

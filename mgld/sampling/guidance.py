@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from mgld.flow import Motion
 from mgld.flow.ops import warp
+from mgld.settings import GUIDANCE_MODES, exhaustive
 
 
 @dataclass(frozen=True)
@@ -20,16 +22,6 @@ class StepState:
     log_variance: float  # clipped, as published
     alpha: float  # ᾱ before the step
     alpha_after: float  # ᾱ after it, at most that of the least noisy training timestep
-
-
-def motion_loss(z: Tensor, motion: Motion, mode: str) -> Tensor:
-    """Return the scalar that guidance descends, for latents z [T,c,h,w]; 0 for one frame.
-
-    released: mean over elements, with the published pairing; paper: Eq. 4 as printed, a sum; corrected: Eq. 4's pairs, summed.
-    """
-    if len(z) < 2:
-        return z.sum() * 0
-    return released_loss(z, motion) if mode == "released" else paper_loss(z, motion)
 
 
 def paper_loss(z: Tensor, motion: Motion) -> Tensor:
@@ -57,27 +49,35 @@ def released_loss(z: Tensor, motion: Motion) -> Tensor:
 
 
 def guidance_step(z: Tensor, motion: Motion, state: StepState, strength: float, mode: str) -> Tensor:
-    """Return z [T,c,h,w] moved against the motion loss; the same object where there is nothing to do.
+    """Return z [T,c,h,w] moved against the motion loss in one of MODES; the same object where there is nothing to do.
 
-    released: z - s·|log σ²|·∂E/∂z, s = 10 published. paper: z - s·σ²·∂E/∂z (Eq. 5).
+    Raises KeyError for a mode that is not in MODES.
     """
     if strength == 0 or len(z) < 2:
         return z
-    if mode == "corrected":
-        return z + _agreement(motion, state, strength)
-    gradient = _gradient(z, motion, mode)
-    # log σ² is negative, so the published factor of -10 descends (spec §5.4).
-    weight = abs(state.log_variance) if mode == "released" else state.variance
-    return z - strength * weight * gradient
+    return z + MODES[mode](z, motion, state, strength)
 
 
-def _gradient(z: Tensor, motion: Motion, mode: str) -> Tensor:
+def _released(z: Tensor, motion: Motion, state: StepState, strength: float) -> Tensor:
+    """Return the published code's displacement, -s·|log σ²|·∂E/∂z, s = 10 published (spec §5.4).
+
+    Its log σ² is negative, so that its factor of -10 descends.
+    """
+    return -strength * abs(state.log_variance) * _gradient(released_loss, z, motion)
+
+
+def _paper(z: Tensor, motion: Motion, state: StepState, strength: float) -> Tensor:
+    """Return the displacement as printed, -s·σ²·∂E/∂z (Eq. 5)."""
+    return -strength * state.variance * _gradient(paper_loss, z, motion)
+
+
+def _gradient(loss: Callable[[Tensor, Motion], Tensor], z: Tensor, motion: Motion) -> Tensor:
     with torch.enable_grad():
         leaf = z.detach().float().requires_grad_(True)
-        return torch.autograd.grad(motion_loss(leaf, motion, mode), leaf)[0]
+        return torch.autograd.grad(loss(leaf, motion), leaf)[0]
 
 
-def _agreement(motion: Motion, state: StepState, strength: float) -> Tensor:
+def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float) -> Tensor:
     """Return the displacement of `corrected` guidance.
 
     The noise of neighbouring frames is independent, so the post-step latents that the paper compares differ mostly by noise; x̂0
@@ -95,3 +95,11 @@ def _agreement(motion: Motion, state: StepState, strength: float) -> Tensor:
     noise_kept = ((1 - state.alpha_after) / (1 - state.alpha)) ** 0.5
     share = 1 - noise_kept**strength
     return state.alpha_after**0.5 * share * 0.5 * pull / seen.clamp(min=1)
+
+
+Displacement = Callable[[Tensor, Motion, StepState, float], Tensor]
+"""(z [T,c,h,w], motion, state, strength) -> what is added to z; a new mode is one of these and its name in settings."""
+
+MODES: dict[str, Displacement] = exhaustive(
+    {"released": _released, "paper": _paper, "corrected": _corrected}, GUIDANCE_MODES
+)

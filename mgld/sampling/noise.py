@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mgld.settings import Settings
+
 FRAME_STRIDE = 1_000_003  # keeps the streams of (seed, frame) and (seed + 1, frame - 1) apart
 
 
@@ -21,3 +23,8 @@ class FrameNoise:
     def draw(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
         """Return float32 [count, *shape]."""
         return torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])
+
+
+def noise_of(settings: Settings, first: int, count: int) -> FrameNoise:
+    """Return the noise of a segment's frames; every method draws the same, so what differs is the method."""
+    return FrameNoise(settings.seed, first, count, shared_per_segment=settings.segments == "disjoint")

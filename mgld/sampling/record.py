@@ -11,7 +11,7 @@ from mgld.sampling.guidance import StepState, paper_loss
 
 
 class GuidanceRecord:
-    """Collect each step's before and after; costs two warps of the latent a step, so it is made only when someone looks."""
+    """Collect each step's before and after; costs two warps of the latent a step: only for listeners who ask."""
 
     def __init__(self, motion: Motion) -> None:
         self._motion = motion

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
+
+from mgld.settings import SAMPLERS, exhaustive
 
 Scheduler = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
 
@@ -16,21 +18,27 @@ SMALLEST_VARIANCE = 1e-20  # the published code clips here before it takes the l
 
 
 def make_scheduler(config: Mapping[str, object], name: str, steps: int) -> Scheduler:
-    """Return a ready scheduler: "ddpm" (ancestral, as published), "ddim" or "dpm++"; `steps` evenly spaced from the last timestep.
+    """Return a ready scheduler of MAKERS; `steps` evenly spaced from the last timestep. KeyError for another name.
 
-    config is the model folder's scheduler config; its schedule, spacing and prediction type hold for all three.
+    config is the model folder's scheduler config; its schedule, spacing and prediction type hold for all.
     """
-    shared = {key: config[key] for key in SHARED}
-    if name == "ddpm":
-        scheduler = DDPMScheduler(**shared, variance_type="fixed_small", clip_sample=False)
-    elif name == "ddim":
-        scheduler = DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True)
-    else:
-        scheduler = DPMSolverMultistepScheduler(**shared, algorithm_type="dpmsolver++", final_sigmas_type="zero")
+    scheduler = MAKERS[name]({key: config[key] for key in SHARED})
     scheduler.set_timesteps(steps)
     if steps == 1:  # linspace of one point is 0, which would skip the sampling
         scheduler.timesteps = torch.tensor([scheduler.config.num_train_timesteps - 1])
     return scheduler
+
+
+MAKERS: dict[str, Callable[[dict], Scheduler]] = exhaustive(
+    {
+        "ddpm": lambda shared: DDPMScheduler(**shared, variance_type="fixed_small", clip_sample=False),  # as published
+        "ddim": lambda shared: DDIMScheduler(**shared, clip_sample=False, set_alpha_to_one=True),
+        "dpm++": lambda shared: DPMSolverMultistepScheduler(
+            **shared, algorithm_type="dpmsolver++", final_sigmas_type="zero"
+        ),
+    },
+    SAMPLERS,
+)
 
 
 def initial_latent(z_lq: Tensor, scheduler: DDPMScheduler, noise: Tensor) -> Tensor:

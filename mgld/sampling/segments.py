@@ -26,6 +26,19 @@ def cover(frames: Iterator[Item], length: int, overlap: int) -> Iterator[tuple[l
         yield segment, True
 
 
+class Seam:
+    """Hides the cuts of one kind of tensor: fades each segment's head in from the segment before."""
+
+    def __init__(self) -> None:
+        self._tail: Tensor | None = None
+
+    def join(self, new: Tensor, ready: int) -> Tensor:
+        """Return a segment [T,...] joined to the one before; its frames after `ready` are shared with the next."""
+        joined = crossfade_head(self._tail, new)
+        self._tail = joined[ready:] if ready < len(joined) else None
+        return joined
+
+
 def crossfade_head(tail: Tensor | None, new: Tensor) -> Tensor:
     """Return `new` [T,...] with its first frames faded in from `tail` [K,...], the previous segment's view of the same frames."""
     if tail is None:

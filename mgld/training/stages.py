@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from mgld.flow import load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
-from mgld.pipeline import NETS, MGLDPipeline
+from mgld.nets.loading import NETS
+from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
 from mgld.training import data, ranks
 from mgld.training.autoencoder import reconstruction, train_autoencoder

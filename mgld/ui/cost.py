@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mgld.events import Event, Result
+from mgld.methods import METHODS, is_guided, worked_frames
 from mgld.settings import Settings
 
 # The same kind of work on small and larger frames: overhead is large on the first, arithmetic on the second. Method and side in
@@ -76,10 +77,9 @@ class CostModel:
 
     def seconds(self, settings: Settings, frames: int, megapixels: float, sampled: bool = False) -> float:
         """Predict one method's run; sampled says that its latents are already there."""
-        if settings.method == "bicubic":
+        if METHODS[settings.method].peer:
             return 0.0
-        guided = settings.method in ("mgld", "per_frame+mds") and settings.guidance
-        before = () if sampled else ("sample", *(("motion",) if guided else ()))
+        before = () if sampled else ("sample", *(("motion",) if is_guided(settings) else ()))
         # the decoder too wants the LQ frames encoded
         stages = ("read", "condition", *before, "decode", "finish", "handover")
         per_frame = sum(self._rate(settings.method, s, megapixels) * _repeats(s, settings) for s in stages)
@@ -116,20 +116,6 @@ def watched(device: str) -> float:
 
 def _repeats(stage: str, settings: Settings) -> int:
     return settings.steps if stage == "sample" else 1
-
-
-def worked_frames(settings: Settings, frames: int) -> int:
-    """Count the frames that are sampled, those that neighbouring segments share twice."""
-    alone = settings.method == "per_frame" or settings.segments == "disjoint"
-    overlap = 0 if alone else min(settings.overlap, settings.segment - 1)
-    return frames + (segment_count(settings, frames) - 1) * overlap
-
-
-def segment_count(settings: Settings, frames: int) -> int:
-    """Count the segments that a clip is cut into."""
-    alone = settings.method == "per_frame" or settings.segments == "disjoint"
-    overlap = 0 if alone else min(settings.overlap, settings.segment - 1)
-    return max(-(-(frames - overlap) // (settings.segment - overlap)), 1)
 
 
 def canvas_megapixels(pipeline, height: int, width: int) -> float:

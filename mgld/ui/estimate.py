@@ -6,13 +6,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mgld import settings
+from mgld.methods import COMPARED, segment_count
 from mgld.settings import SCALE, Settings
-from mgld.ui.cost import SHOWING, CostModel, canvas_megapixels, segment_count
+from mgld.ui.cost import SHOWING, CostModel, canvas_megapixels
 from mgld.ui.results import Part, Store
+
+if TYPE_CHECKING:
+    from mgld.worker import DeviceJob
 
 SHOWN_SIDES, SHOWN_FRAMES = (128, 384), 5  # of the comparison that is timed; the first opens the network that judges
 
@@ -32,7 +37,7 @@ def cost_of(model: str) -> CostModel:
 
 
 @lru_cache(maxsize=256)
-def megapixels_of(model: str, height: int, width: int, device: str = "auto") -> float:
+def megapixels_of(model: str, device: str, height: int, width: int) -> float:
     """Return the canvas of a low-quality frame, in megapixels."""
     from mgld.worker import open_pipeline
 
@@ -46,7 +51,7 @@ def predict(
     cost = cost_of(part.model)
     if not cost.ready:
         return Needed(0.0, None)
-    megapixels = megapixels_of(part.model, *size_hw, device)
+    megapixels = megapixels_of(part.model, device, *size_hw)
     missing = [r for r in runs if store.result(part, r) is None]
     seconds = sum(
         cost.seconds(r, frames, megapixels, store.is_sampled(part, r, segment_count(r, frames))) for r in missing
@@ -63,23 +68,23 @@ def learn_showing(model: str, layers: dict[str, np.ndarray], seconds: float) -> 
     cost_of(model).learn_stage("", SHOWING, height * width / 1e6, seconds / (len(layers) * count))
 
 
-def gpu_seconds(model: str, device: str, clip: Sequence, runs: Sequence, latents: Sequence) -> int:
+def gpu_seconds(job: DeviceJob) -> int:
     """Return how long to ask a shared GPU for; takes what run_all of mgld.worker takes."""
     lowest, highest = settings.GPU_SECONDS
-    cost = cost_of(model)
+    cost = cost_of(job.model)
     if not cost.ready:
         return highest
-    megapixels = megapixels_of(model, *clip[0].rgb_u8.shape[:2], device)
-    seconds = sum(cost.seconds(run.settings, len(clip), megapixels) for run in runs)
+    megapixels = megapixels_of(job.model, job.device, *job.clip[0].rgb_u8.shape[:2])
+    seconds = sum(cost.seconds(wanted, len(job.clip), megapixels) for wanted in job.runs)
     return int(min(max(math.ceil(1.5 * seconds) + 10, lowest), highest))
 
 
 def calibrate(model: str, device: str, run_all: Callable, busy) -> None:
     """Measure this device's speed once, and how long showing takes; gives way to the first job."""
-    from mgld.worker import Run, open_pipeline
+    from mgld.worker import DeviceJob, open_pipeline
 
     def run(clip: list, wanted: Settings):
-        for _, event in run_all(model, device, clip, [Run(wanted, 0)], [{}]):
+        for _, event in run_all(DeviceJob(model, device, clip, [wanted])):
             yield event
 
     pipeline = open_pipeline(model, device)
@@ -98,7 +103,7 @@ def _measure_showing(model: str) -> None:
     with tempfile.TemporaryDirectory(prefix="mgld-") as folder:
         for side in SHOWN_SIDES:
             noise = np.random.default_rng(0).integers(0, 256, (SHOWN_FRAMES, side, side, 3), np.uint8)
-            layers = {name: noise for name in ("bicubic", *settings.COMPARED)}
+            layers = {name: noise for name in ("bicubic", *COMPARED)}
             started = time.monotonic()
             comparison(Path(folder) / "stage.mp4", layers, 25.0, (), Settings().flow)
             seconds = time.monotonic() - started

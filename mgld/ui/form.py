@@ -9,6 +9,7 @@ import gradio as gr
 from mgld import settings
 from mgld.errors import UserError
 from mgld.flow import weights_of
+from mgld.methods import COMPARED, METHODS, OURS
 from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, Settings
 from mgld.ui import words
 from mgld.ui.crop import CropBox
@@ -61,9 +62,9 @@ def build(model: str) -> Form:
         info=words.FRAMES_HELP,
         elem_id="frames",
     )
-    names = [(label, name) for name, label in words.LAYERS.items() if name in settings.METHODS and name != "bicubic"]
+    names = [(METHODS[name].layer, name) for name in OURS]
     methods = gr.CheckboxGroup(
-        names, value=list(settings.COMPARED), label=words.METHODS_LABEL, info=words.METHODS_HELP, elem_id="methods"
+        names, value=list(COMPARED), label=words.METHODS_LABEL, info=words.METHODS_HELP, elem_id="methods"
     )
     with gr.Accordion(words.ADVANCED, open=False, elem_id="advanced"):
         start = gr.Number(0, minimum=0, label=words.START, info=words.START_HELP, elem_id="start")

@@ -14,9 +14,9 @@ import numpy as np
 
 from mgld import errors, settings
 from mgld.errors import UserError
+from mgld.methods import COMPARED, OURS, segment_count
 from mgld.settings import SCALE, Settings
 from mgld.ui import crop, estimate, form, job, link, request, sweep, takeaway, words
-from mgld.ui.cost import segment_count
 from mgld.ui.progress import bar
 from mgld.weights.presets import folder_of
 
@@ -69,9 +69,7 @@ def ablating(machine: job.Machine) -> Callable:
     """Bind the machine: the four combinations of the paper's two parts, whatever methods are ticked."""
 
     def ablate(*values, visitor: gr.Request = None) -> Iterator[job.Shown]:
-        from mgld.ui.ablation import SWITCHES
-
-        named = dict(zip(FIELDS, values, strict=False)) | {"methods": list(SWITCHES)}
+        named = dict(zip(FIELDS, values, strict=False)) | {"methods": list(OURS)}
         asked = asked_of([*named.values(), *values[len(FIELDS) :]])
         yield from job.compare(machine, asked, visitor.session_hash)
 
@@ -153,7 +151,7 @@ def framed(clip: str | None, start_s: float, text: str) -> crop.Frame | None:
     from mgld.video import read_frames
 
     try:
-        asked = request.checked(clip, settings.COMPARED, start_s or 0, 1, Settings(), crop=text)
+        asked = request.checked(clip, COMPARED, start_s or 0, 1, Settings(), crop=text)
         known, frame = request.looked_at(asked.clip), next(read_frames(asked.clip, asked.start_s, 1)).rgb_u8
         left, top, right, bottom = request.worked_box(asked, *frame.shape[:2])
     except UserError:

@@ -20,7 +20,10 @@ import numpy as np
 
 from mgld.errors import UserError
 from mgld.events import Event, FramesDone, Guided, Preview, Progress, Result, Sampled
-from mgld.settings import PARTIAL_SHARE, Settings
+from mgld.methods import is_guided
+from mgld.segment import Watch
+from mgld.settings import PARTIAL_SHARE, PREVIEW_EVERY_S, Settings
+from mgld.sharing import sampled_as
 from mgld.ui import words
 from mgld.ui.compare import stack_layers
 from mgld.ui.estimate import cost_of, learn_showing, predict
@@ -134,25 +137,22 @@ def done_text(work: Work, frames: int) -> str:
 
 def _run_missing(machine: Machine, work: Work, missing: dict[str, Settings], showing: Showing) -> Iterator[Shown]:
     """Run on the device what is not in memory, in one call; keep every finished segment as it comes."""
-    from mgld.worker import Run
+    from mgld.worker import DeviceJob
 
-    part, names, clip = work.material.part, list(missing), work.material.clip
-    samplings = {id(s): s for s in (STORE.sampling(part, w) for w in missing.values())}
-    order = list(samplings)
-    runs = [Run(w, order.index(id(STORE.sampling(part, w)))) for w in missing.values()]
-    latents = [dict(s.latents) for s in samplings.values()]
-    clock = Countdown(machine, work, list(missing.values()))
-    events = machine.run_all(work.request.model, machine.device, clip, runs, latents)
+    part, names, runs = work.material.part, list(missing), list(missing.values())
+    latents = {sampled_as(w): dict(STORE.sampling(part, w).latents) for w in runs}
+    clock, watch = Countdown(machine, work, runs), Watch(PREVIEW_EVERY_S, guidance=True)
+    events = machine.run_all(DeviceJob(work.request.model, machine.device, work.material.clip, runs, latents, watch))
     BUSY.set()
     try:
         for index, event in events:
             name = names[index]
             work.take(name, event)
-            _remember(samplings[order[runs[index].latents]], event)
+            _remember(STORE.sampling(part, runs[index]), event)
             if isinstance(event, (FramesDone, Preview)):
                 showing.preview = event.rgb_u8 if isinstance(event, Preview) else event.frames_u8[-1]
             if isinstance(event, Result):
-                _finish(work, name, missing[name], event.report, cost_of(work.request.model))
+                _finish(work, name, missing[name], event.report, cost_of(work.request.model), machine.device)
             if isinstance(event, (Progress, Result)):
                 yield clock.line(name, index, event), *showing.now(), "", None
     finally:
@@ -168,13 +168,13 @@ def _remember(sampling: Sampling, event: Event) -> None:
         sampling.guided[event.first_frame] = event
 
 
-def _finish(work: Work, name: str, wanted: Settings, report: dict, cost) -> None:
+def _finish(work: Work, name: str, wanted: Settings, report: dict, cost, device: str) -> None:
     """Turn the running method into a finished one."""
     from mgld.ui.estimate import megapixels_of
 
     part, clip = work.material.part, work.material.clip
     if {"condition", "sample"} <= set(report["seconds"]):
-        cost.learn(report, wanted, len(clip), megapixels_of(part.model, *clip[0].rgb_u8.shape[:2]))
+        cost.learn(report, wanted, len(clip), megapixels_of(part.model, device, *clip[0].rgb_u8.shape[:2]))
     kept = Kept(np.concatenate(work.parts), report, tuple(work.borders))
     STORE.keep(part, wanted, kept)
     work.kept[name], work.guided[name] = kept, _guided(part, wanted)
@@ -183,7 +183,7 @@ def _finish(work: Work, name: str, wanted: Settings, report: dict, cost) -> None
 
 def _guided(part: Part, wanted: Settings) -> list[Guided]:
     """Return what guidance did in a sampling, segment by segment."""
-    if wanted.method not in ("mgld", "per_frame+mds"):
+    if not is_guided(wanted):
         return []
     return [event for _, event in sorted(STORE.sampling(part, wanted).guided.items())]
 

@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 
 from mgld import settings
 from mgld.errors import UserError
-from mgld.settings import METHODS, Settings
+from mgld.methods import OURS
+from mgld.settings import Settings
 from mgld.ui.request import crop_of
 from mgld.weights.presets import PRESETS
 
@@ -59,7 +60,7 @@ def _start(text: str) -> float:
 
 
 def _methods(text: str) -> list[str]:
-    found = [m for m in METHODS if m in text.split(",") and m != "bicubic"]
+    found = [m for m in OURS if m in text.split(",")]
     if not found or len(found) != len(text.split(",")):
         raise ValueError(text)
     return found

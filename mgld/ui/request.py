@@ -13,7 +13,8 @@ import numpy as np
 
 from mgld import errors, settings
 from mgld.errors import UserError
-from mgld.settings import METHODS, SCALE, Settings
+from mgld.methods import OURS
+from mgld.settings import SCALE, Settings
 from mgld.ui import words
 from mgld.ui.results import Part, sha256_of
 
@@ -71,7 +72,7 @@ def checked(
     """Return the request if it can be worked on; raise UserError saying what is wrong."""
     if clip is None:
         raise UserError(words.NO_CLIP)
-    chosen = tuple(m for m in METHODS if m in (methods or ()) and m != "bicubic")
+    chosen = tuple(m for m in OURS if m in (methods or ()))
     if not chosen:
         raise UserError(words.NO_METHOD)
     if not 1 <= frames <= settings.PAGE_FRAMES or frames != int(frames):

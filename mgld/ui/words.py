@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from mgld.settings import METHODS
+from mgld.methods import METHODS
 
 
 class Labels(dict):
@@ -135,9 +135,7 @@ SHARPNESS = "sharpness ↑"
 BORDER_RATIO = "error at borders ÷ inside ↓"
 PSNR = "PSNR (dB) ↑"
 SSIM = "SSIM ↑"
-LAYERS = Labels(METHODS)
-LAYERS |= {"bicubic": "Input (bicubic)", "per_frame": "Per-frame (StableSR)", "mgld": "MGLD"}
-LAYERS |= {"per_frame+mds": "+ guided sampling", "per_frame+tsd": "+ temporal decoder", TRUTH_KEY: "Ground truth"}
+LAYERS = Labels({name: method.layer for name, method in METHODS.items()} | {TRUTH_KEY: "Ground truth"})
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
 STAGE = {

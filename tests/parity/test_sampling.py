@@ -35,7 +35,7 @@ def test_released_guidance_loss_and_gradient(masked):
     tensors, _ = golden.load("05_motion_guidance")
     suffix = "" if masked else "_nomask"
     z = tensors["latents"].clone().requires_grad_(True)
-    loss = guidance.motion_loss(z, motion_of(tensors, masked=masked), "released")
+    loss = guidance.released_loss(z, motion_of(tensors, masked=masked))
     close(loss.detach(), tensors["loss" + suffix].squeeze())
     close(torch.autograd.grad(loss, z)[0], tensors["grad" + suffix])
 

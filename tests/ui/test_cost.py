@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mgld.events import FramesDone, Result
+from mgld.methods import segment_count, worked_frames
 from mgld.settings import Settings
-from mgld.ui.cost import CostModel, canvas_megapixels, segment_count, watched, worked_frames
+from mgld.ui.cost import CostModel, canvas_megapixels, watched
 from mgld.video import Frame
 
 

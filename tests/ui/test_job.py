@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mgld import worker
+from mgld.methods import OURS
 from mgld.settings import Settings
 from mgld.ui import ablation, estimate, handlers, job, scope, sweep, takeaway, words
 from mgld.ui.request import checked
@@ -30,7 +31,7 @@ def clip(tmp_path) -> Path:
 @pytest.fixture
 def machine(pipeline, monkeypatch) -> job.Machine:
     """A machine with a counter of denoiser calls, and nothing in memory."""
-    monkeypatch.setattr(worker, "open_pipeline", lambda model, device: pipeline)
+    monkeypatch.setattr(worker, "open_pipeline", lambda *_: pipeline)
     for name, fresh in (("STORE", job.Store()), ("SESSIONS", job.Sessions())):
         monkeypatch.setattr(job, name, fresh)
     monkeypatch.setattr(scope, "SESSIONS", job.SESSIONS)
@@ -160,7 +161,7 @@ def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
 
 def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
     assert ablation.markdown(None) == words.ABLATION_EMPTY
-    all_four = denoised(machine, asked(clip, methods=list(ablation.SWITCHES)))
+    all_four = denoised(machine, asked(clip, methods=list(OURS)))
     told = ablation.markdown(job.SESSIONS.get("me"))
     assert told.count("✓") == 4 and "+ temporal decoder | – | ✓" in told
     job.STORE.samplings.clear(), job.STORE.results.clear()
