@@ -28,13 +28,13 @@ from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.presets import folder_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import FrameNoise
 from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import sample
 from mgld.settings import VAE_TILE, Settings
 from mgld.video import Frame
-from mgld.weights.presets import folder_of
 
 NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
 COLOUR_FIXES = {"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}

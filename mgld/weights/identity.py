@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from mgld.weights.presets import folder_of
+from mgld.presets import folder_of
 
 
 def describe_model(model: str) -> dict:
