@@ -14,9 +14,8 @@ from mgld import settings
 from mgld.errors import UserError
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
-from mgld.presets import SD21, TINY, folder_of
+from mgld.presets import SD21, TINY, describe_model, folder_of
 from mgld.weights import official
-from mgld.weights.identity import describe_model
 from mgld.weights.perceptual import convert_perceptual
 
 KEYS = json.loads((Path(__file__).parent / "golden" / "full_keys.json").read_text())
