@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mgld import settings
+from mgld.convert import official
 from mgld.errors import UserError
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import SD21, TINY, describe_model, folder_of
-from mgld.weights import official
 from mgld.weights.perceptual import convert_perceptual
 
 KEYS = json.loads((Path(__file__).parent / "golden" / "full_keys.json").read_text())
