@@ -43,7 +43,7 @@ def run_perceptual(chosen: argparse.Namespace) -> None:
 def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
     from mgld.commands.upscale import say
-    from mgld.weights.flow import convert_flow
+    from mgld.convert.flow import convert_flow
 
     for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
         say(f"→ {path}")

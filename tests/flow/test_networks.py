@@ -11,11 +11,11 @@ import torch
 from safetensors import safe_open
 
 from mgld import settings
+from mgld.convert.flow import convert_flow
 from mgld.errors import UserError
 from mgld.flow import load_flow, make_network, ops
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
-from mgld.weights.flow import convert_flow
 from tests.flow.test_motion import sliding
 
 
