@@ -52,8 +52,8 @@ def run_flow(chosen: argparse.Namespace) -> None:
 def run_metric(chosen: argparse.Namespace) -> None:
     """Extract a metric's numbers into the cache."""
     from mgld.commands.upscale import say
+    from mgld.convert.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
     from mgld.metrics import naturalness, perceptual
-    from mgld.weights.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
 
     convert, file = {
         "dists": (convert_dists, perceptual.DISTS_FILE),

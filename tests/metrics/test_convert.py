@@ -15,9 +15,9 @@ from safetensors.numpy import load_file
 
 from mgld import settings
 from mgld.__main__ import main
+from mgld.convert.metrics import convert_brisque, convert_dists, convert_niqe
 from mgld.errors import UserError
 from mgld.metrics import naturalness
-from mgld.weights.metrics import convert_brisque, convert_dists, convert_niqe
 
 MACHINE = "svm_type epsilon_svr\nkernel_type rbf\ngamma 0.05\nrho -155\nSV\n-1 1:-0.5 2:0.25 \n2 1:1 2:0 \n"
 
