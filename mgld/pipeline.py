@@ -31,6 +31,7 @@ from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.methods import METHODS, decodes_together, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
+from mgld.presets import folder_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
@@ -38,7 +39,6 @@ from mgld.sampling.sampler import Denoise, Guide, sample
 from mgld.segment import NOTHING_WATCHED, Condition, SegmentRun, Watch
 from mgld.settings import COLOURS, SCALE, VAE_TILE, Settings, exhaustive
 from mgld.video import Frame
-from mgld.weights.presets import folder_of
 
 COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
 Outcome = TypeVar("Outcome")

@@ -9,7 +9,7 @@ from diffusers import DDPMScheduler
 
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
-from mgld.weights.presets import TINY
+from mgld.presets import TINY
 
 SMALL = {"norm_groups": 8}
 

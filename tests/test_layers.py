@@ -8,7 +8,7 @@ import torch
 from mgld.nets import VideoVAE
 from mgld.nets.layers import TemporalConv
 from mgld.nets.vae import _smooth
-from mgld.weights.presets import TINY
+from mgld.presets import TINY
 
 
 def moved(channels: int = 6) -> TemporalConv:

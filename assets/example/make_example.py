@@ -19,10 +19,10 @@ from mgld.canvas import bicubic  # noqa: E402
 from mgld.events import FramesDone  # noqa: E402
 from mgld.methods import COMPARED  # noqa: E402
 from mgld.pipeline import MGLDPipeline  # noqa: E402
+from mgld.presets import describe_model  # noqa: E402
 from mgld.settings import Settings  # noqa: E402
 from mgld.ui.figures import comparison  # noqa: E402
 from mgld.video import probe, read_frames  # noqa: E402
-from mgld.weights.identity import describe_model  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 CLIP = settings.ASSETS / "clips" / "reef.mp4"

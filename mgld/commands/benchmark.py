@@ -43,7 +43,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Measure every combination after a warm-up; print the table, seconds per frame."""
     cases = list(cases_of(chosen))
     check_place(chosen.json)
-    from mgld.weights.identity import describe_model
+    from mgld.presets import describe_model
 
     started = time.monotonic()
     pipeline = open_pipeline(chosen)

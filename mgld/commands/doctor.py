@@ -36,9 +36,9 @@ def run(chosen: argparse.Namespace) -> None:
 
 def findings() -> dict:
     """Return versions, device, weights, encoders and cache, JSON-ready."""
+    from mgld.convert.doctor import examine
     from mgld.device import best_device, best_dtype
     from mgld.video import encoders
-    from mgld.weights.doctor import examine
 
     device = best_device()
     cached = sorted(p for p in settings.CACHE.rglob("*") if p.is_file()) if settings.CACHE.is_dir() else []

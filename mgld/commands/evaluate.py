@@ -84,7 +84,7 @@ def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: 
     check_place(chosen.json)
     check_frames(chosen.frames)
     from mgld.metrics import clips, suite, table
-    from mgld.weights.identity import describe_model
+    from mgld.presets import describe_model
 
     found = clips.clips_in(chosen.lq)
     paths = {  # every name is looked up before the first frame is computed

@@ -100,8 +100,8 @@ def run(chosen: argparse.Namespace) -> None:
     check_range(chosen)
     check_output(chosen.input, chosen.output)
     check_place(chosen.json)
+    from mgld.presets import describe_model
     from mgld.video import VideoWriter, probe, read_frames
-    from mgld.weights.identity import describe_model
 
     started = time.monotonic()
     clip = probe(chosen.input)

@@ -14,6 +14,7 @@ from mgld.flow import load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS
 from mgld.pipeline import MGLDPipeline
+from mgld.presets import TINY
 from mgld.settings import Settings
 from mgld.training import data, ranks
 from mgld.training.autoencoder import reconstruction, train_autoencoder
@@ -22,7 +23,6 @@ from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
 from mgld.training.linear import fit_linear, transfer
 from mgld.training.run import Plan, first_step, stream_seed
-from mgld.weights.presets import TINY
 
 SHARD = "9MB"  # every shipped file stays under 10 MB
 SHEET_STILLS = 3

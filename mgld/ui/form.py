@@ -10,10 +10,10 @@ from mgld import settings
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.methods import COMPARED, METHODS, OURS
+from mgld.presets import PRESETS, folder_of
 from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, Settings
 from mgld.ui import words
 from mgld.ui.crop import CropBox
-from mgld.weights.presets import PRESETS, folder_of
 
 KNOBS = {f.name: f for f in fields(Settings) if f.name != "method"}
 MAIN = ("steps", "guidance", "flow")

@@ -15,10 +15,10 @@ import numpy as np
 from mgld import errors, settings
 from mgld.errors import UserError
 from mgld.methods import COMPARED, OURS, segment_count
+from mgld.presets import folder_of
 from mgld.settings import SCALE, Settings
 from mgld.ui import crop, estimate, form, job, link, request, sweep, takeaway, words
 from mgld.ui.progress import bar
-from mgld.weights.presets import folder_of
 
 LINKED = ("clip", "methods", "frames", "start_s", "crop", "model", *form.KNOBS)
 FIELDS = ("clip", "methods", "frames", "start_s", "crop", "truth", "others", "degrade", "degrade_seed", "model")

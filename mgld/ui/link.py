@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 from mgld import settings
 from mgld.errors import UserError
 from mgld.methods import OURS
+from mgld.presets import PRESETS
 from mgld.settings import Settings
 from mgld.ui.request import crop_of
-from mgld.weights.presets import PRESETS
 
 KNOBS = {f.name: f for f in fields(Settings) if f.name != "method"}
 EXAMPLES = {p.stem: p for p in sorted((settings.ASSETS / "clips").glob("*.mp4"))}

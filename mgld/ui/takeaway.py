@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from mgld import plots
+from mgld.presets import describe_model
 from mgld.ui import words
 from mgld.ui.figures import Table
 from mgld.video import VideoWriter
-from mgld.weights.identity import describe_model
 
 LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")
 STYLE = (

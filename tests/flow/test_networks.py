@@ -15,7 +15,6 @@ from mgld.errors import UserError
 from mgld.flow import NETWORKS, load_flow, ops
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
-from mgld.weights.flow import convert_flow
 from tests.flow.test_motion import sliding
 
 

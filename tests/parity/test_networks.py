@@ -7,9 +7,9 @@ import re
 import pytest
 import torch
 
+from mgld.convert import official
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.layers import SFT, FeatureFusion, TemporalAttention, TemporalConv
-from mgld.weights import official
 from tests.parity import golden
 
 TOLERANCE = 2e-5

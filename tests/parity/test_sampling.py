@@ -11,11 +11,11 @@ from diffusers import DDPMScheduler
 from diffusers.models.embeddings import get_timestep_embedding
 
 from mgld.colour import adain, wavelet
+from mgld.convert import official
 from mgld.flow import Motion
+from mgld.presets import SD21
 from mgld.sampling import guidance, schedule, tiles
 from mgld.sampling.sampler import sample
-from mgld.weights import official
-from mgld.weights.presets import SD21
 from tests.parity import golden
 from tests.parity.test_networks import fill, matching, structure_of, unet_of
 

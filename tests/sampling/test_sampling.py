@@ -10,10 +10,10 @@ from diffusers import DDPMScheduler
 
 from mgld.errors import UserError
 from mgld.flow import Motion
+from mgld.presets import SD21, TINY
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import FrameNoise
 from mgld.sampling.sampler import sample
-from mgld.weights.presets import SD21, TINY
 
 
 def shift_motion(frames: int, dx: int, h: int = 8, w: int = 10) -> Motion:

@@ -13,13 +13,13 @@ from diffusers import DDPMScheduler
 from PIL import Image
 
 from mgld.flow.dis import Dis
+from mgld.presets import TINY
 from mgld.training import denoiser, stages
 from mgld.training.autoencoder import train_autoencoder
 from mgld.training.bank import fill_bank, read_bank
 from mgld.training.decoder import Sampled, train_decoder
 from mgld.training.losses import frame_difference, grid_difference, sobel_magnitude, structure_weighted_consistency
 from mgld.training.run import Plan
-from mgld.weights.presets import TINY
 from tests.conftest import small_structure_encoder, small_unet, small_vae
 
 

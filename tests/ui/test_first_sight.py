@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from mgld.presets import describe_model
 from mgld.ui.first_sight import FOLDER, example_layers, finished_example
-from mgld.weights.identity import describe_model
 
 
 def test_the_example_was_made_by_the_weights_that_ship():

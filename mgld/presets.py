@@ -1,7 +1,8 @@
-"""What the two presets are: numbers for the same classes, and where their folders lie."""
+"""What the two presets are: numbers for the same classes, where their folders lie, and how a model is named exactly."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from mgld import errors, settings
@@ -85,3 +86,13 @@ def folder_of(model: str) -> Path | str:
     raise errors.model_missing(
         model, "Name tiny, sd21, a folder with unet/ and vae/ inside, or OWNER/NAME of a Hub repository."
     )
+
+
+def describe_model(model: str) -> dict:
+    """Return {"name", "sha256": {relative file: hash}} of a preset or folder; a Hub repository has no local files here."""
+    folder = Path(folder_of(model))
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    return {
+        "name": model,
+        "sha256": {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+    }
