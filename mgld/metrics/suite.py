@@ -11,7 +11,7 @@ import numpy as np
 from mgld.errors import UserError
 from mgld.flow import load_flow
 from mgld.metrics import fidelity, naturalness, perceptual, temporal
-from mgld.training.perceptual import load_perceptual
+from mgld.metrics.vgg import load_perceptual
 
 Measured = dict[str, float | list[float | None] | None]
 NEEDS_TRUTH = "It compares with the ground truth, and none was given."

@@ -11,12 +11,11 @@ from safetensors import SafetensorError, safe_open
 from mgld import settings
 from mgld.errors import UserError
 from mgld.flow import weights_of
-from mgld.metrics import naturalness, perceptual
-from mgld.training import perceptual as training
+from mgld.metrics import naturalness, perceptual, vgg
 from mgld.weights.presets import PRESETS, folder_of
 
 METRIC_FILES = {  # metric → its file in the cache and the command that makes it
-    "LPIPS (VGG16)": (training.FILE, training.HOW),
+    "LPIPS (VGG16)": (vgg.FILE, vgg.HOW),
     "LPIPS (AlexNet)": (perceptual.ALEX_FILE, perceptual.ALEX_HOW),
     "DISTS": (perceptual.DISTS_FILE, perceptual.DISTS_HOW),
     "NIQE": (naturalness.NIQE_FILE, naturalness.NIQE_HOW),

