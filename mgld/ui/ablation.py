@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mgld.metrics import table
 from mgld.ui import words
 from mgld.ui.work import Work
 
@@ -17,10 +18,6 @@ def markdown(work: Work | None) -> str:
     """Return Table 3 of the visitor's clip, or what to do to get it."""
     if work is None or work.table is None or not set(SWITCHES) <= set(work.table.rows):
         return words.ABLATION_EMPTY
-    names = list(next(iter(work.table.rows.values())))
-    lines = ["| " + " | ".join([*words.ABLATION_HEAD, *names]) + " |", "|---" * (len(names) + 3) + "|"]
-    for method, parts in SWITCHES.items():
-        marks = ["✓" if part else "–" for part in parts]
-        figures = [words.figure(work.table.rows[method][n]) for n in names]
-        lines.append("| " + " | ".join([words.LAYERS[method], *marks, *figures]) + " |")
-    return "\n".join(lines) + "\n\n" + words.BLUR_NOTE
+    labels = {m: " | ".join([words.LAYERS[m], *("✓" if on else "–" for on in parts)]) for m, parts in SWITCHES.items()}
+    rows = {method: work.table.rows[method] for method in SWITCHES}
+    return table.markdown(rows, labels, " | ".join(words.ABLATION_HEAD)) + "\n\n" + words.BLUR_NOTE
