@@ -7,6 +7,7 @@ generalised Gaussians at two scales: 36 numbers. NIQE compares them with those o
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -111,7 +112,7 @@ def _variances(x: np.ndarray) -> np.ndarray:
     return np.array(_features(x, lambda fit: (fit.left**2, fit.right**2)))
 
 
-def _features(x: np.ndarray, spreads) -> list[float]:
+def _features(x: np.ndarray, spreads: Callable[[_Fit], tuple[float, float]]) -> list[float]:
     """Return shape and spread of x, and shape, mean and both spreads of its product with each of four neighbours."""
     fit = _fit(x)
     features = [fit.alpha, float(np.mean(spreads(fit)))]

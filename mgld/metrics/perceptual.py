@@ -19,16 +19,15 @@ class AlexPerceptual(Perceptual):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            [
-                nn.Conv2d(3, 64, 11, stride=4, padding=2),
-                nn.Conv2d(64, 192, 5, padding=2),
-                nn.Conv2d(192, 384, 3, padding=1),
-                nn.Conv2d(384, 256, 3, padding=1),
-                nn.Conv2d(256, 256, 3, padding=1),
-            ]
-        )
-        self.weights = nn.ParameterList(torch.zeros(conv.out_channels) for conv in self.convs)
+        convs = [
+            nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            nn.Conv2d(64, 192, 5, padding=2),
+            nn.Conv2d(192, 384, 3, padding=1),
+            nn.Conv2d(384, 256, 3, padding=1),
+            nn.Conv2d(256, 256, 3, padding=1),
+        ]
+        self.convs = nn.ModuleList(convs)
+        self.weights = nn.ParameterList(torch.zeros(conv.out_channels) for conv in convs)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the five unit-length feature maps of x [N,3,H,W] in [-1,1]."""
@@ -41,6 +40,10 @@ class AlexPerceptual(Perceptual):
 
 class Dists(nn.Module):
     """DISTS: likeness of texture (means) and structure (covariances) of VGG16's maps (Ding et al. 2020)."""
+
+    window: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, vgg: Perceptual) -> None:
         super().__init__()

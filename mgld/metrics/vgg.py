@@ -16,6 +16,9 @@ GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 class Perceptual(nn.Module):
     """LPIPS distance, version 0.1, VGG16 features."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         widths = [3, *(w for group in GROUPS for w in group)]
@@ -51,4 +54,5 @@ def load_perceptual(device: str) -> Perceptual:
     state = load_file(stored.VGG.found())
     net = Perceptual()
     net.load_state_dict(state)
-    return net.to(device, memory_format=torch.channels_last).requires_grad_(False).eval()
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs leave it out
+    return net.requires_grad_(False).eval()
