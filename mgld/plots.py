@@ -118,7 +118,7 @@ def flow_colours(flow_px: np.ndarray, longest: float | None = None) -> np.ndarra
 
 
 def sweep_multiples(
-    strengths: list[float], layers: list[np.ndarray], figures: dict[str, list[float]], row: int
+    strengths: list[float], layers: list[np.ndarray], figures: dict[str, list[float | None]], row: int
 ) -> bytes:
     """Draw a sweep of guidance strength: each figure over strength, and under it the x-t profile at each strength; PNG."""
     count, names = len(strengths), list(figures)

@@ -20,6 +20,8 @@ HOW_TO_GET = {
 }
 
 SCALE = 4  # output side / input side, everywhere
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
 VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
 
 PREVIEW_EVERY_S = 0.5

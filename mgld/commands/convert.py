@@ -34,10 +34,15 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
     from mgld.commands.upscale import say
+<<<<<<< HEAD
     from mgld.convert.metrics import convert_perceptual
     from mgld.training.perceptual import FILE
+=======
+    from mgld.metrics import stored
+    from mgld.weights.perceptual import convert_perceptual
+>>>>>>> h/metrics
 
-    say(f"→ {convert_perceptual(chosen.package, settings.CACHE / FILE)}")
+    say(f"→ {convert_perceptual(chosen.package, stored.VGG.path)}")
 
 
 def run_flow(chosen: argparse.Namespace) -> None:
@@ -52,13 +57,18 @@ def run_flow(chosen: argparse.Namespace) -> None:
 def run_metric(chosen: argparse.Namespace) -> None:
     """Extract a metric's numbers into the cache."""
     from mgld.commands.upscale import say
+<<<<<<< HEAD
     from mgld.convert.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
     from mgld.metrics import naturalness, perceptual
+=======
+    from mgld.metrics import stored
+    from mgld.weights.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
+>>>>>>> h/metrics
 
     convert, file = {
-        "dists": (convert_dists, perceptual.DISTS_FILE),
-        "lpips-alex": (convert_alex, perceptual.ALEX_FILE),
-        "niqe": (convert_niqe, naturalness.NIQE_FILE),
-        "brisque": (convert_brisque, naturalness.BRISQUE_FILE),
+        "dists": (convert_dists, stored.DISTS),
+        "lpips-alex": (convert_alex, stored.ALEX),
+        "niqe": (convert_niqe, stored.NIQE),
+        "brisque": (convert_brisque, stored.BRISQUE),
     }[chosen.kind]
-    say(f"→ {convert(chosen.package, settings.CACHE / file)}")
+    say(f"→ {convert(chosen.package, file.path)}")

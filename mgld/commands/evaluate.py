@@ -56,10 +56,13 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Measure, then print a table per clip and the mean."""
     report = evaluate(chosen, recipes_of(chosen, chosen.methods), _named_results(chosen.results))
+    from mgld.metrics.catalogue import METRICS
     from mgld.metrics.table import markdown
 
     for name, clip in report["clips"].items():
-        own = f"; WE of the ground truth itself {clip[TRUTH]['we']:.3f}" if clip[TRUTH] and clip[TRUTH]["we"] else ""
+        own = (
+            f"; warping error of the ground truth itself {METRICS['we'].text(clip[TRUTH]['we'])}" if clip[TRUTH] else ""
+        )
         print(
             f"\n{name}: {clip['frames']} frames of {clip['width']}×{clip['height']}{own}\n\n{markdown(clip['methods'])}"
         )
@@ -93,7 +96,7 @@ def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: 
     }
     pipeline = open_pipeline(chosen) if any(not METHODS[r.method].peer for r in recipes.values()) else None
     measures = suite.Suite(judge, "cpu" if pipeline is None else str(pipeline.device))
-    missing = measures.missing | ({} if chosen.gt else dict.fromkeys(("psnr", "ssim"), suite.NEEDS_TRUTH))
+    missing = ({} if chosen.gt else suite.without_truth()) | measures.missing
     report = {"metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
     report["settings"] = {name: asdict(recipe) for name, recipe in recipes.items()}
     if pipeline is not None:

@@ -11,17 +11,14 @@ from safetensors import SafetensorError, safe_open
 from mgld import settings
 from mgld.errors import UserError
 from mgld.flow import weights_of
+<<<<<<< HEAD:mgld/convert/doctor.py
 from mgld.metrics import naturalness, perceptual
 from mgld.presets import PRESETS, folder_of
 from mgld.training import perceptual as training
-
-METRIC_FILES = {  # metric → its file in the cache and the command that makes it
-    "LPIPS (VGG16)": (training.FILE, training.HOW),
-    "LPIPS (AlexNet)": (perceptual.ALEX_FILE, perceptual.ALEX_HOW),
-    "DISTS": (perceptual.DISTS_FILE, perceptual.DISTS_HOW),
-    "NIQE": (naturalness.NIQE_FILE, naturalness.NIQE_HOW),
-    "BRISQUE": (naturalness.BRISQUE_FILE, naturalness.BRISQUE_HOW),
-}
+=======
+from mgld.metrics.catalogue import METRICS
+from mgld.weights.presets import PRESETS, folder_of
+>>>>>>> h/metrics:mgld/weights/doctor.py
 
 
 @dataclass(frozen=True)
@@ -41,12 +38,8 @@ def examine() -> Iterator[Finding]:
         yield _of_files("model", name, lambda name=name: sorted(Path(folder_of(name)).rglob("*.safetensors")))
     for name in settings.FLOWS:
         yield _of_files("flow", name, lambda name=name: weights_of(name))
-    for name, (file, how) in METRIC_FILES.items():
-        path = settings.CACHE / file
-        if path.exists():
-            yield _of_files("metric", name, lambda path=path: [path])
-        else:
-            yield Finding("metric", name, "absent", hint=how)
+    for weights in (metric.weights for metric in METRICS.values() if metric.weights):
+        yield _of_files("metric", weights.name, lambda weights=weights: [weights.found()])
 
 
 def _of_files(kind: str, name: str, find) -> Finding:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mgld import errors
-from mgld.settings import SCALE
-from mgld.training.corpus import PHOTO_SUFFIXES, VIDEO_SUFFIXES
+from mgld.settings import PICTURE_SUFFIXES, SCALE, VIDEO_SUFFIXES
 from mgld.video import read_frames
 
 
@@ -53,4 +52,4 @@ def read_large(path: Path, name: str, of: str, lq_u8: np.ndarray, limit: int | N
 
 
 def _holds_frames(folder: Path) -> bool:
-    return any(p.suffix.lower() in PHOTO_SUFFIXES for p in folder.iterdir())
+    return any(p.suffix.lower() in PICTURE_SUFFIXES for p in folder.iterdir())

@@ -7,6 +7,7 @@ generalised Gaussians at two scales: 36 numbers. NIQE compares them with those o
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -16,16 +17,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.numpy import load_file
 
-from mgld import errors, settings
+from mgld.metrics import stored
 
-NIQE_FILE, BRISQUE_FILE = "niqe.safetensors", "brisque.safetensors"
-NIQE_HOW = (
-    "Run `pip download --no-deps --no-build-isolation --no-binary :all: basicsr==1.4.2`, then "
-    "`python -m mgld convert niqe basicsr-1.4.2.tar.gz`."
-)
-BRISQUE_HOW = (
-    "Run `pip download --no-deps brisque==0.2.0`, then `python -m mgld convert brisque brisque-0.2.0-py3-none-any.whl`."
-)
 BLOCK = 96  # NIQE judges blocks of this side
 WINDOW_SIDE, WINDOW_SIGMA = 7, 7 / 6
 NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -51,12 +44,12 @@ class Regressor(NamedTuple):
 
 def load_niqe() -> Pristine:
     """Return the published model of pristine photographs; raise UserError saying how to get it when absent."""
-    return Pristine(**_stored(NIQE_FILE, "NIQE", NIQE_HOW))
+    return Pristine(**load_file(stored.NIQE.found()))
 
 
 def load_brisque() -> Regressor:
     """Return the published regression; raise UserError saying how to get it when absent."""
-    return Regressor(**_stored(BRISQUE_FILE, "BRISQUE", BRISQUE_HOW))
+    return Regressor(**load_file(stored.BRISQUE.found()))
 
 
 def niqe(clip_u8: np.ndarray, model: Pristine) -> float | None:
@@ -119,7 +112,7 @@ def _variances(x: np.ndarray) -> np.ndarray:
     return np.array(_features(x, lambda fit: (fit.left**2, fit.right**2)))
 
 
-def _features(x: np.ndarray, spreads) -> list[float]:
+def _features(x: np.ndarray, spreads: Callable[[_Fit], tuple[float, float]]) -> list[float]:
     """Return shape and spread of x, and shape, mean and both spreads of its product with each of four neighbours."""
     fit = _fit(x)
     features = [fit.alpha, float(np.mean(spreads(fit)))]
@@ -169,10 +162,3 @@ def _halved(luma: np.ndarray) -> np.ndarray:
     """Halve luma [H,W] with even sides as MATLAB's imresize does: antialiased bicubic, mirrored borders."""
     x = torch.from_numpy(np.pad(luma, 4, "symmetric"))[None, None]
     return F.interpolate(x, scale_factor=0.5, mode="bicubic", antialias=True)[0, 0, 2:-2, 2:-2].numpy()
-
-
-def _stored(file: str, name: str, how: str) -> dict[str, np.ndarray]:
-    path = settings.CACHE / file
-    if not path.exists():
-        raise errors.weights_missing(name, how)
-    return load_file(path)

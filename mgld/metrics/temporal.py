@@ -41,9 +41,10 @@ def at_half_size(network: FlowNetwork) -> FlowNetwork:
     """Return a network that measures frames shrunk to half their sides: a quarter of the time, and nearly as exact."""
 
     def measure(a: Tensor, b: Tensor) -> Tensor:
-        half = [max(side // 2, 1) for side in a.shape[-2:]]
+        height, width = a.shape[-2:]
+        half = [max(height // 2, 1), max(width // 2, 1)]
         flow_px = network(*(F.interpolate(x, half, mode="area") for x in (a, b)))
-        return resize_flow(flow_px, a.shape[-2:])
+        return resize_flow(flow_px, (height, width))
 
     return measure
 

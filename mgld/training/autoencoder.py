@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from mgld.metrics import fidelity, perceptual
+from mgld.metrics.vgg import load_perceptual
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
-from mgld.training.perceptual import load_perceptual, same_square
+from mgld.training.losses import same_square
 from mgld.training.run import Plan, Run
 
 # Per latent element, beside an L1 per pixel. A weight per image, as one may read LDM's 1e-6 without its summed L1, is 10⁴ times

@@ -18,12 +18,11 @@ import cv2
 import numpy as np
 
 from mgld import errors, settings
+from mgld.settings import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from mgld.video import read_frames
 
 log = logging.getLogger(__name__)
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif"}
 SHARD_BYTES = 60_000_000
 HELD_OUT_SHARE = 0.05
 FRAMES_PER_VIDEO = 96
@@ -93,7 +92,7 @@ def _files(sources: list[Path]) -> Iterator[Path]:
         paths = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
         for folder, group in itertools.groupby(paths, lambda p: p.parent):
             members = list(group)
-            pictures = [p for p in members if p.suffix.lower() in PHOTO_SUFFIXES]
+            pictures = [p for p in members if p.suffix.lower() in PICTURE_SUFFIXES]
             if _is_footage(pictures):
                 yield folder
                 pictures = []

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from mgld import settings
 from mgld.flow import FlowNetwork, estimate_motion
+from mgld.metrics.vgg import load_perceptual
 from mgld.nets import VideoVAE
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
-from mgld.training.losses import frame_difference, grid_difference, structure_weighted_consistency
-from mgld.training.perceptual import load_perceptual, same_square
+from mgld.training.losses import frame_difference, grid_difference, same_square, structure_weighted_consistency
 from mgld.training.run import Plan, Run, stream_seed
 
 # Weights of Eq. 8.

@@ -9,28 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from mgld.flow import FlowNetwork, load_flow
-from mgld.metrics.fidelity import psnr, ssim
-from mgld.metrics.temporal import (
-    Backward,
-    at_half_size,
-    border_ratio,
-    mean_residual,
-    motion_of,
-    residuals,
-    sharpness,
-    warping_error,
-)
+from mgld.metrics.catalogue import METRICS, Evidence
+from mgld.metrics.table import markdown
+from mgld.metrics.temporal import Backward, at_half_size, mean_residual, motion_of, residuals
 from mgld.plots import heat
 from mgld.ui import words
 from mgld.ui.compare import Heat, stack_layers
 
 BRIGHTEST_PERCENTILE = 99.5  # of the residuals of the worst layer: a single pixel does not dim all others
-HIGHER_IS_BETTER = "↑"  # in a figure's name; all others are better lower
+COLUMNS = ("we", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
+UNRANKED = ("bicubic", words.TRUTH_KEY)  # the input and the ground truth are no results
 
 
 @dataclass(frozen=True)
 class Table:
-    """Clip figures {layer: {figure: value}}, the curves {figure: {label: values}} behind them, and Markdown."""
+    """Clip figures {layer: {metric key: value}}, the curves {layer: {metric key: values}} behind them, and Markdown."""
 
     rows: dict[str, dict[str, float | None]]
     curves: dict[str, dict[str, list[float | None]]]
@@ -55,21 +48,33 @@ def comparison(
     reference = words.TRUTH_KEY if words.TRUTH_KEY in known else "bicubic"
     motion = motion_of(known[reference], measuring_flow(judge))
     flicker = {name: flicker_of(frames, motion) for name, frames in layers.items()}
-    errors = {name: errors for name, (errors, _) in flicker.items()}
-    edges = {name: sharpness(frames) for name, frames in layers.items()}
-    curves = {
-        words.WARPING_ERROR: {words.LAYERS[n]: [None, *map(_known, values)] for n, values in errors.items()},
-        words.SHARPNESS: {words.LAYERS[n]: values for n, values in edges.items()},
+    evidence = {
+        name: Evidence(frames, flicker[name][0], _truth_of(name, layers), borders) for name, frames in layers.items()
     }
-    rows = {name: _clip_figures(layers, name, errors[name], edges[name], borders) for name in layers}
-    drawn = [{"name": name, "values": list(lines.values())} for name, lines in curves.items()]
+    curves = {
+        name: {"we": [None, *map(_known, seen.pair_errors)], "sharpness": list(seen.edges)}
+        for name, seen in evidence.items()
+    }
+    rows = _rows(evidence)
+    drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in titled(curves).items()]
     named = {words.LAYERS[n]: frames for n, frames in layers.items()}
     stage = stack_layers(path, named, fps, borders, drawn, heat_of({n: maps for n, (_, maps) in flicker.items()}))
     order = list(layers)
     if {"per_frame", "mgld"} <= layers.keys():
         stage.pair = (order.index("per_frame"), order.index("mgld"))
-    markdown = _markdown(rows, words.TABLE_NOTE.format(flow=judge, clip=words.LAYERS[reference]))
-    return stage, Table(rows, curves, markdown, tuple(borders))
+    told = words.TABLE + as_markdown(rows) + words.TABLE_NOTE.format(flow=judge, clip=words.LAYERS[reference])
+    return stage, Table(rows, curves, told, tuple(borders))
+
+
+def as_markdown(rows: dict[str, dict[str, float | None]]) -> str:
+    """Return the table of some layers by their names, the best result in bold."""
+    return markdown(rows, {name: words.LAYERS[name] for name in rows}, "", UNRANKED)
+
+
+def titled(curves: dict[str, dict[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:
+    """Return {layer: {metric key: values}} as it is drawn: {heading: {layer's name: values}}."""
+    keys = next(iter(curves.values()))
+    return {METRICS[key].heading: {words.LAYERS[name]: lines[key] for name, lines in curves.items()} for key in keys}
 
 
 def flicker_of(clip_u8: np.ndarray, motion: Backward) -> tuple[list[float], np.ndarray]:
@@ -103,16 +108,15 @@ def _halved(residual: np.ndarray) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _clip_figures(layers, name: str, errors: list[float], edges: list[float], borders) -> dict[str, float | None]:
-    """Return one layer's row of the table; the columns are the same for all layers of a clip."""
-    row = {words.WARPING_ERROR: warping_error(errors), words.SHARPNESS: float(np.mean(edges))}
-    if borders:
-        row[words.BORDER_RATIO] = border_ratio(errors, borders)
-    if "truth" in layers:
-        with_truth = None if name == "truth" else layers["truth"]
-        row[words.PSNR] = None if with_truth is None else psnr(layers[name], with_truth)
-        row[words.SSIM] = None if with_truth is None else ssim(layers[name], with_truth)
-    return row
+def _truth_of(name: str, layers: dict[str, np.ndarray]) -> np.ndarray | None:
+    return None if name == words.TRUTH_KEY else layers.get(words.TRUTH_KEY)
+
+
+def _rows(evidence: dict[str, Evidence]) -> dict[str, dict[str, float | None]]:
+    """Measure every layer; the columns are the same for all layers of a clip: those that one of them has the needs of."""
+    given = frozenset().union(*(seen.given for seen in evidence.values()))
+    keys = [key for key in COLUMNS if METRICS[key].needs <= given]
+    return {name: {key: METRICS[key].of(seen) for key in keys} for name, seen in evidence.items()}
 
 
 @cache
@@ -123,21 +127,3 @@ def measuring_flow(name: str) -> FlowNetwork:
 
 def _known(error: float) -> float | None:
     return error if np.isfinite(error) else None
-
-
-def _markdown(rows: dict[str, dict[str, float | None]], note: str) -> str:
-    names = list(next(iter(rows.values())))
-    best = {name: _best(rows, name) for name in names}
-    lines = ["| | " + " | ".join(names) + " |", "|---" + "|---:" * len(names) + "|"]
-    for layer, row in rows.items():
-        cells = [words.best(words.figure(row[n])) if best[n] == layer else words.figure(row[n]) for n in names]
-        lines.append("| " + " | ".join([words.LAYERS[layer], *cells]) + " |")
-    return words.TABLE + "\n".join(lines) + note
-
-
-def _best(rows: dict[str, dict[str, float | None]], figure: str) -> str | None:
-    """Return the result that is best by the arrow in the figure's name; the input and the ground truth do not compete."""
-    known = {n: row[figure] for n, row in rows.items() if n not in ("bicubic", "truth") and row[figure] is not None}
-    if len(known) < 2:
-        return None
-    return max(known, key=known.get) if figure.endswith(HIGHER_IS_BETTER) else min(known, key=known.get)

@@ -18,7 +18,6 @@ from mgld.ui.crop import CropBox
 KNOBS = {f.name: f for f in fields(Settings) if f.name != "method"}
 MAIN = ("steps", "guidance", "flow")
 ADVANCED = tuple(name for name in KNOBS if name not in MAIN)
-VIDEOS = [".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif"]
 
 
 @dataclass
@@ -73,7 +72,7 @@ def build(model: str) -> Form:
         chosen = gr.Radio(_models(model), value=model, label=words.MODEL, info=_model_help(), elem_id="model")
         knobs |= {name: _knob(name) for name in ADVANCED}
         truth = gr.Video(label=words.TRUTH, sources=["upload"], include_audio=True, elem_id="truth", height=130)
-        others = gr.Files(label=words.OTHERS, file_types=VIDEOS, elem_id="others", height=110)
+        others = gr.Files(label=words.OTHERS, file_types=list(settings.VIDEO_SUFFIXES), elem_id="others", height=110)
         degrade = gr.Checkbox(False, label=words.LAB, info=words.LAB_HELP, elem_id="degrade")
         seed = gr.Number(
             0,

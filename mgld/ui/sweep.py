@@ -11,12 +11,15 @@ import gradio as gr
 import numpy as np
 
 from mgld import errors, plots, settings
+from mgld.metrics import table
+from mgld.metrics.catalogue import METRICS
 from mgld.ui import job, words
 from mgld.ui.figures import comparison
 from mgld.ui.progress import bar
 from mgld.ui.request import Request
 
 Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
+FIGURES = ("we", "sharpness")  # what strength buys, and what it costs
 
 
 def strengths_of(text: str) -> tuple[float, ...]:
@@ -48,17 +51,18 @@ def sweep(machine: job.Machine, request: Request, strengths: tuple[float, ...], 
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
         large = {n: work.kept[n].frames_u8 for n in runs}
         unseen, guided_by = {"bicubic": work.bicubic, **work.material.given}, request.knobs.flow
-        stage, table = comparison(folder / "stage.mp4", large, work.material.fps, work.borders_of(), guided_by, unseen)
-        figures = {name: [table.rows[n][name] or 0.0 for n in runs] for name in (words.WARPING_ERROR, words.SHARPNESS)}
+        stage, measured = comparison(
+            folder / "stage.mp4", large, work.material.fps, work.borders_of(), guided_by, unseen
+        )
+        rows = {name: {key: measured.rows[name][key] for key in FIGURES} for name in runs}
+        lines = {METRICS[key].heading: [row[key] for row in rows.values()] for key in FIGURES}
         row = work.bicubic.shape[1] // 2
-        png = plots.sweep_multiples(list(strengths), list(large.values()), figures, row)
+        png = plots.sweep_multiples(list(strengths), list(large.values()), lines, row)
         picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-        yield bar(words.SWEEP_DONE), None, picture, markdown(strengths, figures), stage
+        yield bar(words.SWEEP_DONE), None, picture, markdown(strengths, rows), stage
 
 
-def markdown(strengths: tuple[float, ...], figures: dict[str, list[float]]) -> str:
-    """Return the sweep as a table, which is also its text alternative."""
-    lines = ["| " + " | ".join([words.SWEEP_HEAD, *figures]) + " |", "|---" * (len(figures) + 1) + "|"]
-    for i, s in enumerate(strengths):
-        lines.append("| " + " | ".join([f"{s:g}", *(words.figure(v[i]) for v in figures.values())]) + " |")
-    return "\n".join(lines) + "\n\n" + words.BLUR_NOTE
+def markdown(strengths: tuple[float, ...], rows: dict[str, dict[str, float | None]]) -> str:
+    """Return the sweep, {layer: {metric key: value}} in the order of strengths, as a table: its text alternative too."""
+    labels = {name: f"{strength:g}" for name, strength in zip(rows, strengths, strict=True)}
+    return table.markdown(rows, labels, words.SWEEP_HEAD) + "\n\n" + words.BLUR_NOTE

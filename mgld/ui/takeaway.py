@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 
 from mgld import plots
+from mgld.metrics.table import columns
 from mgld.presets import describe_model
 from mgld.ui import words
-from mgld.ui.figures import Table
+from mgld.ui.figures import Table, titled
 from mgld.video import VideoWriter
 
 LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")
@@ -136,7 +137,7 @@ def report_pictures(outcome: Outcome, line: Line) -> dict[str, tuple[str, bytes]
     return {
         "frames": (words.FRAME_TITLE.format(frame=middle + 1), cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),
         "profile": (words.PROFILE_TITLE, profile),
-        "curves": (words.CURVES_TITLE, plots.frame_curves(outcome.table.curves, outcome.table.borders)),
+        "curves": (words.CURVES_TITLE, plots.frame_curves(titled(outcome.table.curves), outcome.table.borders)),
     }
 
 
@@ -178,12 +179,12 @@ def _file_name(layer: str) -> str:
 
 
 def _table(table: Table) -> str:
-    names = [n for n in next(iter(table.rows.values()))]
-    head = "".join(f"<th>{html.escape(n)}</th>" for n in ("", *names))
+    shown = columns(table.rows)
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("", *(metric.heading for metric in shown)))
     body = "".join(
-        f"<tr><th>{html.escape(words.LAYERS[m])}</th>"
-        + "".join(f"<td>{words.figure(v)}</td>" for v in row.values())
+        f"<tr><th>{html.escape(words.LAYERS[name])}</th>"
+        + "".join(f"<td>{metric.text(row[metric.key])}</td>" for metric in shown)
         + "</tr>"
-        for m, row in table.rows.items()
+        for name, row in table.rows.items()
     )
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -130,11 +130,6 @@ PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"
 FRAME_TITLE = "Frame {frame}"
 SETTINGS_TITLE = "Settings, versions, timings"
-WARPING_ERROR = "warping error ↓"
-SHARPNESS = "sharpness ↑"
-BORDER_RATIO = "error at borders ÷ inside ↓"
-PSNR = "PSNR (dB) ↑"
-SSIM = "SSIM ↑"
 LAYERS = Labels({name: method.layer for name, method in METHODS.items()} | {TRUTH_KEY: "Ground truth"})
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
@@ -239,16 +234,6 @@ STUDY_TALLY = (
 STUDY_OPEN = "One half lies inside the interval: no preference is shown yet."
 STUDY_CLEAR = "One half lies outside the interval: that is a preference."
 STUDY_EXPORT = "Votes as CSV"
-
-
-def best(figure: str) -> str:
-    """Mark the best number of a column."""
-    return f"**{figure}**"
-
-
-def figure(value: float | None) -> str:
-    """Write a number of a table, or a dash."""
-    return "–" if value is None else f"{value:.4g}"
 
 
 def placed(template: str, words: dict[str, str]) -> str:

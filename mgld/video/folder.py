@@ -11,16 +11,14 @@ import numpy as np
 from PIL.Image import DecompressionBombError
 
 from mgld import errors
-from mgld.settings import LIMITS
+from mgld.settings import LIMITS, PICTURE_SUFFIXES
 from mgld.video.container import check_size
 from mgld.video.picture import on_black
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def pictures(folder: Path) -> list[Path]:
     """List the frames in natural order: f2 before f10."""
-    files = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
     if not files:
         raise errors.folder_without_pictures(folder)
     return sorted(files, key=_natural)

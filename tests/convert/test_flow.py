@@ -9,13 +9,13 @@ import torch
 
 from mgld.convert.flow import convert_flow
 from mgld.errors import UserError
-from mgld.flow import load_flow, make_network
+from mgld.flow import NETWORKS, load_flow
 from mgld.flow.spynet import SpyNet
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("raft", "module."), ("spynet", "spynet."), ("spynet", "")])
 def test_conversion_keeps_the_weights(name: str, prefix: str, tmp_path: Path) -> None:
-    net = make_network(name)
+    net = NETWORKS[name]()
     state = {prefix + key: value for key, value in net.state_dict().items()}
     if prefix == "spynet.":
         state["conv_last.weight"] = torch.zeros(3)  # the rest of BasicVSR

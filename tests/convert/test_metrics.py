@@ -17,7 +17,7 @@ from mgld import settings
 from mgld.__main__ import main
 from mgld.convert.metrics import convert_brisque, convert_dists, convert_niqe, convert_perceptual
 from mgld.errors import UserError
-from mgld.metrics import naturalness
+from mgld.metrics import naturalness, stored
 
 MACHINE = "svm_type epsilon_svr\nkernel_type rbf\ngamma 0.05\nrho -155\nSV\n-1 1:-0.5 2:0.25 \n2 1:1 2:0 \n"
 
@@ -50,8 +50,8 @@ def test_niqe(tmp_path):
 def test_brisque_and_its_regression(tmp_path, monkeypatch):
     ranges = pickle.dumps({"min_": [0.0, 0.0], "max_": [1.0, 2.0]})
     members = {"brisque/models/svm.txt": MACHINE.encode(), "brisque/models/normalize.pickle": ranges}
-    convert_brisque(wheel(tmp_path / "b.whl", **members), tmp_path / naturalness.BRISQUE_FILE)
     monkeypatch.setattr(settings, "CACHE", tmp_path)
+    convert_brisque(wheel(tmp_path / "b.whl", **members), stored.BRISQUE.path)
     model = naturalness.load_brisque()
     assert model.vectors.tolist() == [[-0.5, 0.25], [1, 0]] and model.coefficients.tolist() == [-1, 2]
     assert model.rho[0] == -155 and model.gamma[0] == 0.05 and model.high.tolist() == [1, 2]

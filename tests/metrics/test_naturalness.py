@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mgld import settings
-from mgld.metrics import naturalness
+from mgld.metrics import naturalness, stored
 from mgld.metrics.clips import read_clip
 
 
@@ -36,7 +36,7 @@ def test_halving_keeps_a_ramp():
     assert halved.shape == (32, 32) and halved[:, 4:-4] == pytest.approx(np.tile(2 * np.arange(4.0, 28) + 0.5, (32, 1)))
 
 
-@pytest.mark.skipif(not (settings.CACHE / naturalness.NIQE_FILE).exists(), reason="no NIQE numbers here")
+@pytest.mark.skipif(not stored.NIQE.path.exists(), reason="no NIQE numbers here")
 def test_niqe_is_that_of_basicsr_and_prefers_the_photograph(photo):
     model = naturalness.load_niqe()
     assert naturalness.niqe(photo, model) == pytest.approx(3.160756, abs=0.002)  # basicsr 1.4.2's calculate_niqe
@@ -44,7 +44,7 @@ def test_niqe_is_that_of_basicsr_and_prefers_the_photograph(photo):
     assert naturalness.niqe(photo[:, :96, :96], model) is None
 
 
-@pytest.mark.skipif(not (settings.CACHE / naturalness.BRISQUE_FILE).exists(), reason="no BRISQUE numbers here")
+@pytest.mark.skipif(not stored.BRISQUE.path.exists(), reason="no BRISQUE numbers here")
 def test_brisque_prefers_the_photograph(photo):
     model = naturalness.load_brisque()
     assert 0 < naturalness.brisque(photo, model) < 40 < naturalness.brisque(worsened(photo), model) < 100

@@ -9,8 +9,8 @@ import torch
 
 from mgld import settings
 from mgld.errors import UserError
-from mgld.metrics import perceptual
-from mgld.training.perceptual import FILE, Perceptual, load_perceptual
+from mgld.metrics import perceptual, stored
+from mgld.metrics.vgg import Perceptual, load_perceptual
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def blurred(clip_u8: np.ndarray, sigma: float) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma) for frame in clip_u8])
 
 
-@pytest.mark.skipif(not (settings.CACHE / FILE).exists(), reason="LPIPS weights are not on this machine")
+@pytest.mark.skipif(not stored.VGG.path.exists(), reason="LPIPS weights are not on this machine")
 def test_lpips_grows_with_blur(textured):
     net = load_perceptual("cpu")
     equal, near, far = (
@@ -31,7 +31,7 @@ def test_lpips_grows_with_blur(textured):
     assert equal == 0 < near < far < 1.5
 
 
-@pytest.mark.skipif(not (settings.CACHE / perceptual.ALEX_FILE).exists(), reason="no AlexNet weights here")
+@pytest.mark.skipif(not stored.ALEX.path.exists(), reason="no AlexNet weights here")
 def test_lpips_on_alexnet_grows_with_blur(textured):
     net = perceptual.load_alex("cpu")
     equal, near, far = (
@@ -40,9 +40,7 @@ def test_lpips_on_alexnet_grows_with_blur(textured):
     assert equal == 0 < near < far < 1.5
 
 
-@pytest.mark.skipif(
-    not all((settings.CACHE / f).exists() for f in (FILE, perceptual.DISTS_FILE)), reason="no DISTS weights here"
-)
+@pytest.mark.skipif(not all(file.path.exists() for file in (stored.VGG, stored.DISTS)), reason="no DISTS weights here")
 def test_dists_grows_with_blur(textured):
     net = perceptual.load_dists("cpu")
     equal, near, far = (

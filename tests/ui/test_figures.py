@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mgld.metrics.catalogue import METRICS
 from mgld.metrics.temporal import Backward
-from mgld.ui import figures, words
+from mgld.ui import figures
 from mgld.ui.compare import Heat, plan_grid, stack_layers
 from mgld.video import read_frames
 
@@ -24,14 +25,20 @@ def layers() -> dict[str, np.ndarray]:
 
 def test_the_steadier_result_is_marked_and_the_truth_does_not_compete(tmp_path, layers):
     stage, table = figures.comparison(tmp_path / "stage.mp4", layers, 10, (2,), "dis")
-    assert table.rows["per_frame"][words.WARPING_ERROR] == pytest.approx(16, abs=0.5)
-    assert table.rows["mgld"][words.WARPING_ERROR] == pytest.approx(4, abs=0.5)
-    assert f"| MGLD | **{words.figure(table.rows['mgld'][words.WARPING_ERROR])}** |" in table.markdown
-    assert (
-        table.rows["truth"][words.PSNR] is None and table.rows["mgld"][words.PSNR] > table.rows["per_frame"][words.PSNR]
-    )
-    assert table.rows["mgld"][words.BORDER_RATIO] == pytest.approx(1, abs=0.1)
+    assert table.rows["per_frame"]["we"] == pytest.approx(16, abs=0.5)
+    assert table.rows["mgld"]["we"] == pytest.approx(4, abs=0.5)
+    assert f"| MGLD | **{table.rows['mgld']['we']:.3f}** |" in table.markdown
+    assert table.rows["truth"]["psnr"] is None and table.rows["mgld"]["psnr"] > table.rows["per_frame"]["psnr"]
+    assert table.rows["mgld"]["we_border_ratio"] == pytest.approx(1, abs=0.1)
     assert stage.pair == (0, 1) and table.borders == (2,)
+
+
+def test_rows_and_curves_are_keyed_by_layer_and_metric_and_named_when_drawn(tmp_path, layers):
+    stage, table = figures.comparison(tmp_path / "stage.mp4", layers, 10, (2,), "dis")
+    assert {name: set(curves) for name, curves in table.curves.items()} == dict.fromkeys(layers, {"we", "sharpness"})
+    assert all(set(row) == set(figures.COLUMNS) for row in table.rows.values())
+    assert [curve.name for curve in stage.curves] == [METRICS["we"].heading, METRICS["sharpness"].heading]
+    assert figures.titled(table.curves)[METRICS["we"].heading]["MGLD"] == table.curves["mgld"]["we"]
 
 
 def test_the_map_of_the_shakier_layer_is_brighter_in_the_same_frame(tmp_path, layers):

