@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 import types
 
@@ -14,21 +15,37 @@ from mgld import memory
 MIB = 2**20
 
 
-def test_peak_grows_with_what_is_held_and_stays_when_it_is_let_go():
-    before = memory.peak_bytes()
-    held = np.ones(before + 64 * MIB, np.uint8)
-    peak = memory.peak_bytes()
-    assert peak > held.nbytes
-    del held
-    assert memory.peak_bytes() >= peak
+MEASURES = """
+import numpy, mgld.memory
+before = mgld.memory.peak_bytes()
+numpy.ones(100 * 2**20, numpy.uint8)
+print(before, mgld.memory.peak_bytes())
+"""
+
+
+def test_peak_is_of_this_process_alone_and_stays_when_memory_is_let_go():
+    command = [sys.executable, "-c", MEASURES]
+    held = np.ones(200 * MIB, np.uint8)
+    before, after = (int(n) for n in subprocess.run(command, capture_output=True, check=True, text=True).stdout.split())
+    assert before < held.nbytes < memory.peak_bytes()
+    assert 99 * MIB < after - before < 130 * MIB
 
 
 @pytest.mark.parametrize(("platform", "bytes_"), [("linux", 5 * 1024), ("freebsd14", 5 * 1024), ("darwin", 5)])
-def test_each_system_counts_in_its_own_unit(monkeypatch, platform, bytes_):
+def test_each_system_counts_in_its_own_unit(monkeypatch, tmp_path, platform, bytes_):
     usage = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=5))
+    (tmp_path / "status").write_text("Name: a sandbox that does not count peaks\n")
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
     monkeypatch.setitem(sys.modules, "resource", usage)
     monkeypatch.setattr(sys, "platform", platform)
     assert memory.peak_bytes() == bytes_
+
+
+def test_linux_counts_peaks_in_its_status_file(monkeypatch, tmp_path):
+    (tmp_path / "status").write_text("VmPeak:\t  900 kB\nVmHWM:\t   11200 kB\nVmRSS:\t   10 kB\n")
+    monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert memory.peak_bytes() == 11200 * 1024
 
 
 class Kernel:
