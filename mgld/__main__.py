@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 from typing import NoReturn
@@ -29,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an arrow that a Windows code page lacks must not end an evaluation
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("mgld").setLevel(logging.INFO)
     chosen = parser().parse_args(arguments)

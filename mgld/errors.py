@@ -15,6 +15,10 @@ def file_missing(path: object) -> UserError:
     return UserError(f"There is no file or folder at {path}.")
 
 
+def assets_missing(package: object) -> UserError:
+    return UserError(f"{package} lacks its assets folder: install mgld-studio again, or run from a whole checkout.")
+
+
 def model_missing(name: str, hint: str) -> UserError:
     return UserError(f"The model {name!r} is not on this machine. {hint}")
 

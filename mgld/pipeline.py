@@ -7,8 +7,6 @@ within one denoising step.
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -21,7 +19,7 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler, DiffusionPipeline
 from torch import Tensor
 
-from mgld import errors
+from mgld import errors, memory
 from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
 from mgld.colour import adain, wavelet
@@ -252,16 +250,14 @@ class MGLDPipeline(DiffusionPipeline):
         return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
 
     def _report(self, settings: Settings, clock: Clock) -> dict:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        if self.device.type == "cuda":
-            peak = torch.cuda.max_memory_allocated(self.device)
+        on_gpu = self.device.type == "cuda"
         return {
             "settings": asdict(settings),
             "frames": clock.frames_done,
             "device": str(self.device),
             "dtype": str(self.vae.dtype).removeprefix("torch."),
             "seconds": {stage: round(s, 3) for stage, s in clock.stages.items()},
-            "peak_memory_bytes": peak,
+            "peak_memory_bytes": torch.cuda.max_memory_allocated(self.device) if on_gpu else memory.peak_bytes(),
             "versions": {"python": platform.python_version(), "torch": torch.__version__},
         }
 

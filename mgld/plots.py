@@ -20,7 +20,7 @@ HEAT, HIDDEN = "inferno", "#5a6270"  # of one rising lightness, so that it is re
 
 def training_curves(log: Path, picture: Path) -> None:
     """Draw every figure of a training log over its steps, one panel each, as PNG."""
-    with log.open(newline="") as file:
+    with log.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = [n for n in (rows[0] if rows else ()) if n not in ("step", "seconds")]
     figure = Figure(figsize=(4 * max(len(names), 1), 3), layout="constrained")

@@ -11,7 +11,17 @@ from typing import TypeVar
 from mgld import errors
 from mgld.methods import METHODS
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+def assets_of(package: Path) -> Path:
+    """Return the folder of models, clips and page files: inside a package from a wheel, beside one in a checkout."""
+    if (package / "assets").is_dir():
+        return package / "assets"
+    if (package.parent / "app.py").is_file():
+        return package.parent / "assets"
+    raise errors.assets_missing(package)
+
+
+ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
 HOW_TO_GET = {

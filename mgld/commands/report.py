@@ -18,7 +18,7 @@ def write_json(path: Path, report: dict) -> None:
     """Write the report whole or not at all."""
     part = path.with_name(path.name + ".part")
     try:
-        part.write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        part.write_text(json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -11,14 +11,8 @@ from safetensors import SafetensorError, safe_open
 from mgld import settings
 from mgld.errors import UserError
 from mgld.flow import weights_of
-<<<<<<< HEAD:mgld/convert/doctor.py
-from mgld.metrics import naturalness, perceptual
-from mgld.presets import PRESETS, folder_of
-from mgld.training import perceptual as training
-=======
 from mgld.metrics.catalogue import METRICS
-from mgld.weights.presets import PRESETS, folder_of
->>>>>>> h/metrics:mgld/weights/doctor.py
+from mgld.presets import PRESETS, folder_of
 
 
 @dataclass(frozen=True)

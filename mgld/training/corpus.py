@@ -111,7 +111,7 @@ def _known(sources: list[Path]) -> dict[str, str]:
     known = {}
     for source in sources:
         for manifest in {*source.glob("manifest.csv"), *source.parent.glob("manifest.csv")}:
-            with manifest.open(newline="") as file:
+            with manifest.open(newline="", encoding="utf-8") as file:
                 for row in csv.DictReader(file):
                     name = row.get("file") or row.get("name") or ""
                     known[Path(name).name] = row.get("licence") or row.get("source") or "unknown"
@@ -153,7 +153,7 @@ def _shrink(frame: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _write_manifest(path: Path, items: list[Item]) -> None:
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(asdict(items[0])))
         writer.writeheader()
         writer.writerows(asdict(item) for item in items)
@@ -170,7 +170,7 @@ class Corpus:
         cache = settings.CACHE / "corpus" / key
         if not (cache / "index.json").exists():
             _decode_all(folder, cache)
-        self.items = [Item(**row) for row in json.loads((cache / "index.json").read_text())]
+        self.items = [Item(**row) for row in json.loads((cache / "index.json").read_text(encoding="utf-8"))]
         self._pixels = np.memmap(cache / "pixels.u8", np.uint8, "r")
         sizes = [i.frames * i.height * i.width * 3 for i in self.items]
         self._starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -189,7 +189,7 @@ class Corpus:
 def _decode_all(folder: Path, cache: Path) -> None:
     """Decode every shard into cache/pixels.u8; index.json is written last and marks the cache as whole."""
     cache.mkdir(parents=True, exist_ok=True)
-    with (folder / "manifest.csv").open(newline="") as file:
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     shards = [zipfile.ZipFile(p) for p in sorted(folder.glob("corpus-*.zip"))]
     where = {name: shard for shard in shards for name in shard.namelist()}
@@ -202,4 +202,4 @@ def _decode_all(folder: Path, cache: Path) -> None:
                 pixels.write(np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]).tobytes())
     partial.replace(cache / "pixels.u8")
     index = [{**row, **{k: int(row[k]) for k in ("frames", "height", "width")}} for row in rows]
-    (cache / "index.json").write_text(json.dumps(index))
+    (cache / "index.json").write_text(json.dumps(index), encoding="utf-8")

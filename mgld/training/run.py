@@ -181,9 +181,9 @@ class Run:
         """Drop what a killed run logged after its last checkpoint: those steps are about to be taken again."""
         if not self.log_file.exists():
             return
-        header, *lines = self.log_file.read_text().splitlines(keepends=True)
+        header, *lines = self.log_file.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if int(line.split(",")[0]) <= step]
-        self.log_file.write_text(header + "".join(kept))
+        self.log_file.write_text(header + "".join(kept), encoding="utf-8")
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -212,8 +212,8 @@ class Run:
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
         row["waiting"] = f"{waiting:.3f}"
         new = not self.log_file.exists()
-        columns = list(row) if new else self.log_file.read_text().partition("\n")[0].strip().split(",")
-        with self.log_file.open("a", newline="") as file:
+        columns = list(row) if new else self.log_file.read_text(encoding="utf-8").partition("\n")[0].strip().split(",")
+        with self.log_file.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore")  # an older program's log keeps its columns
             if new:
                 writer.writeheader()

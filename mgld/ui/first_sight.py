@@ -28,7 +28,7 @@ def finished_example() -> Example:
     """Return the shipped example."""
     if not (FOLDER / "stage.json").exists():
         return Example(None, "")
-    told = json.loads((FOLDER / "stage.json").read_text())
+    told = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
     video = FileData(path=str(FOLDER / "stage.mp4"), orig_name="comparison.mp4", mime_type="video/mp4")
     return Example(Comparison(video=video, **told["stage"]), told["table"])
 
@@ -40,7 +40,7 @@ def example_layers() -> dict[str, np.ndarray]:
 
     if not (FOLDER / "stage.json").exists():
         return {}
-    stage = json.loads((FOLDER / "stage.json").read_text())["stage"]
+    stage = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))["stage"]
     sheets = np.stack([f.rgb_u8 for f in read_frames(FOLDER / "stage.mp4")])
     names = {label: name for name, label in words.LAYERS.items()}
     height, width, found = stage["height"], stage["width"], {}
