@@ -7,7 +7,7 @@ except ImportError:
 
 import argparse
 
-from mgld.ui.estimate import gpu_seconds
+from mgld.comparison.estimate import gpu_seconds
 from mgld.ui.page import build, here, launch
 
 

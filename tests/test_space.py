@@ -25,9 +25,10 @@ def test_the_device_job_asks_for_what_the_cost_model_says(monkeypatch):
     import sys
     import types
 
+    from mgld.comparison import estimate
+    from mgld.comparison.cost import CostModel
     from mgld.settings import GPU_SECONDS, Settings
-    from mgld.ui import estimate, page
-    from mgld.ui.cost import CostModel
+    from mgld.ui import page
     from mgld.worker import DeviceJob, run_all
 
     asked, served = {}, []

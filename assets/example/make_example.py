@@ -16,12 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mgld import settings  # noqa: E402
 from mgld.canvas import bicubic  # noqa: E402
+from mgld.comparison.figures import comparison  # noqa: E402
 from mgld.events import FramesDone  # noqa: E402
 from mgld.methods import COMPARED  # noqa: E402
 from mgld.pipeline import MGLDPipeline  # noqa: E402
 from mgld.presets import describe_model  # noqa: E402
 from mgld.settings import Settings  # noqa: E402
-from mgld.ui.figures import comparison  # noqa: E402
 from mgld.video import probe, read_frames  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

@@ -58,10 +58,10 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path) -> int:
     """Fill folder with everything; return how many files that makes."""
-    from mgld.ui import takeaway
-    from mgld.ui.figures import comparison
-    from mgld.ui.request import Request, crop_of
-    from mgld.ui.work import Work
+    from mgld.comparison import takeaway
+    from mgld.comparison.figures import comparison
+    from mgld.comparison.request import Request, crop_of
+    from mgld.comparison.work import Work
 
     methods = tuple(m for m in OURS if m in chosen.methods)
     asked = Request(
@@ -83,8 +83,8 @@ def _begun(asked):
     import numpy as np
 
     from mgld.canvas import bicubic
-    from mgld.ui.request import read
-    from mgld.ui.work import Work
+    from mgld.comparison.request import read
+    from mgld.comparison.work import Work
 
     material = read(asked)
     large = bicubic(np.stack([f.rgb_u8 for f in material.clip]))
@@ -95,10 +95,10 @@ def _produce(work, device: str, dtype: str) -> None:
     """Run every method; guided sampling once for both decoders."""
     import numpy as np
 
+    from mgld.comparison.store import Kept
     from mgld.events import FramesDone, Progress, Result, Sampled
     from mgld.pipeline import MGLDPipeline
     from mgld.sharing import sampled_as
-    from mgld.ui.results import Kept
 
     pipeline, started, latents = MGLDPipeline.from_pretrained(work.request.model, device, dtype), time.monotonic(), {}
     clip = work.material.clip

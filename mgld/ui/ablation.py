@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mgld.comparison.work import Work
 from mgld.methods import METHODS, OURS
 from mgld.metrics import table
 from mgld.ui import words
-from mgld.ui.work import Work
 
 
 def markdown(work: Work | None) -> str:

@@ -13,11 +13,12 @@ import gradio as gr
 import numpy as np
 
 from mgld import errors, settings
+from mgld.comparison import estimate, request, takeaway
 from mgld.errors import UserError
 from mgld.methods import COMPARED, OURS, segment_count
 from mgld.presets import folder_of
 from mgld.settings import SCALE, Settings
-from mgld.ui import crop, estimate, form, job, link, request, sweep, takeaway, words
+from mgld.ui import crop, form, job, link, sweep, words
 from mgld.ui.progress import bar
 
 LINKED = ("clip", "methods", "frames", "start_s", "crop", "model", *form.KNOBS)

@@ -18,6 +18,12 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from mgld.comparison.estimate import cost_of, learn_showing, predict
+from mgld.comparison.figures import comparison
+from mgld.comparison.request import Request, read
+from mgld.comparison.store import Kept, Part, Sampling, Store
+from mgld.comparison.takeaway import outcome_of, write_files
+from mgld.comparison.work import Sessions, Work
 from mgld.errors import UserError
 from mgld.events import Event, FramesDone, Guided, Preview, Progress, Result, Sampled
 from mgld.methods import is_guided
@@ -26,13 +32,7 @@ from mgld.settings import PARTIAL_SHARE, PREVIEW_EVERY_S, Settings
 from mgld.sharing import sampled_as
 from mgld.ui import words
 from mgld.ui.compare import stack_layers
-from mgld.ui.estimate import cost_of, learn_showing, predict
-from mgld.ui.figures import comparison
 from mgld.ui.progress import bar
-from mgld.ui.request import Request, read
-from mgld.ui.results import Kept, Part, Sampling, Store
-from mgld.ui.takeaway import outcome_of, write_files
-from mgld.ui.work import Sessions, Work
 
 Shown = tuple[str, object, object, str, list[str] | None]  # progress, preview, comparison, table, files
 
@@ -170,7 +170,7 @@ def _remember(sampling: Sampling, event: Event) -> None:
 
 def _finish(work: Work, name: str, wanted: Settings, report: dict, cost, device: str) -> None:
     """Turn the running method into a finished one."""
-    from mgld.ui.estimate import megapixels_of
+    from mgld.comparison.estimate import megapixels_of
 
     part, clip = work.material.part, work.material.clip
     if {"condition", "sample"} <= set(report["seconds"]):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 
 from mgld import settings
+from mgld.comparison.request import crop_of
 from mgld.errors import UserError
 from mgld.methods import OURS
 from mgld.presets import PRESETS
 from mgld.settings import Settings
-from mgld.ui.request import crop_of
 
 KNOBS = {f.name: f for f in fields(Settings) if f.name != "method"}
 EXAMPLES = {p.stem: p for p in sorted((settings.ASSETS / "clips").glob("*.mp4"))}

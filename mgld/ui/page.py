@@ -8,9 +8,10 @@ from collections.abc import Callable
 import gradio as gr
 
 from mgld import settings
+from mgld.comparison import estimate
 from mgld.errors import UserError
 from mgld.settings import PAGE_PRESETS
-from mgld.ui import ablation, estimate, form, handlers, job, scope, study_tab, words
+from mgld.ui import ablation, form, handlers, job, scope, study_tab, words
 from mgld.ui.compare import CompareStage
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar

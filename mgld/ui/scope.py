@@ -9,9 +9,9 @@ import gradio as gr
 import numpy as np
 
 from mgld import plots
+from mgld.comparison.work import Work
 from mgld.ui import words
 from mgld.ui.job import SESSIONS
-from mgld.ui.work import Work
 
 
 def guided_layer(work: Work | None) -> str | None:

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import gradio as gr
 import numpy as np
 
+from mgld.comparison import study
+from mgld.comparison.study import LEFT, RIGHT, TIE, Study
 from mgld.settings import ASSETS
-from mgld.ui import study, words
+from mgld.ui import words
 from mgld.ui.first_sight import example_layers
 from mgld.ui.job import SESSIONS, job_folder
-from mgld.ui.study import LEFT, RIGHT, TIE, Study
 from mgld.video import VideoWriter
 
 KEYS = (ASSETS / "page" / "study.js").read_text(encoding="utf-8")

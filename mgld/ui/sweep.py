@@ -11,12 +11,12 @@ import gradio as gr
 import numpy as np
 
 from mgld import errors, plots, settings
+from mgld.comparison.figures import comparison
+from mgld.comparison.request import Request
 from mgld.metrics import table
 from mgld.metrics.catalogue import METRICS
 from mgld.ui import job, words
-from mgld.ui.figures import comparison
 from mgld.ui.progress import bar
-from mgld.ui.request import Request
 
 Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
 FIGURES = ("we", "sharpness")  # what strength buys, and what it costs

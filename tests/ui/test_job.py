@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mgld import worker
+from mgld.comparison import estimate, takeaway
+from mgld.comparison.request import checked
 from mgld.methods import OURS
 from mgld.settings import Settings
-from mgld.ui import ablation, estimate, handlers, job, scope, sweep, takeaway, words
-from mgld.ui.request import checked
+from mgld.ui import ablation, handlers, job, scope, sweep, words
 from mgld.video import probe, read_frames
 from tests import media
 

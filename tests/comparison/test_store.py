@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mgld.comparison.store import Kept, Part, Store
 from mgld.settings import Settings
 from mgld.sharing import relevant
-from mgld.ui.results import Kept, Part, Store
 
 PART = Part("abc", 0.0, 5)
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mgld import settings
+from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels
+from mgld.comparison.store import Part, Store
 from mgld.methods import COMPARED, segment_count
 from mgld.settings import SCALE, Settings
-from mgld.ui.cost import SHOWING, CostModel, canvas_megapixels
-from mgld.ui.results import Part, Store
 
 if TYPE_CHECKING:
     from mgld.worker import DeviceJob
@@ -98,7 +98,7 @@ def _measure_showing(model: str) -> None:
     import time
     from pathlib import Path
 
-    from mgld.ui.figures import comparison
+    from mgld.comparison.figures import comparison
 
     with tempfile.TemporaryDirectory(prefix="mgld-") as folder:
         for side in SHOWN_SIDES:

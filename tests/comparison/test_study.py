@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from mgld.ui.study import LEFT, RIGHT, TIE, Study, clip_of, tally, wilson, write_csv
+from mgld.comparison.study import LEFT, RIGHT, TIE, Study, clip_of, tally, wilson, write_csv
 
 PAIR = ("per_frame", "mgld")
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mgld.comparison.request import Material, Request
+from mgld.comparison.store import Kept
 from mgld.events import Event, FramesDone, Guided
 from mgld.settings import KEPT_SESSIONS
-from mgld.ui.request import Material, Request
-from mgld.ui.results import Kept
 
 
 @dataclass

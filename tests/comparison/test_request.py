@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mgld.comparison import request
 from mgld.errors import UserError
 from mgld.settings import Settings
-from mgld.ui import request, words
+from mgld.ui import words
 from tests import media
 
 

@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 from mgld import plots
+from mgld.comparison.figures import Table, titled
 from mgld.metrics.table import columns
 from mgld.presets import describe_model
 from mgld.ui import words
-from mgld.ui.figures import Table, titled
 from mgld.video import VideoWriter
 
 LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from mgld import errors, settings
+from mgld.comparison.store import Part, sha256_of
 from mgld.errors import UserError
 from mgld.methods import OURS
 from mgld.settings import SCALE, Settings
 from mgld.ui import words
-from mgld.ui.results import Part, sha256_of
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 

@@ -7,10 +7,10 @@ import os
 import numpy as np
 import pytest
 
+from mgld.comparison.cost import CostModel, canvas_megapixels, watched
 from mgld.events import FramesDone, Result
 from mgld.methods import segment_count, worked_frames
 from mgld.settings import Settings
-from mgld.ui.cost import CostModel, canvas_megapixels, watched
 from mgld.video import Frame
 
 

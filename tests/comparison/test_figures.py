@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mgld.comparison import figures
 from mgld.metrics.catalogue import METRICS
 from mgld.metrics.temporal import Backward
-from mgld.ui import figures
 from mgld.ui.compare import Heat, plan_grid, stack_layers
 from mgld.video import read_frames
 
