@@ -8,7 +8,7 @@ except ImportError:
 import argparse
 
 from mgld.comparison.estimate import gpu_seconds
-from mgld.ui.page import build, here, launch
+from mgld.ui.page import build, launch, this_machine
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     options.add_argument("--port", type=int, help="default: 7860, or what GRADIO_SERVER_PORT says")
     options.add_argument("--share", action="store_true", help="open a public link")
     chosen = options.parse_args()
-    machine = here(chosen.device, spaces.GPU(duration=gpu_seconds)) if spaces else here(chosen.device)
+    machine = this_machine(chosen.device, spaces.GPU(duration=gpu_seconds)) if spaces else this_machine(chosen.device)
     launch(build(chosen.model, machine), chosen.model, machine, chosen.port, chosen.share)
 
 

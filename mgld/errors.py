@@ -11,6 +11,36 @@ def bad_setting(name: str, value: object, allowed: str) -> UserError:
     return UserError(f"{name} is {value!r}, but it must be {allowed}.")
 
 
+def crop_unreadable(text: object) -> UserError:
+    return bad_setting(
+        "Part of the frame",
+        text,
+        "four numbers from 0 to 100, left before right and top before bottom, as in “10, 10, 60, 60”",
+    )
+
+
+def crop_small(width: int, height: int, smallest: int) -> UserError:
+    return UserError(f"The chosen part is {width}×{height} pixels; both sides must be at least {smallest}.")
+
+
+def clip_unchosen() -> UserError:
+    return UserError("Choose a clip first.")
+
+
+def method_unchosen() -> UserError:
+    return UserError("Choose at least one method.")
+
+
+def truth_twice() -> UserError:
+    return UserError("A clip that is degraded here is its own ground truth; remove the other one.")
+
+
+def layers_too_many(layers: int, most: int) -> UserError:
+    return UserError(
+        f"That makes {layers} layers, the bicubic input among them; the comparison holds {most}. Leave some out."
+    )
+
+
 def file_missing(path: object) -> UserError:
     return UserError(f"There is no file or folder at {path}.")
 

@@ -1,15 +1,27 @@
-"""Dependence points one way (DESIGN §4)."""
+"""Dependence points one way: each module leans only on those that stand before it in FLOORS, and libraries stay where they belong."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "mgld").rglob("*.py"))]
 
-ALLOWED = {  # module → where it may be imported
-    "torch": lambda p: p != "app.py" and not p.startswith("mgld/ui"),
+FLOORS = (  # from the ground up, modules and packages of mgld
+    "memory", "methods", "errors", "settings", "events",  # what a run is asked for, every sentence
+    "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
+    "sampling", "metrics", "segment",  # the paper's loop; what is measured
+    "pipeline", "worker",  # load, run, tell
+    "training", "convert", "comparison",
+    "ui", "commands", "__main__",
+)  # fmt: skip
+
+ALLOWED = {  # library → where it may be imported
+    "torch": lambda p: p not in ("app.py", "mgld/methods.py", "mgld/settings.py") and not p.startswith("mgld/ui"),
     "gradio": lambda p: p == "app.py" or p.startswith("mgld/ui"),
     "av": lambda p: p.startswith("mgld/video") or p == "mgld/degrade/codec.py",
     "imageio": lambda p: p.startswith("mgld/video"),
@@ -18,27 +30,51 @@ ALLOWED = {  # module → where it may be imported
 }
 
 
-def imported(tree: ast.AST) -> set[str]:
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
-    return names
+def place_of(source: Path) -> str:
+    return source.relative_to(ROOT).as_posix()
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """Yield the dotted names of modules that are imported at run time: not those that are named for type checkers only."""
+    if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        return
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        yield from imported(child)
+
+
+def floor_of(parts: tuple[str, ...]) -> int | None:
+    """Return where a module of mgld stands, None for the package itself."""
+    return FLOORS.index(parts[1].removesuffix(".py")) if len(parts) > 1 and parts[1] != "__init__.py" else None
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=place_of)
+def test_each_module_leans_only_on_those_below_it(source):
+    own = floor_of(source.relative_to(ROOT).parts)
+    for name in imported(ast.parse(source.read_text(encoding="utf-8"))):
+        parts = tuple(name.split("."))
+        if own is not None and parts[0] == "mgld" and parts[1] in FLOORS:
+            assert floor_of(parts) <= own, f"{place_of(source)} imports {name}, which stands above it"
+
+
+def test_every_module_has_its_floor():
+    found = {p.stem for p in (ROOT / "mgld").iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert found - {"__init__"} == set(FLOORS)
 
 
 def test_libraries_stay_where_they_belong():
     for source in SOURCES:
-        place = source.relative_to(ROOT).as_posix()
-        for name in imported(ast.parse(source.read_text())) & set(ALLOWED):
-            assert ALLOWED[name](place), f"{place} imports {name}"
+        for name in {name.split(".")[0] for name in imported(ast.parse(source.read_text(encoding="utf-8")))} & set(
+            ALLOWED
+        ):
+            assert ALLOWED[name](place_of(source)), f"{place_of(source)} imports {name}"
 
 
 def test_only_settings_reads_the_environment():
-    readers = [
-        s.relative_to(ROOT).as_posix() for s in SOURCES if "environ" in s.read_text() or "getenv" in s.read_text()
-    ]
+    readers = [place_of(s) for s in SOURCES if "environ" in (text := s.read_text(encoding="utf-8")) or "getenv" in text]
     assert readers == ["mgld/settings.py"]
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mgld import settings  # noqa: E402
 from mgld.canvas import bicubic  # noqa: E402
-from mgld.comparison.figures import comparison  # noqa: E402
+from mgld.comparison.figures import as_markdown, measure, write_stage  # noqa: E402
 from mgld.events import FramesDone  # noqa: E402
 from mgld.methods import COMPARED  # noqa: E402
 from mgld.pipeline import MGLDPipeline  # noqa: E402
@@ -37,9 +37,11 @@ def main() -> None:
         done = [e for e in pipeline.run(clip, replace(Settings(), method=method)) if isinstance(e, FramesDone)]
         layers[method] = np.concatenate([e.frames_u8 for e in done])
         borders = tuple(e.first_frame for e in done if e.segment_border)
-    stage, table = comparison(HERE / "stage.mp4", layers, probe(CLIP).fps, borders, Settings().flow)
-    told = {"stage": stage.model_dump(exclude={"video"}), "table": table.markdown}
-    (HERE / "stage.json").write_text(json.dumps(told, indent=1) + "\n")
+    figures = measure(layers, borders, Settings().flow)
+    stage = asdict(write_stage(HERE / "stage.mp4", layers, probe(CLIP).fps, figures))
+    del stage["video"]
+    shown = {"stage": stage, "table": as_markdown(figures)}
+    (HERE / "stage.json").write_text(json.dumps(shown, indent=1) + "\n")
     manifest = {"clip": CLIP.name, "frames": FRAMES, "settings": asdict(Settings()), "model": describe_model("tiny")}
     (HERE / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 

@@ -6,10 +6,7 @@ import argparse
 from pathlib import Path
 
 from mgld.commands import evaluate
-from mgld.methods import METHODS, OURS
-
-MARKS = {True: "✓", False: ""}
-TABLE_3 = {name: f"{MARKS[METHODS[name].motion_guided]} | {MARKS[METHODS[name].temporal_decoder]}" for name in OURS}
+from mgld.methods import OURS
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -23,9 +20,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure the four combinations on every clip; print their mean."""
-    report = evaluate.evaluate(chosen, evaluate.recipes_of(chosen, TABLE_3), {})
-    from mgld.metrics.table import markdown
+    report = evaluate.evaluate(chosen, evaluate.recipes_of(chosen, OURS), {})
+    from mgld.comparison.ablation import table_3
 
-    print(f"Mean of {len(report['clips'])} clips; MDS: motion-guided sampling, TSD: temporal decoder\n")
-    print(markdown(report["mean"], TABLE_3, "MDS | TSD"))
+    print(f"Mean of {len(report['clips'])} clips\n")
+    print(table_3(report["mean"]))
     evaluate.tell_missing(report)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import tempfile
-import time
-from dataclasses import replace
 from pathlib import Path
 
 from mgld import errors, settings
@@ -58,63 +56,45 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path) -> int:
     """Fill folder with everything; return how many files that makes."""
-    from mgld.comparison import takeaway
-    from mgld.comparison.figures import comparison
-    from mgld.comparison.request import Request, crop_of
-    from mgld.comparison.work import Work
+    from mgld.comparison.figures import as_markdown, measure
+    from mgld.comparison.job import begin
+    from mgld.comparison.produce import Machine
+    from mgld.comparison.report import outcome_of
+    from mgld.comparison.takeaway import write_files, write_lossless
+    from mgld.worker import run_all
+
+    request = _request(chosen, wanted)
+    job = begin(request, request.runs)
+    _produce(Machine(chosen.device, run_all, chosen.dtype), job)
+    job.figures = measure(job.layers(), job.borders_of(len(job.bicubic)), wanted.flow)
+    print(as_markdown(job.figures).replace("### ", ""))
+    outcome = outcome_of(job)
+    files = write_files(folder, outcome)
+    return len(files) + len(write_lossless(folder, outcome) if chosen.lossless else ())
+
+
+def _request(chosen: argparse.Namespace, wanted: settings.Settings):
+    """Return what is asked for; a clip may be longer here than on the page."""
+    from mgld.comparison.asked import crop_of
+    from mgld.comparison.request import Request
 
     methods = tuple(m for m in OURS if m in chosen.methods)
-    asked = Request(
+    return Request(
         chosen.input, chosen.start, chosen.frames, methods, wanted, chosen.model, crop_of(chosen.crop), chosen.gt,
         tuple(chosen.others),
     )  # fmt: skip
-    work: Work = _begun(asked)
-    _produce(work, chosen.device, chosen.dtype)
-    layers = work.layers()
-    stage, work.table = comparison(folder / "stage.mp4", layers, work.material.fps, work.borders_of(), wanted.flow)
-    (folder / "stage.mp4").unlink()  # of use to the page only
-    print(work.table.markdown.replace("### ", ""))
-    outcome = takeaway.outcome_of(work, layers)
-    files = takeaway.write_files(folder, outcome)
-    return len(files) + len(takeaway.write_lossless(folder, outcome) if chosen.lossless else ())
 
 
-def _begun(asked):
-    import numpy as np
+def _produce(machine, job) -> None:
+    """Run every method as the page does, and tell how far it is."""
+    from mgld.comparison.produce import produce
+    from mgld.comparison.store import Store
+    from mgld.events import Progress, Result
+    from mgld.segment import NOTHING_WATCHED
 
-    from mgld.canvas import bicubic
-    from mgld.comparison.request import read
-    from mgld.comparison.work import Work
-
-    material = read(asked)
-    large = bicubic(np.stack([f.rgb_u8 for f in material.clip]))
-    return Work(asked, material, {m: replace(asked.knobs, method=m) for m in asked.methods}, large, 0.0)
-
-
-def _produce(work, device: str, dtype: str) -> None:
-    """Run every method; guided sampling once for both decoders."""
-    import numpy as np
-
-    from mgld.comparison.store import Kept
-    from mgld.events import FramesDone, Progress, Result, Sampled
-    from mgld.pipeline import MGLDPipeline
-    from mgld.sharing import sampled_as
-
-    pipeline, started, latents = MGLDPipeline.from_pretrained(work.request.model, device, dtype), time.monotonic(), {}
-    clip = work.material.clip
-    for name, wanted in work.runs.items():
-        parts, borders = [], []
-        known = latents.setdefault(sampled_as(wanted), {})
-        for event in pipeline.run(clip, wanted, len(clip), known=known):
-            if isinstance(event, Sampled):
-                known[event.first_frame] = event.z
-            if isinstance(event, FramesDone):
-                parts.append(event.frames_u8)
-                borders += [event.first_frame] if event.segment_border else []
-            elif isinstance(event, Progress):
-                left = "" if event.seconds_left is None else f" · {event.seconds_left:.0f} s left"
-                say(f"{name}: frame {event.done:.1f} of {event.total:g}{left}", line=True)
-            elif isinstance(event, Result):
-                work.kept[name] = Kept(np.concatenate(parts), event.report, tuple(borders))
-        say(f"{name}: {sum(work.kept[name].report['seconds'].values()):.1f} s")
-    work.taken_s = time.monotonic() - started
+    for layer, event in produce(machine, job, Store(), NOTHING_WATCHED):
+        if isinstance(event, Progress):
+            left = "" if event.seconds_left is None else f" · {event.seconds_left:.0f} s left"
+            say(f"{layer}: frame {event.done:.1f} of {event.total:g}{left}", line=True)
+        elif isinstance(event, Result):
+            say(f"{layer}: {sum(event.report['seconds'].values()):.1f} s")

@@ -109,7 +109,7 @@ def run(chosen: argparse.Namespace) -> None:
         say(f"note: {note}")
     pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
-    total = frames_ahead(clip, chosen.start, chosen.frames)
+    total = clip.frames_ahead(chosen.start, chosen.frames)
     report = {}
     with VideoWriter(
         chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
@@ -124,14 +124,6 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.json:
         write_json(chosen.json, report)
     say(f"{report['frames']} frames in {report['seconds']['all']:.1f} s → {chosen.output}")
-
-
-def frames_ahead(clip, start_s: float, limit: int | None) -> int | None:
-    """Return how many frames are to come, as far as the file's header says."""
-    if clip.frame_count is None:
-        return limit
-    ahead = max(clip.frame_count - round(start_s * clip.fps), 1)
-    return min(ahead, limit) if limit else ahead
 
 
 def show(event, writer) -> dict | None:

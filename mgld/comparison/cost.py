@@ -12,6 +12,7 @@ import numpy as np
 from mgld.events import Event, Result
 from mgld.methods import METHODS, is_guided, worked_frames
 from mgld.settings import Settings
+from mgld.video import Frame
 
 # The same kind of work on small and larger frames: overhead is large on the first, arithmetic on the second. Method and side in
 # pixels; the first of each size warms up, since libraries prepare themselves for every new shape.
@@ -41,8 +42,6 @@ class CostModel:
 
         One size alone would mislead: small frames tell of overhead only.
         """
-        from mgld.video import Frame
-
         warm: set[int] = set()
         learned = []
         for method, side in MEASURED:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
-from mgld import settings
+from mgld import settings, worker
 from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels
-from mgld.comparison.store import Part, Store
+from mgld.comparison.figures import measure, write_stage
+from mgld.comparison.job import ComparisonJob
+from mgld.comparison.layers import INPUT
+from mgld.comparison.produce import Machine
+from mgld.comparison.store import ClipPart, Store
+from mgld.events import Event
 from mgld.methods import COMPARED, segment_count
 from mgld.settings import SCALE, Settings
-
-if TYPE_CHECKING:
-    from mgld.worker import DeviceJob
+from mgld.worker import DeviceJob
 
 SHOWN_SIDES, SHOWN_FRAMES = (128, 384), 5  # of the comparison that is timed; the first opens the network that judges
 
@@ -39,13 +44,17 @@ def cost_of(model: str) -> CostModel:
 @lru_cache(maxsize=256)
 def megapixels_of(model: str, device: str, height: int, width: int) -> float:
     """Return the canvas of a low-quality frame, in megapixels."""
-    from mgld.worker import open_pipeline
-
-    return canvas_megapixels(open_pipeline(model, device), height, width)
+    return canvas_megapixels(worker.open_pipeline(model, device), height, width)
 
 
 def predict(
-    device: str, part: Part, runs: Sequence[Settings], size_hw: tuple[int, int], frames: int, layers: int, store: Store
+    device: str,
+    part: ClipPart,
+    runs: Sequence[Settings],
+    size_hw: tuple[int, int],
+    frames: int,
+    layers: int,
+    store: Store,
 ) -> Needed:
     """Predict a job: what memory already holds costs nothing, what is only decoded again costs that."""
     cost = cost_of(part.model)
@@ -79,32 +88,34 @@ def gpu_seconds(job: DeviceJob) -> int:
     return int(min(max(math.ceil(1.5 * seconds) + 10, lowest), highest))
 
 
-def calibrate(model: str, device: str, run_all: Callable, busy) -> None:
-    """Measure this device's speed once, and how long showing takes; gives way to the first job."""
-    from mgld.worker import DeviceJob, open_pipeline
+def learn_run(machine: Machine, job: ComparisonJob, layer: str, report: dict) -> None:
+    """Take how long a run took on the device."""
+    if not {"condition", "sample"} <= set(report["seconds"]):
+        return  # its latents were there already
+    model, clip = job.request.model, job.material.clip
+    megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
+    cost_of(model).learn(report, job.runs[layer], len(clip), megapixels)
 
-    def run(clip: list, wanted: Settings):
-        for _, event in run_all(DeviceJob(model, device, clip, [wanted])):
+
+def calibrate(model: str, machine: Machine) -> None:
+    """Measure this device's speed once, and how long showing takes; gives way to the first job."""
+
+    def run(clip: list, wanted: Settings) -> Iterator[Event]:
+        for _, event in machine.run_all(DeviceJob(model, machine.device, clip, [wanted])):
             yield event
 
-    pipeline = open_pipeline(model, device)
-    cost_of(model).measure(run, pipeline, lambda: not busy.is_set())
-    if not busy.is_set():
+    pipeline = worker.open_pipeline(model, machine.device)
+    cost_of(model).measure(run, pipeline, lambda: not machine.busy.is_set())
+    if not machine.busy.is_set():
         _measure_showing(model)
 
 
 def _measure_showing(model: str) -> None:
-    import tempfile
-    import time
-    from pathlib import Path
-
-    from mgld.comparison.figures import comparison
-
     with tempfile.TemporaryDirectory(prefix="mgld-") as folder:
         for side in SHOWN_SIDES:
             noise = np.random.default_rng(0).integers(0, 256, (SHOWN_FRAMES, side, side, 3), np.uint8)
-            layers = {name: noise for name in ("bicubic", *COMPARED)}
+            layers = {name: noise for name in (INPUT, *COMPARED)}
             started = time.monotonic()
-            comparison(Path(folder) / "stage.mp4", layers, 25.0, (), Settings().flow)
+            write_stage(Path(folder) / "stage.mp4", layers, 25.0, measure(layers, (), Settings().flow))
             seconds = time.monotonic() - started
     learn_showing(model, layers, seconds)

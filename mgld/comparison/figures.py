@@ -8,44 +8,56 @@ from pathlib import Path
 
 import numpy as np
 
+from mgld.comparison.grid import Heat, Stage, stack_layers
+from mgld.comparison.layers import GIVEN, INPUT, TRUTH, label_of
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
 from mgld.metrics.table import markdown
 from mgld.metrics.temporal import Backward, at_half_size, mean_residual, motion_of, residuals
 from mgld.plots import heat
-from mgld.ui import words
-from mgld.ui.compare import Heat, stack_layers
 
 BRIGHTEST_PERCENTILE = 99.5  # of the residuals of the worst layer: a single pixel does not dim all others
 COLUMNS = ("we", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
-UNRANKED = ("bicubic", words.TRUTH_KEY)  # the input and the ground truth are no results
+HEADING = "### Flicker and sharpness\n"
+BLUR_NOTE = (
+    "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
+    "it too, so read it beside sharpness."
+)
+NOTE = (
+    "Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
+    "on “{clip}”, by {flow}, not by the network that guided."
+)
 
 
 @dataclass(frozen=True)
-class Table:
-    """Clip figures {layer: {metric key: value}}, the curves {layer: {metric key: values}} behind them, and Markdown."""
+class Figures:
+    """What was measured of some layers, by layer and metric key: figures of the clip, and curves over its frames.
+
+    reference is the layer on which `judge`, a flow network, measured the motion; residuals, f16 [T,H/2,W/2] in grey levels by
+    layer, are what warping error is the mean of.
+    """
 
     rows: dict[str, dict[str, float | None]]
     curves: dict[str, dict[str, list[float | None]]]
-    markdown: str
-    borders: tuple[int, ...] = ()
+    borders: tuple[int, ...]
+    reference: str
+    judge: str
+    residuals: dict[str, np.ndarray]
 
 
-def comparison(
-    path: Path,
+def measure(
     layers: dict[str, np.ndarray],
-    fps: float,
     borders: tuple[int, ...],
     guided_by: str,
     unseen: dict[str, np.ndarray] | None = None,
-):
-    """Write the stage's video to path; return (what the stage shows, the table); layers are u8 [T,H,W,3] by name.
+) -> Figures:
+    """Measure layers u8 [T,H,W,3] by name, at whose `borders` segments begin; guided_by is the flow network that must not judge.
 
     Motion is measured on the ground truth, else on the input, which may be among the layers or unseen.
     """
     judge = "spynet" if guided_by == "dis" else "dis"
     known = layers | (unseen or {})
-    reference = words.TRUTH_KEY if words.TRUTH_KEY in known else "bicubic"
+    reference = TRUTH if TRUTH in known else INPUT
     motion = motion_of(known[reference], measuring_flow(judge))
     flicker = {name: flicker_of(frames, motion) for name, frames in layers.items()}
     evidence = {
@@ -55,26 +67,27 @@ def comparison(
         name: {"we": [None, *map(_known, seen.pair_errors)], "sharpness": list(seen.edges)}
         for name, seen in evidence.items()
     }
-    rows = _rows(evidence)
-    drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in titled(curves).items()]
-    named = {words.LAYERS[n]: frames for n, frames in layers.items()}
-    stage = stack_layers(path, named, fps, borders, drawn, heat_of({n: maps for n, (_, maps) in flicker.items()}))
-    order = list(layers)
-    if {"per_frame", "mgld"} <= layers.keys():
-        stage.pair = (order.index("per_frame"), order.index("mgld"))
-    told = words.TABLE + as_markdown(rows) + words.TABLE_NOTE.format(flow=judge, clip=words.LAYERS[reference])
-    return stage, Table(rows, curves, told, tuple(borders))
+    maps = {name: residual for name, (_, residual) in flicker.items()}
+    return Figures(_rows(evidence), curves, tuple(borders), reference, judge, maps)
 
 
-def as_markdown(rows: dict[str, dict[str, float | None]]) -> str:
-    """Return the table of some layers by their names, the best result in bold."""
-    return markdown(rows, {name: words.LAYERS[name] for name in rows}, "", UNRANKED)
+def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: Figures) -> Stage:
+    """Write the stage's video of the layers that were measured to path; return what the stage shows."""
+    drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in titled(figures.curves).items()]
+    return stack_layers(path, layers, fps, figures.borders, drawn, heat_of(figures.residuals))
+
+
+def as_markdown(figures: Figures) -> str:
+    """Return the table of the layers by their names, the best result in bold, and how it was measured."""
+    labels = {name: label_of(name) for name in figures.rows}
+    note = NOTE.format(flow=figures.judge, clip=label_of(figures.reference))
+    return HEADING + markdown(figures.rows, labels, "", GIVEN) + f"\n\n{BLUR_NOTE} {note}"
 
 
 def titled(curves: dict[str, dict[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:
     """Return {layer: {metric key: values}} as it is drawn: {heading: {layer's name: values}}."""
     keys = next(iter(curves.values()))
-    return {METRICS[key].heading: {words.LAYERS[name]: lines[key] for name, lines in curves.items()} for key in keys}
+    return {METRICS[key].heading: {label_of(name): lines[key] for name, lines in curves.items()} for key in keys}
 
 
 def flicker_of(clip_u8: np.ndarray, motion: Backward) -> tuple[list[float], np.ndarray]:
@@ -91,7 +104,7 @@ def heat_of(maps: dict[str, np.ndarray]) -> Heat:
     """Colour the residuals of all layers on one scale, so that their brightness can be compared."""
     worst = max((_percentile(m) for m in maps.values()), default=0.0)
     top = float(max(np.ceil(worst), 1.0))
-    return Heat({words.LAYERS[name]: heat(m.astype(np.float32), top) for name, m in maps.items()}, top)
+    return Heat({name: heat(m.astype(np.float32), top) for name, m in maps.items()}, top)
 
 
 def _percentile(residual: np.ndarray) -> float:
@@ -109,7 +122,7 @@ def _halved(residual: np.ndarray) -> np.ndarray:
 
 
 def _truth_of(name: str, layers: dict[str, np.ndarray]) -> np.ndarray | None:
-    return None if name == words.TRUTH_KEY else layers.get(words.TRUTH_KEY)
+    return None if name == TRUTH else layers.get(TRUTH)
 
 
 def _rows(evidence: dict[str, Evidence]) -> dict[str, dict[str, float | None]]:

@@ -1,23 +1,23 @@
-"""What a visitor asked for, checked; and the pictures that it names."""
+"""What is asked for, checked; and the pictures that it names."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from mgld import errors, settings
-from mgld.comparison.store import Part, sha256_of
-from mgld.errors import UserError
-from mgld.methods import OURS
+from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
+from mgld.comparison.layers import LABELS, TRUTH, label_of
+from mgld.comparison.store import ClipPart, sha256_of
+from mgld.methods import METHODS, OURS
 from mgld.settings import SCALE, Settings
-from mgld.ui import words
 
+UNNAMED = "Other"  # a clip whose file name holds nothing that can be shown
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
@@ -31,14 +31,24 @@ class Request:
     methods: tuple[str, ...]
     knobs: Settings
     model: str = "tiny"
-    crop: tuple[float, float, float, float] | None = None
+    crop: Crop | None = None
     truth: Path | None = None
     others: tuple[Path, ...] = ()
     degrade_seed: int | None = None
 
+    @property
+    def layers(self) -> int:
+        """Count the layers that it makes, the input among them."""
+        return 1 + len(self.methods) + len(self.others) + (self.truth is not None or self.degrade_seed is not None)
+
+    @property
+    def runs(self) -> dict[str, Settings]:
+        """Return each method's settings, by method."""
+        return {method: replace(self.knobs, method=method) for method in self.methods}
+
 
 @dataclass(frozen=True)
-class Plan:
+class Extent:
     """What a request comes to before it is read: sizes in pixels of what is worked on, and how many frames."""
 
     height: int
@@ -54,72 +64,59 @@ class Material:
     clip: list
     fps: float
     given: dict[str, np.ndarray]
-    part: Part
+    part: ClipPart
 
 
-def checked(
-    clip: str | None,
-    methods: Sequence[str] | None,
-    start_s: float,
-    frames: int,
-    knobs: Settings,
-    model: str = "tiny",
-    crop: str = "",
-    truth: str | None = None,
-    others: Sequence[str] | None = None,
-    degrade_seed: int | None = None,
-) -> Request:
+def checked(asked: Asked) -> Request:
     """Return the request if it can be worked on; raise UserError saying what is wrong."""
-    if clip is None:
-        raise UserError(words.NO_CLIP)
-    chosen = tuple(m for m in OURS if m in (methods or ()))
-    if not chosen:
-        raise UserError(words.NO_METHOD)
-    if not 1 <= frames <= settings.PAGE_FRAMES or frames != int(frames):
-        raise errors.bad_setting(words.FRAMES, frames, f"a whole number from 1 to {settings.PAGE_FRAMES}")
-    if not 0 <= start_s < math.inf:
-        raise errors.bad_setting(words.START, start_s, words.START_ALLOWED)
-    if degrade_seed is not None and truth is not None:
-        raise UserError(words.TRUTH_TWICE)
-    others = tuple(Path(p) for p in others or ())
-    layers = 1 + len(chosen) + len(others) + (truth is not None or degrade_seed is not None)
-    if layers > settings.LAYERS_AT_MOST:
-        raise UserError(words.TOO_MANY.format(layers=layers, most=settings.LAYERS_AT_MOST))
-    truth = Path(truth) if truth else None
-    return Request(
-        Path(clip),
-        float(start_s),
-        int(frames),
-        chosen,
-        knobs.checked(),
-        model,
-        crop_of(crop),
-        truth,
-        others,
+    if asked.clip is None:
+        raise errors.clip_unchosen()
+    methods = tuple(m for m in OURS if m in (asked.methods or ()))
+    if not methods:
+        raise errors.method_unchosen()
+    frames = _whole("frames", asked.frames)
+    start_s = _within("start_s", asked.start_s)
+    degrade_seed = _whole("degrade_seed", asked.degrade_seed) if asked.degrade else None
+    if asked.degrade and asked.truth:
+        raise errors.truth_twice()
+    others = tuple(Path(p) for p in asked.others or ())
+    truth = Path(asked.truth) if asked.truth else None
+    request = Request(
+        Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), asked.model, crop_of(asked.crop), truth, others,
         degrade_seed,
-    )
+    )  # fmt: skip
+    if request.layers > settings.LAYERS_AT_MOST:
+        raise errors.layers_too_many(request.layers, settings.LAYERS_AT_MOST)
+    return request
 
 
-def crop_of(text: str | None) -> tuple[float, float, float, float] | None:
-    """Read "left, top, right, bottom" in per cent; None for the whole frame; raise UserError if it is neither."""
-    if not (text or "").strip():
-        return None
-    numbers = re.fullmatch(r"\s*" + r"[\s,]+".join([r"(\d+(?:\.\d+)?)"] * 4) + r"\s*", text)
-    left, top, right, bottom = (float(n) / 100 for n in numbers.groups()) if numbers else (1, 1, 0, 0)
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        raise errors.bad_setting(words.CROP, text, words.CROP_ALLOWED)
-    return None if (left, top, right, bottom) == (0, 0, 1, 1) else (left, top, right, bottom)
+def _whole(name: str, value: object) -> int:
+    """Return a whole number of a field that is within its bounds."""
+    low, high = FIELDS[name].metadata["bounds"]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not low <= value <= high
+        or value != int(value)
+    ):
+        raise errors.bad_setting(FIELDS[name].metadata["label"], value, f"a whole number from {low} to {high}")
+    return int(value)
 
 
-def plan(request: Request) -> Plan:
+def _within(name: str, value: object) -> float:
+    low, high = FIELDS[name].metadata["bounds"]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise errors.bad_setting(FIELDS[name].metadata["label"], value, f"a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def extent_of(request: Request) -> Extent:
     """Look at the clip's header only; raise UserError if it cannot be used."""
-    from mgld.commands.upscale import frames_ahead
-
     known = looked_at(request.clip)
-    frames = frames_ahead(known, request.start_s, request.frames) or request.frames
+    frames = known.frames_ahead(request.start_s, request.frames) or request.frames
     left, top, right, bottom = worked_box(request, known.height, known.width)
     shrunk = SCALE if request.degrade_seed is not None else 1
-    return Plan((bottom - top) // shrunk, (right - left) // shrunk, frames, known.fps)
+    return Extent((bottom - top) // shrunk, (right - left) // shrunk, frames, known.fps)
 
 
 def read(request: Request) -> Material:
@@ -132,19 +129,21 @@ def read(request: Request) -> Material:
     clip = [Frame(np.ascontiguousarray(_cut(f.rgb_u8, box)), f.time_s) for f in clip]
     given = {}
     if request.degrade_seed is not None:
-        given[words.TRUTH_KEY] = np.stack([f.rgb_u8 for f in clip])
+        given[TRUTH] = np.stack([f.rgb_u8 for f in clip])
         clip = degraded(clip, request.degrade_seed)
         box = tuple(side // SCALE for side in box)
         height, width = ((side - side % (2 * SCALE)) // SCALE for side in (height, width))
-    large = {words.TRUTH_KEY: request.truth} if request.truth else {}
+    large = {TRUTH: request.truth} if request.truth else {}
     for name, path in (large | named(request.others)).items():
-        given[name] = _large(path, words.LAYERS[name], request, len(clip), box, (height, width))
+        given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
     return Material(clip, looked_at(request.clip).fps, given, part_of(request, len(clip)))
 
 
-def part_of(request: Request, frames: int) -> Part:
+def part_of(request: Request, frames: int) -> ClipPart:
     """Name the pixels that are worked on."""
-    return Part(fingerprint(request.clip), request.start_s, frames, request.crop, request.degrade_seed, request.model)
+    return ClipPart(
+        fingerprint(request.clip), request.start_s, frames, request.crop, request.degrade_seed, request.model
+    )
 
 
 def degraded(clip: list, seed: int) -> list:
@@ -164,7 +163,7 @@ def worked_box(request: Request, height: int, width: int) -> Box:
     x0, x1 = _span(left, right, width, smallest, step)
     y0, y1 = _span(top, bottom, height, smallest, step)
     if min(x1 - x0, y1 - y0) < smallest:
-        raise UserError(words.CROP_SMALL.format(width=x1 - x0, height=y1 - y0, smallest=smallest))
+        raise errors.crop_small(x1 - x0, y1 - y0, smallest)
     return x0, y0, x1, y1
 
 
@@ -172,8 +171,8 @@ def named(others: Sequence[Path]) -> dict[str, Path]:
     """Return the clips by the names that their files carry, made harmless and different from every other layer's."""
     found: dict[str, Path] = {}
     for path in others:
-        name = re.sub(r"[^A-Za-z0-9 .+-]+", " ", path.stem).strip()[:24] or words.OTHER
-        taken = {*found, *words.LAYERS, *words.LAYERS.values()}
+        name = re.sub(r"[^A-Za-z0-9 .+-]+", " ", path.stem).strip()[:24] or UNNAMED
+        taken = {*found, *METHODS, TRUTH, *LABELS}
         while name in taken:
             name += "+"
         found[name] = path

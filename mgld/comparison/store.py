@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld.events import Guided
+from mgld.events import Event, Guided, Sampled
+from mgld.methods import is_guided
 from mgld.settings import KEPT_BYTES, KEPT_SAMPLINGS, Settings
 from mgld.sharing import relevant, sampled_as
 
 
 @dataclass(frozen=True)
-class Part:
+class ClipPart:
     """Which frames of which file, and what was done to them: enough to know that two requests mean the same pixels."""
 
     sha256: str
@@ -27,7 +28,7 @@ class Part:
 
 
 @dataclass
-class Kept:
+class FinishedRun:
     """What one method made of one part: finished frames u8 [T,4h,4w,3], its report, and where segments begin."""
 
     frames_u8: np.ndarray
@@ -49,22 +50,35 @@ class Store:
 
     limit_bytes: int = KEPT_BYTES
     limit: int = KEPT_SAMPLINGS
-    results: OrderedDict[tuple[Part, Settings], Kept] = field(default_factory=OrderedDict)
-    samplings: OrderedDict[tuple[Part, Settings], Sampling] = field(default_factory=OrderedDict)
+    results: OrderedDict[tuple[ClipPart, Settings], FinishedRun] = field(default_factory=OrderedDict)
+    samplings: OrderedDict[tuple[ClipPart, Settings], Sampling] = field(default_factory=OrderedDict)
 
-    def result(self, part: Part, wanted: Settings) -> Kept | None:
+    def result(self, part: ClipPart, wanted: Settings) -> FinishedRun | None:
         """Return what an equal run made, or None."""
         return self.results.get((part, relevant(wanted)))
 
-    def keep(self, part: Part, wanted: Settings, kept: Kept) -> None:
+    def keep(self, part: ClipPart, wanted: Settings, run: FinishedRun) -> None:
         """Remember a finished run."""
         key = part, relevant(wanted)
-        self.results[key] = kept
+        self.results[key] = run
         self.results.move_to_end(key)
         while len(self.results) > 1 and sum(k.frames_u8.nbytes for k in self.results.values()) > self.limit_bytes:
             self.results.popitem(last=False)
 
-    def sampling(self, part: Part, wanted: Settings) -> Sampling:
+    def guided(self, part: ClipPart, wanted: Settings) -> list[Guided]:
+        """Return what guidance did in a run's sampling, segment by segment; nothing where nothing guides."""
+        if not is_guided(wanted):
+            return []
+        return [event for _, event in sorted(self.sampling(part, wanted).guided.items())]
+
+    def remember(self, part: ClipPart, wanted: Settings, event: Event) -> None:
+        """Take what a segment's sampling came to, for runs that share it."""
+        if isinstance(event, Sampled):
+            self.sampling(part, wanted).latents[event.first_frame] = event.z
+        elif isinstance(event, Guided):
+            self.sampling(part, wanted).guided[event.first_frame] = event
+
+    def sampling(self, part: ClipPart, wanted: Settings) -> Sampling:
         """Return the (possibly empty) sampling that runs which differ only on the decoder's side share."""
         key = part, sampled_as(wanted)
         self.samplings[key] = self.samplings.get(key, Sampling())
@@ -73,7 +87,7 @@ class Store:
             self.samplings.popitem(last=False)
         return self.samplings[key]
 
-    def is_sampled(self, part: Part, wanted: Settings, segments: int) -> bool:
+    def is_sampled(self, part: ClipPart, wanted: Settings, segments: int) -> bool:
         """Say whether every segment's latent is there; looks without making room for it."""
         known = self.samplings.get((part, sampled_as(wanted)))
         return known is not None and len(known.latents) >= segments

@@ -10,12 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld.ui import words
+from mgld.comparison.layers import label_of
 
 LEFT, TIE, RIGHT = "left", "tie", "right"
 GAP_PX = 8
 PART = 0.6  # share of each side that a trial shows: every vote is about another place
 CONFIDENCE_Z = 1.959964  # 95 %
+NONE = "No votes yet."
+TALLY = (
+    "**{name}** was preferred in {wins} of {decided} decided votes: {share:.0%}, 95 % interval {low:.0%} to {high:.0%}; "
+    "{ties} without difference. {verdict}"
+)
+OPEN = "One half lies inside the interval: no preference is shown yet."
+CLEAR = "One half lies outside the interval: that is a preference."
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,14 @@ def clip_of(trial: Trial, layers: dict[str, np.ndarray]) -> np.ndarray:
 def tally(study: Study) -> str:
     """Say how the votes stand, with the 95 % interval of the share (Wilson), which is wide while votes are few."""
     if not study.votes:
-        return words.STUDY_NONE
+        return NONE
     decided = [v for v in study.votes if v.preferred]
     name = study.pair[1]
     wins = sum(v.preferred == name for v in decided)
     low, high = wilson(wins, len(decided))
-    return words.STUDY_TALLY.format(
-        name=words.LAYERS[name], wins=wins, decided=len(decided), share=wins / max(len(decided), 1), low=low, high=high,
-        ties=len(study.votes) - len(decided), verdict=words.STUDY_OPEN if low <= 0.5 <= high else words.STUDY_CLEAR,
+    return TALLY.format(
+        name=label_of(name), wins=wins, decided=len(decided), share=wins / max(len(decided), 1), low=low, high=high,
+        ties=len(study.votes) - len(decided), verdict=OPEN if low <= 0.5 <= high else CLEAR,
     )  # fmt: skip
 
 

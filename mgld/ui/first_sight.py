@@ -9,8 +9,9 @@ from functools import lru_cache
 import numpy as np
 from gradio.data_classes import FileData
 
+from mgld.comparison.layers import TRUTH, label_of
+from mgld.methods import METHODS
 from mgld.settings import ASSETS
-from mgld.ui import words
 from mgld.ui.compare import Comparison
 
 FOLDER = ASSETS / "example"
@@ -42,7 +43,7 @@ def example_layers() -> dict[str, np.ndarray]:
         return {}
     stage = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))["stage"]
     sheets = np.stack([f.rgb_u8 for f in read_frames(FOLDER / "stage.mp4")])
-    names = {label: name for name, label in words.LAYERS.items()}
+    names = {label_of(name): name for name in (*METHODS, TRUTH)}
     height, width, found = stage["height"], stage["width"], {}
     for i, label in enumerate(stage["layers"]):
         y, x = i // stage["columns"] * height, i % stage["columns"] * width

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import gradio as gr
 
 from mgld import settings
+from mgld.comparison.asked import EXAMPLES, FIELDS, KNOBS, OWN, TYPES, Asked
 from mgld.errors import UserError
 from mgld.flow import weights_of
-from mgld.methods import COMPARED, METHODS, OURS
 from mgld.presets import PRESETS, folder_of
-from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, Settings
+from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, VIDEO_SUFFIXES
 from mgld.ui import words
 from mgld.ui.crop import CropBox
 
-KNOBS = {f.name: f for f in fields(Settings) if f.name != "method"}
-MAIN = ("steps", "guidance", "flow")
-ADVANCED = tuple(name for name in KNOBS if name not in MAIN)
+MAIN = ("steps", "guidance", "flow", "frames", "methods")  # beside the clip; everything else is behind the fold
+IDS = {"start_s": "start", "degrade_seed": "degrade-seed"}  # of elements, where they differ from the field's name
+_DEFAULT = vars(Asked())
 
 
 @dataclass
@@ -42,8 +42,8 @@ class Form:
 
 def build(model: str) -> Form:
     """Make the column of controls."""
-    clip = gr.Video(label=words.CLIP, sources=["upload"], include_audio=True, elem_id="clip", height=130)
-    gr.Examples(sorted(str(p) for p in (settings.ASSETS / "clips").glob("*.mp4")), clip, label=words.EXAMPLES)
+    made = {"clip": _control("clip", model)}
+    gr.Examples([str(p) for p in EXAMPLES.values()], made["clip"], label=words.EXAMPLES)
     with gr.Row(elem_id="actions"):
         run = gr.Button(words.RUN, variant="primary", elem_id="run")
         cancel = gr.Button(words.CANCEL, elem_id="cancel")
@@ -51,46 +51,16 @@ def build(model: str) -> Form:
     preset = gr.Radio(
         list(PAGE_PRESETS), value="Balanced", label=words.PRESETS, info=words.PRESETS_HELP, elem_id="preset"
     )
-    knobs = {name: _knob(name) for name in MAIN}
-    frames = gr.Slider(
-        1,
-        settings.PAGE_FRAMES,
-        settings.PAGE_DEFAULT_FRAMES,
-        step=1,
-        label=words.FRAMES,
-        info=words.FRAMES_HELP,
-        elem_id="frames",
-    )
-    names = [(METHODS[name].layer, name) for name in OURS]
-    methods = gr.CheckboxGroup(
-        names, value=list(COMPARED), label=words.METHODS_LABEL, info=words.METHODS_HELP, elem_id="methods"
-    )
+    made |= {name: _control(name, model) for name in MAIN}
     with gr.Accordion(words.ADVANCED, open=False, elem_id="advanced"):
-        start = gr.Number(0, minimum=0, label=words.START, info=words.START_HELP, elem_id="start")
+        made["start_s"] = _control("start_s", model)
         frame = CropBox(elem_id="frame")
-        crop = gr.Textbox("", label=words.CROP, info=words.CROP_HELP, max_lines=1, elem_id="crop")
-        chosen = gr.Radio(_models(model), value=model, label=words.MODEL, info=_model_help(), elem_id="model")
-        knobs |= {name: _knob(name) for name in ADVANCED}
-        truth = gr.Video(label=words.TRUTH, sources=["upload"], include_audio=True, elem_id="truth", height=130)
-        others = gr.Files(label=words.OTHERS, file_types=list(settings.VIDEO_SUFFIXES), elem_id="others", height=110)
-        degrade = gr.Checkbox(False, label=words.LAB, info=words.LAB_HELP, elem_id="degrade")
-        seed = gr.Number(
-            0,
-            minimum=0,
-            maximum=2**31 - 1,
-            precision=0,
-            label=words.LAB_SEED,
-            info=words.LAB_SEED_HELP,
-            elem_id="degrade-seed",
-        )
+        made |= {name: _control(name, model) for name in FIELDS if name not in made}
         lab_show = gr.Button(words.LAB_SHOW, size="sm", elem_id="lab-show")
         lab_picture = gr.Image(label=words.LAB_PICTURE, interactive=False, format="webp", elem_id="lab", visible=False)
         copy_link = gr.Button(words.COPY_LINK, size="sm", elem_id="copy-link")
         link = gr.Textbox("", label=words.LINK, interactive=False, max_lines=1, elem_id="link")
-    controls = {
-        "clip": clip, "methods": methods, "frames": frames, "start_s": start, "crop": crop, "truth": truth, "others": others,
-        "degrade": degrade, "degrade_seed": seed, "model": chosen, **knobs,
-    }  # fmt: skip
+    controls = {name: made[name] for name in FIELDS}
     return Form(controls, run, cancel, plan, frame, lab_show, lab_picture, copy_link, link, preset)
 
 
@@ -100,6 +70,35 @@ PRESET_KNOBS = tuple(next(iter(PAGE_PRESETS.values())))
 def preset_of(*values: float) -> str | None:
     """Return the preset that stands for these values of PRESET_KNOBS, if one does."""
     return next((name for name, preset in PAGE_PRESETS.items() if tuple(preset.values()) == values), None)
+
+
+def _control(name: str, model: str) -> gr.components.Component:
+    """Make the control of one field of Asked; kind, range, label and help come from its declaration."""
+    if name in KNOBS:
+        return _knob(name)
+    told = OWN[name].metadata
+    value = _DEFAULT[name] if name != "model" else model
+    named = {"label": told["label"], "elem_id": IDS.get(name, name)}
+    low, high = told["bounds"] or (None, None)
+    match told["control"]:
+        case "video":
+            return gr.Video(sources=["upload"], include_audio=True, height=130, **named)
+        case "files":
+            return gr.Files(file_types=list(VIDEO_SUFFIXES), height=110, **named)
+        case "checks":
+            return gr.CheckboxGroup(told["options"], value=value, info=told["help"], **named)
+        case "slider":
+            return gr.Slider(low, high, value, step=1, info=told["help"], **named)
+        case "number":
+            whole = 0 if TYPES[name] is int else None
+            return gr.Number(value, minimum=low, maximum=high, precision=whole, info=told["help"], **named)
+        case "text":
+            return gr.Textbox(value, max_lines=1, info=told["help"], **named)
+        case "checkbox":
+            return gr.Checkbox(value, info=told["help"], **named)
+        case "model":
+            return gr.Radio(_models(model), value=value, info=_model_help(told["help"]), **named)
+    raise TypeError(f"{name}: there is no control of the kind {told['control']!r}")
 
 
 def _knob(name: str) -> gr.components.Component:
@@ -144,9 +143,9 @@ def _models(model: str) -> list[tuple[str, str]]:
     ]
 
 
-def _model_help() -> str:
+def _model_help(help: str) -> str:
     missing = [absent for name in PRESETS if (absent := _absent(name))]
-    return " ".join([words.MODEL_HELP, *missing])
+    return " ".join([help, *missing])
 
 
 def _absent(model: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -12,120 +13,117 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from mgld import errors, settings
+from mgld import settings
 from mgld.comparison import estimate, request, takeaway
+from mgld.comparison.asked import EXAMPLES, FIELDS, LINKED, TYPES, Asked, read_link
+from mgld.comparison.layers import TRUTH
+from mgld.comparison.produce import Machine
+from mgld.comparison.report import Line, Outcome, line_of, outcome_of
+from mgld.comparison.sweep import strengths_of
 from mgld.errors import UserError
-from mgld.methods import COMPARED, OURS, segment_count
+from mgld.methods import OURS, segment_count
 from mgld.presets import folder_of
-from mgld.settings import SCALE, Settings
-from mgld.ui import crop, form, job, link, sweep, words
+from mgld.settings import SCALE
+from mgld.ui import crop, running, words
 from mgld.ui.progress import bar
 
-LINKED = ("clip", "methods", "frames", "start_s", "crop", "model", *form.KNOBS)
-FIELDS = ("clip", "methods", "frames", "start_s", "crop", "truth", "others", "degrade", "degrade_seed", "model")
 LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
 drawn_text = crop.drawn_text
 
 
-def comparing(machine: job.Machine) -> Callable:
-    """Bind the machine; the signature and docstring are what the API page shows."""
+def of_form(work: Callable[..., Iterator], *before: str) -> Callable:
+    """Return work(asked, visitor, *before) as Gradio calls it: with texts named `before`, then the form's values by FIELDS.
 
-    def compare(
-        clip: str | None,
-        methods: list[str],
-        frames: int,
-        start_s: float,
-        crop: str,
-        truth: str | None,
-        others: list[str] | None,
-        degrade: bool,
-        degrade_seed: int,
-        model: str,
-        steps: int,
-        guidance: float,
-        flow: str,
-        guidance_mode: str,
-        sampler: str,
-        segment: int,
-        overlap: int,
-        segments: str,
-        seed: int,
-        colour: str,
-        decoder: str,
-        cfw: float,
-        visitor: gr.Request,
-    ) -> Iterator[job.Shown]:
+    Names, types and text of the API page come from the fields and from work's docstring.
+    """
+    types = dict.fromkeys(before, str) | {name: TYPES[name] for name in FIELDS} | {"visitor": gr.Request}
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(name, kind, annotation=t) for name, t in types.items()])
+
+    def handle(*values):
+        named = signature.bind(*values).arguments
+        visitor, texts = named.pop("visitor"), [named.pop(name) for name in before]
+        yield from work(Asked.of(named), visitor, *texts)
+
+    handle.__signature__, handle.__annotations__, handle.__doc__ = signature, types, work.__doc__
+    return handle
+
+
+def comparing(machine: Machine) -> Callable:
+    """Bind the machine; the docstring is what the API page shows."""
+
+    def compare(asked: Asked, visitor: gr.Request) -> Iterator[running.Shown]:
         """Upscale a part of a clip four times with each method and compare the results.
 
         The last answer holds the progress line, the preview, the comparison, its figures and the files.
         """
-        values = locals()
-        asked = asked_of([values[name] for name in (*FIELDS, *form.MAIN, *form.ADVANCED)])
-        yield from job.compare(machine, asked, visitor.session_hash)
+        yield from running.compare(machine, _checked(asked), visitor.session_hash)
 
-    return compare
+    return of_form(compare)
 
 
-def ablating(machine: job.Machine) -> Callable:
+def ablating(machine: Machine) -> Callable:
     """Bind the machine: the four combinations of the paper's two parts, whatever methods are ticked."""
 
-    def ablate(*values, visitor: gr.Request = None) -> Iterator[job.Shown]:
-        named = dict(zip(FIELDS, values, strict=False)) | {"methods": list(OURS)}
-        asked = asked_of([*named.values(), *values[len(FIELDS) :]])
-        yield from job.compare(machine, asked, visitor.session_hash)
+    def ablate(asked: Asked, visitor: gr.Request) -> Iterator[running.Shown]:
+        four = _checked(replace(asked, methods=list(OURS)))
+        yield from running.compare(machine, four, visitor.session_hash)
 
-    return _with_visitor(ablate)
+    return of_form(ablate)
 
 
-def sweeping(machine: job.Machine) -> Callable:
+def sweeping(machine: Machine) -> Callable:
     """Bind the machine: MGLD at several strengths."""
 
-    def run(strengths: str, *values, visitor: gr.Request = None) -> Iterator[sweep.Swept]:
-        with job.told():
-            chosen = sweep.strengths_of(strengths)
-        yield from sweep.sweep(machine, asked_of(values), chosen, visitor.session_hash)
+    def sweep(asked: Asked, visitor: gr.Request, strengths: str) -> Iterator[running.Swept]:
+        with running.in_gradios_words():
+            chosen = strengths_of(strengths)
+        one = _checked(replace(asked, methods=["mgld"]))
+        yield from running.run_sweep(machine, one, chosen, visitor.session_hash)
 
-    return _with_visitor(run)
+    return of_form(sweep, "strengths")
 
 
-def cancelled(visitor: gr.Request) -> Iterator[job.Shown]:
+def cancelled(visitor: gr.Request) -> Iterator[running.Shown]:
     """Show what the stopped job had finished."""
-    yield from job.keep_what_is_finished(visitor.session_hash)
+    yield from running.keep_what_is_finished(visitor.session_hash)
 
 
-def planning(machine: job.Machine) -> Callable:
+def planning(machine: Machine) -> Callable:
     """Return the handler that says, before Run, what will be done, how long it takes and what it needs."""
 
-    def plan(*values) -> str:
-        if values[0] is None:
-            return words.PLAN_NONE
-        try:
-            return plan_text(machine.device, checked_of(values))
-        except UserError as error:
-            return html.escape(str(error))
+    def plan(asked: Asked, visitor: gr.Request) -> Iterator[str]:
+        yield _plan_or_refusal(machine.device, asked)
 
-    return plan
+    return of_form(plan)
 
 
-def measured_yet(machine: job.Machine, measured: threading.Event) -> Callable:
+def measured_yet(machine: Machine, measured: threading.Event) -> Callable:
     """Return the handler that tells the plan again until this machine's speed is known."""
-    plan = planning(machine)
 
-    def tell(*values) -> tuple[str, gr.Timer]:
+    def tell(asked: Asked, visitor: gr.Request) -> Iterator[tuple[str, gr.Timer]]:
         known = measured.is_set()
-        return plan(*values), gr.Timer(active=not known)
+        yield _plan_or_refusal(machine.device, asked), gr.Timer(active=not known)
 
-    return tell
+    return of_form(tell)
+
+
+def _plan_or_refusal(device: str, asked: Asked) -> str:
+    if asked.clip is None:
+        return words.PLAN_NONE
+    try:
+        return plan_text(device, request.checked(asked))
+    except UserError as error:
+        return html.escape(str(error))
 
 
 def plan_text(device: str, asked: request.Request) -> str:
     """Say what a request comes to; raise UserError if its model or its part of the clip cannot be used."""
     folder_of(asked.model)
-    ahead = request.plan(asked)
-    runs = [replace(asked.knobs, method=m) for m in asked.methods]
-    layers = 1 + len(runs) + len(asked.others) + (asked.truth is not None or asked.degrade_seed is not None)
+    ahead = request.extent_of(asked)
+    runs, size_hw = list(asked.runs.values()), (ahead.height, ahead.width)
     part = request.part_of(asked, ahead.frames)
-    needed = estimate.predict(device, part, runs, (ahead.height, ahead.width), ahead.frames, layers, job.STORE)
+    needed = estimate.predict(device, part, runs, size_hw, ahead.frames, asked.layers, running.STORE)
     told = words.PLAN_UNKNOWN
     if needed.seconds:
         memory = "" if needed.memory_bytes is None else words.PLAN_MEMORY.format(gigabytes=needed.memory_bytes / 1e9)
@@ -152,7 +150,7 @@ def framed(clip: str | None, start_s: float, text: str) -> crop.Frame | None:
     from mgld.video import read_frames
 
     try:
-        asked = request.checked(clip, COMPARED, start_s or 0, 1, Settings(), crop=text)
+        asked = request.checked(Asked(clip=clip, start_s=start_s or 0, frames=1, crop=text))
         known, frame = request.looked_at(asked.clip), next(read_frames(asked.clip, asked.start_s, 1)).rgb_u8
         left, top, right, bottom = request.worked_box(asked, *frame.shape[:2])
     except UserError:
@@ -164,49 +162,48 @@ def framed(clip: str | None, start_s: float, text: str) -> crop.Frame | None:
     return crop.frame_of(frame, asked.crop, told)
 
 
-def lab(*values) -> Iterator[gr.Image]:
+def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:
     """Degrade the chosen part and show the middle frame beside the clean one."""
-    named = dict(zip(FIELDS, values, strict=False)) | {"degrade": True, "truth": None, "others": None}
-    asked = asked_of([*named.values(), *values[len(FIELDS) :]])
-    with job.told():
-        material = request.read(asked)
+    degraded = _checked(replace(asked, degrade=True, truth=None, others=None))
+    with running.in_gradios_words():
+        material = request.read(degraded)
     middle = len(material.clip) // 2
-    clean, low = material.given[words.TRUTH_KEY][middle], material.clip[middle].rgb_u8
+    clean, low = material.given[TRUTH][middle], material.clip[middle].rgb_u8
     large = cv2.resize(low, clean.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     yield gr.Image(np.concatenate([clean, large], axis=1), visible=True)
 
 
 def lossless(visitor: gr.Request) -> Iterator[gr.Files]:
     """Write the lossless videos of the session's last comparison."""
-    with job.told(), job.job_folder() as folder:
+    with running.in_gradios_words(), running.job_folder() as folder:
         made = takeaway.write_lossless(folder, _outcome(visitor))
         yield gr.Files([str(p) for p in made], visible=True)
 
 
 def report_at_line(text: str, visitor: gr.Request) -> Iterator[gr.Files]:
     """Write the report of the session's last comparison with the profile at the line that the stage shows."""
-    with job.told(), job.job_folder() as folder:
-        made = takeaway.write_report(folder, _outcome(visitor), takeaway.line_of(text) or takeaway.Line())
+    with running.in_gradios_words(), running.job_folder() as folder:
+        made = takeaway.write_report(folder, _outcome(visitor), line_of(text) or Line())
         yield gr.Files([str(p) for p in made], visible=True)
 
 
-def _outcome(visitor: gr.Request) -> takeaway.Outcome:
-    work = job.SESSIONS.get(visitor.session_hash)
-    if work is None or work.table is None:
+def _outcome(visitor: gr.Request) -> Outcome:
+    job = running.SESSIONS.get(visitor.session_hash)
+    if job is None or job.figures is None:
         raise gr.Error(words.NOTHING_YET, print_exception=False)
-    return takeaway.outcome_of(work, work.layers())
+    return outcome_of(job)
 
 
 def restored(visitor: gr.Request) -> Iterator[list]:
     """Return the settings that the page's address carries; bad ones are left at their defaults and named."""
-    values, refused = link.read(dict(visitor.query_params))
+    values, refused = read_link(dict(visitor.query_params))
     note = bar(words.LINK_REFUSED.format(names=", ".join(refused))) if refused else gr.skip()
     yield [*(values.get(name, gr.skip()) for name in LINKED), note]
 
 
 def naming_script() -> str:
     """Return the script that names the example buttons, which hold nothing but a picture."""
-    names = json.dumps([words.EXAMPLE.format(name=name) for name in link.EXAMPLES])
+    names = json.dumps([words.EXAMPLE.format(name=name) for name in EXAMPLES])
     buttons = "document.querySelectorAll('#controls .gallery-item')"
     return f"() => {names}.forEach((name, i) => {buttons}[i]?.setAttribute('aria-label', name))"
 
@@ -216,31 +213,12 @@ def link_script(controls: dict) -> str:
     defaults = {name: controls[name].value for name in LINKED if name != "clip"}
     defaults["methods"] = ",".join(defaults["methods"])
     script = (settings.ASSETS / "page" / "link.js").read_text(encoding="utf-8")
-    for word, value in (("NAMES", LINKED), ("DEFAULTS", defaults), ("EXAMPLES", list(link.EXAMPLES))):
+    for word, value in (("NAMES", LINKED), ("DEFAULTS", defaults), ("EXAMPLES", list(EXAMPLES))):
         script = script.replace(f"= {word}", f"= {json.dumps(value)}")
     return script
 
 
-def asked_of(values) -> request.Request:
-    """Return the checked request of the form's values; raise what Gradio shows if it cannot be worked on."""
-    with job.told():
-        return checked_of(values)
-
-
-def checked_of(values) -> request.Request:
-    """Return the checked request of the form's values, in the form's order."""
-    named = dict(zip((*FIELDS, *form.MAIN, *form.ADVANCED), values, strict=True))
-    knobs = Settings(**{name: named.pop(name) for name in form.KNOBS})
-    degrade, seed = named.pop("degrade"), named.pop("degrade_seed")
-    if degrade and (seed is None or isinstance(seed, bool) or not 0 <= seed < 2**31 or seed != int(seed)):
-        raise errors.bad_setting(words.LAB_SEED, seed, "a whole number from 0 to 2147483647")
-    return request.checked(knobs=knobs, degrade_seed=int(seed) if degrade else None, **named)
-
-
-def _with_visitor(handler: Callable) -> Callable:
-    """Let Gradio, which looks for the annotation, hand the visitor in after a form's worth of values."""
-
-    def handle(visitor: gr.Request, *values):
-        yield from handler(*values, visitor=visitor)
-
-    return handle
+def _checked(asked: Asked) -> request.Request:
+    """Return the checked request; raise what Gradio shows if it cannot be worked on."""
+    with running.in_gradios_words():
+        return request.checked(asked)

@@ -9,12 +9,18 @@ import gradio as gr
 
 from mgld import settings
 from mgld.comparison import estimate
+from mgld.comparison.ablation import table_3
+from mgld.comparison.asked import LINKED
+from mgld.comparison.figures import BLUR_NOTE
+from mgld.comparison.produce import Machine
+from mgld.comparison.report import TITLE
 from mgld.errors import UserError
 from mgld.settings import PAGE_PRESETS
-from mgld.ui import ablation, form, handlers, job, scope, study_tab, words
+from mgld.ui import form, handlers, running, scope, study_tab, words
 from mgld.ui.compare import CompareStage
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
+from mgld.worker import run_all
 
 STYLE = "".join((settings.ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "layout.css"))
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
@@ -25,16 +31,14 @@ MEASURED = threading.Event()  # the device's speed is known, or will not be befo
 DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "minimal"}
 
 
-def here(device: str, on_gpu: Callable = lambda function: function) -> job.Machine:
+def this_machine(device: str, on_gpu: Callable = lambda function: function) -> Machine:
     """Return the machine that jobs run on; on_gpu wraps the device's side of a job (ZeroGPU)."""
-    from mgld.worker import run_all
-
-    return job.Machine(device, on_gpu(run_all))
+    return Machine(device, on_gpu(run_all))
 
 
-def build(model: str, machine: job.Machine) -> gr.Blocks:
+def build(model: str, machine: Machine) -> gr.Blocks:
     """Return the page."""
-    with gr.Blocks(title=words.TITLE, delete_cache=(600, 3600), analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title=TITLE, delete_cache=(600, 3600), analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(words.INTRO, elem_id="intro")
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=3, min_width=300, elem_id="controls"):
@@ -127,7 +131,7 @@ def _files_tab() -> gr.Files:
         return files
 
 
-def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr.HTML) -> None:
+def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTML) -> None:
     """Wire what happens in the form before Run: the plan, the frame, the lab, presets and the link."""
     controls = asked.controls
     # One listener for all controls, of which only the last call counts: a link changes many at once, and an answer to an earlier
@@ -139,26 +143,28 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: job.Machine, line: gr
     seen = [controls[n] for n in ("clip", "start_s", "crop")]
     gr.on([c.change for c in seen], handlers.framed, seen, asked.frame, **last)
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
-    asked.lab_show.click(handlers.lab, asked.inputs, asked.lab_picture, **PRIVATE)
+    asked.lab_show.click(handlers.of_form(handlers.lab), asked.inputs, asked.lab_picture, **PRIVATE)
     preset_knobs = [controls[name] for name in form.PRESET_KNOBS]
     asked.preset.input(lambda name: list(PAGE_PRESETS[name].values()), asked.preset, preset_knobs, **AT_ONCE)
     gr.on([knob.change for knob in preset_knobs], form.preset_of, preset_knobs, asked.preset, **last)
-    linked = [controls[n] for n in handlers.LINKED]
+    linked = [controls[n] for n in LINKED]
     asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
     page.load(None, None, None, js=handlers.naming_script(), **AT_ONCE)
     page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
 
 
 def _table_3(request: gr.Request) -> str:
-    return ablation.markdown(job.SESSIONS.get(request.session_hash))
+    job = running.SESSIONS.get(request.session_hash)
+    table = table_3(job.figures.rows) if job is not None and job.figures is not None else None
+    return words.ABLATION_EMPTY if table is None else f"{table}\n\n{BLUR_NOTE}"
 
 
 def _left(request: gr.Request) -> None:
-    job.SESSIONS.forget(request.session_hash)
+    running.SESSIONS.forget(request.session_hash)
 
 
 def launch(
-    page: gr.Blocks, model: str, machine: job.Machine, port: int | None = None, share: bool = False, block: bool = True
+    page: gr.Blocks, model: str, machine: Machine, port: int | None = None, share: bool = False, block: bool = True
 ) -> None:
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
     threading.Thread(target=_calibrate, args=(model, machine), daemon=True).start()
@@ -178,9 +184,9 @@ def launch(
     )
 
 
-def _calibrate(model: str, machine: job.Machine) -> None:
+def _calibrate(model: str, machine: Machine) -> None:
     try:
-        estimate.calibrate(model, machine.device, machine.run_all, job.BUSY)
+        estimate.calibrate(model, machine)
     except UserError:
         return  # the model is absent: the page says so where it is chosen and when it is run
     finally:

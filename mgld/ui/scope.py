@@ -9,32 +9,32 @@ import gradio as gr
 import numpy as np
 
 from mgld import plots
-from mgld.comparison.work import Work
+from mgld.comparison.job import ComparisonJob
 from mgld.ui import words
-from mgld.ui.job import SESSIONS
+from mgld.ui.running import SESSIONS
 
 
-def guided_layer(work: Work | None) -> str | None:
-    """Return the last layer of a work that was sampled under guidance."""
-    found = [name for name, events in (work.guided if work else {}).items() if any(len(e.flow_px) for e in events)]
+def guided_layer(job: ComparisonJob | None) -> str | None:
+    """Return the last layer of a job that was sampled under guidance."""
+    found = [name for name, events in (job.guided if job else {}).items() if any(len(e.flow_px) for e in events)]
     return found[-1] if found else None
 
 
-def choices(work: Work | None) -> list[tuple[str, str]]:
+def choices(job: ComparisonJob | None) -> list[tuple[str, str]]:
     """Return every pair of neighbouring frames that guidance pulled together, as (label, "segment/pair")."""
-    layer = guided_layer(work)
+    layer = guided_layer(job)
     return [
         (words.SCOPE_PAIR.format(segment=s + 1, first=e.first_frame + p + 1, second=e.first_frame + p + 2), f"{s}/{p}")
-        for s, e in enumerate(work.guided[layer] if layer else [])
+        for s, e in enumerate(job.guided[layer] if layer else [])
         for p in range(len(e.flow_px))
     ]
 
 
-def figure(work: Work, choice: str) -> tuple[np.ndarray, str]:
+def figure(job: ComparisonJob, choice: str) -> tuple[np.ndarray, str]:
     """Return (figure u8 [H,W,3], its summary in words) of one pair."""
     segment, pair = (int(n) for n in choice.split("/"))
-    event = work.guided[guided_layer(work)][segment]
-    frame_u8 = work.material.clip[min(event.first_frame + pair, len(work.material.clip) - 1)].rgb_u8
+    event = job.guided[guided_layer(job)][segment]
+    frame_u8 = job.material.clip[min(event.first_frame + pair, len(job.material.clip) - 1)].rgb_u8
     png = plots.guidance_scope(event, pair, frame_u8)
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     return picture, summary(event, pair)
@@ -63,10 +63,10 @@ def build(private: dict) -> tuple[list, Callable]:
     told = gr.Markdown(words.SCOPE_EMPTY, elem_id="scope-summary")
 
     def show(choice: str | None, request: gr.Request) -> tuple:
-        work = SESSIONS.get(request.session_hash)
-        if choice not in {value for _, value in choices(work)}:
+        job = SESSIONS.get(request.session_hash)
+        if choice not in {value for _, value in choices(job)}:
             return None, words.SCOPE_EMPTY
-        return figure(work, choice)
+        return figure(job, choice)
 
     def refresh(request: gr.Request) -> Iterator[tuple]:
         found = choices(SESSIONS.get(request.session_hash))

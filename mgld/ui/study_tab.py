@@ -9,16 +9,16 @@ import gradio as gr
 import numpy as np
 
 from mgld.comparison import study
+from mgld.comparison.layers import PREFERRED, TRUTH, label_of
 from mgld.comparison.study import LEFT, RIGHT, TIE, Study
 from mgld.settings import ASSETS
 from mgld.ui import words
 from mgld.ui.first_sight import example_layers
-from mgld.ui.job import SESSIONS, job_folder
+from mgld.ui.running import SESSIONS, job_folder
 from mgld.video import VideoWriter
 
 KEYS = (ASSETS / "page" / "study.js").read_text(encoding="utf-8")
 SHOWN_FPS = 12  # slow enough to judge a second of video in
-PREFERRED = ("per_frame", "mgld")  # what the paper's study compares; the first two layers where they are not there
 
 
 def build(private: dict) -> list[gr.components.Component]:
@@ -39,7 +39,7 @@ def build(private: dict) -> list[gr.components.Component]:
     )
     with gr.Row(elem_id="votes"):
         votes = [gr.Button(words.STUDY_VOTES[c], elem_id=f"vote-{c}", interactive=False) for c in (LEFT, TIE, RIGHT)]
-    told = gr.Markdown(words.STUDY_NONE, elem_id="tally")
+    told = gr.Markdown(study.NONE, elem_id="tally")
     export = gr.DownloadButton(
         words.STUDY_EXPORT, interactive=False, size="sm", elem_id="study-csv", elem_classes="lone"
     )
@@ -54,7 +54,7 @@ def build(private: dict) -> list[gr.components.Component]:
 def offered(request: gr.Request) -> gr.CheckboxGroup:
     """Return the chooser of the two layers, for the session's last comparison."""
     layers = _layers(request.session_hash)
-    names = [(words.LAYERS[n], n) for n in layers if n != words.TRUTH_KEY]
+    names = [(label_of(n), n) for n in layers if n != TRUTH]
     return gr.CheckboxGroup(names, value=list(_pair(layers, None)), visible=len(names) > 2)
 
 
@@ -88,8 +88,8 @@ def _shown(state: Study, layers: dict[str, np.ndarray]) -> Iterator[tuple]:
 
 def _layers(session: str | None) -> dict[str, np.ndarray]:
     """Return the layers of the session's last comparison, or the shipped example's before there is one."""
-    work = SESSIONS.get(session)
-    return work.layers() if work is not None and work.layers() else example_layers()
+    job = SESSIONS.get(session)
+    return job.layers() if job is not None and job.layers() else example_layers()
 
 
 def _pair(layers: dict[str, np.ndarray], chosen: list[str] | None) -> tuple[str, str]:

@@ -5,17 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from mgld.methods import METHODS
+from mgld.comparison.report import CURVES_TITLE, PROFILE_TITLE
 
-
-class Labels(dict):
-    """Names of layers; a clip that a visitor brings is its own label."""
-
-    def __missing__(self, key: str) -> str:
-        return key
-
-
-TITLE = "MGLD Studio"
 EXAMPLE = "Example clip {name}"
 INTRO = (
     "# MGLD Studio\n"
@@ -32,44 +23,18 @@ TABS = {
 }
 
 # input
-CLIP = "Low-quality clip"
 EXAMPLES = "Example clips"
-FRAMES = "Clip length (frames)"
-FRAMES_HELP = "How many frames are processed."
-START = "Start (s)"
-START_HELP = "Where in the clip to begin."
-START_ALLOWED = "0 or more"
-CROP = "Part of the frame"
-CROP_HELP = "left, top, right, bottom in %; empty: the whole frame. Or drag on the picture."
-CROP_ALLOWED = "four numbers from 0 to 100, left before right and top before bottom, as in “10, 10, 60, 60”"
 CROP_BOX = (
     "Frame of the clip. Drag to choose the part to work on; arrow keys move it, Shift and arrows change its size, Escape "
     "takes the whole frame."
 )
-CROP_SMALL = "The chosen part is {width}×{height} pixels; both sides must be at least {smallest}."
 CROP_TOLD = "{width}×{height} of {full_width}×{full_height} pixels · {seconds:.1f} s, {fps:g} frames per second{notes}"
-TRUTH = "Ground truth (optional, four times the size)"
-TRUTH_KEY = "truth"
-TRUTH_TWICE = "A clip that is degraded here is its own ground truth; remove the other one."
-OTHERS = "Other results to compare with (four times the size; named by their files)"
-OTHER = "Other"
-TOO_MANY = "That makes {layers} layers, the bicubic input among them; the comparison holds {most}. Leave some out."
-LAB = "Degradation lab: the clip is clean, degrade it first"
-LAB_HELP = (
-    "Makes a low-quality clip of a quarter of the size, as in training; the clip itself becomes the ground truth."
-)
-LAB_SEED = "Degradation seed"
-LAB_SEED_HELP = "Another seed is another blur, noise and compression."
 LAB_SHOW = "Show what the model will get"
 LAB_PICTURE = "Clean and degraded, middle frame"
 
 # controls
-METHODS_LABEL = "Methods to run"
-METHODS_HELP = "The bicubic input is always beside them."
 PRESETS = "Preset"
 PRESETS_HELP = "Sets steps and segment length."
-MODEL = "Model"
-MODEL_HELP = "Which weights."
 ABSENT = "{} (not here)"
 ADVANCED = "Advanced"
 RUN = "Upscale and compare"
@@ -88,8 +53,6 @@ IDLE = "Nothing is running."
 CANCELLED = "Cancelled. Nothing was finished yet."
 CANCELLED_KEPT = "Cancelled. The {frames} frames that were finished are shown; run again to go on from there."
 FAILED = "That did not work; the message says why."
-NO_CLIP = "Choose a clip first."
-NO_METHOD = "Choose at least one method."
 STAGES = {
     "condition": "encoding the input", "motion": "measuring motion", "sample": "denoising", "decode": "decoding",
 }  # fmt: skip
@@ -115,22 +78,6 @@ LINE_FILES = "Report at your line"
 LOSSLESS = "Write lossless videos (FFV1)"
 LOSSLESS_FILES = "Lossless videos"
 NOTHING_YET = "Run a comparison first."
-TABLE = "### Flicker and sharpness\n"
-BLUR_NOTE = (
-    "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
-    "it too, so read it beside sharpness."
-)
-TABLE_NOTE = (
-    "\n\n"
-    + BLUR_NOTE
-    + " Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
-    "on “{clip}”, by {flow}, not by the network that guided."
-)
-PROFILE_TITLE = "Temporal profile"
-CURVES_TITLE = "Flicker and sharpness, frame by frame"
-FRAME_TITLE = "Frame {frame}"
-SETTINGS_TITLE = "Settings, versions, timings"
-LAYERS = Labels({name: method.layer for name, method in METHODS.items()} | {TRUTH_KEY: "Ground truth"})
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
 STAGE = {
@@ -200,11 +147,8 @@ SWEEP_INTRO = (
     "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs."
 )
 SWEEP_STRENGTHS = "Guidance strengths"
-SWEEP_ALLOWED = "{fewest} to {most} different numbers from {low:g} to {high:g}, as in “0, 0.5, 1”"
 SWEEP_RUN = "Sweep"
 SWEEP_FIGURE = "Warping error, sharpness and profile over guidance strength"
-SWEEP_LAYER = "Strength {:g}"
-SWEEP_HEAD = "guidance strength"
 SWEEP_DONE = "Swept; the strengths are also the layers under “Compare”."
 
 # ablation
@@ -212,7 +156,6 @@ ABLATION_INTRO = (
     "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip."
 )
 ABLATION_RUN = "Run all four"
-ABLATION_HEAD = ("", "motion-guided sampling", "temporal decoder")
 ABLATION_EMPTY = "Choose a clip, then press “Run all four”. The four results are also the layers under “Compare”."
 
 # blind comparison
@@ -224,15 +167,8 @@ STUDY_START = "Start a blind comparison"
 STUDY_PAIR = "Two layers to compare"
 STUDY_CLIP = "Left and right"
 STUDY_VOTES = {"left": "← Left is better", "tie": "↓ No difference", "right": "Right is better →"}
-STUDY_NONE = "No votes yet."
 STUDY_EMPTY = "There is nothing to compare: run a comparison with two methods first, then start again."
 STUDY_TWO = "Choose exactly two layers."
-STUDY_TALLY = (
-    "**{name}** was preferred in {wins} of {decided} decided votes: {share:.0%}, 95 % interval {low:.0%} to {high:.0%}; "
-    "{ties} without difference. {verdict}"
-)
-STUDY_OPEN = "One half lies inside the interval: no preference is shown yet."
-STUDY_CLEAR = "One half lies outside the interval: that is a preference."
 STUDY_EXPORT = "Votes as CSV"
 
 

@@ -40,6 +40,13 @@ class Probe:
     has_audio: bool
     notes: tuple[str, ...] = ()
 
+    def frames_ahead(self, start_s: float, limit: int | None) -> int | None:
+        """Return how many frames are to come from start_s on, as far as the file's header says, at most limit."""
+        if self.frame_count is None:
+            return limit
+        ahead = max(self.frame_count - round(start_s * self.fps), 1)
+        return min(ahead, limit) if limit else ahead
+
 
 def probe(path: Path | str) -> Probe:
     """Look at a clip's header, first packets and first frame; raise UserError if it cannot be used."""

@@ -45,10 +45,10 @@ def stage_served(value, port, **blocks):
     """Serve a page that holds the comparison stage alone; yield its address."""
     import gradio as gr
 
-    from mgld.ui.compare import CompareStage
+    from mgld.ui.compare import CompareStage, shown
 
     with gr.Blocks(analytics_enabled=False, **blocks) as page:
-        CompareStage(value, elem_id="stage")
+        CompareStage(shown(value), elem_id="stage")
     page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield f"http://127.0.0.1:{port}"
     page.close()

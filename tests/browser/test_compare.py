@@ -9,7 +9,8 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from mgld.ui.compare import PAGE, CompareStage, Heat, stack_layers
+from mgld.comparison.grid import Heat, stack_layers
+from mgld.ui.compare import PAGE, CompareStage, shown
 from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser
@@ -326,7 +327,8 @@ def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factor
     folder = tmp_path_factory.mktemp("growing")
 
     def grown(frames: int):
-        return stack_layers(folder / f"{frames}.mp4", {name: clip[:frames] for name, clip in coded().items()}, 10)
+        cut = {name: clip[:frames] for name, clip in coded().items()}
+        return shown(stack_layers(folder / f"{frames}.mp4", cut, 10))
 
     with gr.Blocks(analytics_enabled=False) as blocks:
         stage, more = CompareStage(grown(8), elem_id="stage"), gr.Button("More", elem_id="more")
@@ -414,7 +416,7 @@ def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(browser, tmp_pat
     layers = {f"Layer {i}": np.roll(noise, i, 1) for i in range(4)}
     value = stack_layers(tmp_path_factory.mktemp("wide") / "stage.mp4", layers, 25)
     with gr.Blocks(analytics_enabled=False) as blocks:
-        CompareStage(value, elem_id="stage")
+        CompareStage(shown(value), elem_id="stage")
     _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)

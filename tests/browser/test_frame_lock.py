@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from mgld.ui.compare import stack_layers
+from mgld.comparison.grid import stack_layers
 from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser

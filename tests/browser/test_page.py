@@ -7,17 +7,21 @@ import time
 import numpy as np
 import pytest
 
-from mgld.ui import job, words
 from mgld.ui import page as studio
-from mgld.ui.page import MEASURED, build, here, launch
+from mgld.ui import words
+from mgld.ui.page import MEASURED, build, launch, this_machine
 from tests import media
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def address(free_port):
-    machine = here("cpu")
+def machine():
+    return this_machine("cpu")
+
+
+@pytest.fixture(scope="module")
+def address(free_port, machine):
     page = build("tiny", machine)
     launch(page, "tiny", machine, free_port, block=False)
     yield f"http://127.0.0.1:{free_port}"
@@ -112,7 +116,7 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, cl
     page.wait_for_selector("#line-files :text('profile')", timeout=30_000)
 
 
-def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip):
+def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip, machine):
     page = opened()
     upload(page, clip, frames=12, steps=40)
     page.click("#run")
@@ -122,7 +126,7 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     page.click("#cancel")
     page.wait_for_selector("#progress :text('frames that were finished')", timeout=60_000)
     page.wait_for_timeout(1000)
-    assert "that were finished" in page.inner_text("#progress") and not job.BUSY.is_set()
+    assert "that were finished" in page.inner_text("#progress") and not machine.busy.is_set()
     page.locator("#knob-steps input[type=number]").fill("1")  # the device is free for the next one
     page.locator("#frames input[type=number]").fill("1")
     page.wait_for_selector("#plan :text('1 frame (')")
@@ -130,19 +134,19 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     finish(page, 1)
 
 
-def test_closing_the_tab_stops_the_run(browser, address, clip):
+def test_closing_the_tab_stops_the_run(browser, address, clip, machine):
     page = browser.new_page()
     page.goto(address)
     page.wait_for_selector("#run")
     upload(page, clip, frames=12, steps=50)
     page.click("#run")
     page.wait_for_selector("#progress :text('denoising')", timeout=60_000)
-    assert job.BUSY.is_set()
+    assert machine.busy.is_set()
     page.close()
     deadline = time.monotonic() + 20
-    while job.BUSY.is_set() and time.monotonic() < deadline:
+    while machine.busy.is_set() and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not job.BUSY.is_set()
+    assert not machine.busy.is_set()
 
 
 def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_path):

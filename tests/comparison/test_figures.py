@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mgld.comparison import figures
+from mgld.comparison.grid import Heat, plan_grid, stack_layers
 from mgld.metrics.catalogue import METRICS
 from mgld.metrics.temporal import Backward
-from mgld.ui.compare import Heat, plan_grid, stack_layers
 from mgld.video import read_frames
 
 
@@ -24,25 +24,26 @@ def layers() -> dict[str, np.ndarray]:
 
 
 def test_the_steadier_result_is_marked_and_the_truth_does_not_compete(tmp_path, layers):
-    stage, table = figures.comparison(tmp_path / "stage.mp4", layers, 10, (2,), "dis")
+    table = figures.measure(layers, (2,), "dis")
     assert table.rows["per_frame"]["we"] == pytest.approx(16, abs=0.5)
     assert table.rows["mgld"]["we"] == pytest.approx(4, abs=0.5)
-    assert f"| MGLD | **{table.rows['mgld']['we']:.3f}** |" in table.markdown
+    assert f"| MGLD | **{table.rows['mgld']['we']:.3f}** |" in figures.as_markdown(table)
     assert table.rows["truth"]["psnr"] is None and table.rows["mgld"]["psnr"] > table.rows["per_frame"]["psnr"]
     assert table.rows["mgld"]["we_border_ratio"] == pytest.approx(1, abs=0.1)
-    assert stage.pair == (0, 1) and table.borders == (2,)
+    assert figures.write_stage(tmp_path / "stage.mp4", layers, 10, table).pair == (0, 1) and table.borders == (2,)
 
 
 def test_rows_and_curves_are_keyed_by_layer_and_metric_and_named_when_drawn(tmp_path, layers):
-    stage, table = figures.comparison(tmp_path / "stage.mp4", layers, 10, (2,), "dis")
+    table = figures.measure(layers, (2,), "dis")
+    stage = figures.write_stage(tmp_path / "stage.mp4", layers, 10, table)
     assert {name: set(curves) for name, curves in table.curves.items()} == dict.fromkeys(layers, {"we", "sharpness"})
     assert all(set(row) == set(figures.COLUMNS) for row in table.rows.values())
-    assert [curve.name for curve in stage.curves] == [METRICS["we"].heading, METRICS["sharpness"].heading]
+    assert [curve["name"] for curve in stage.curves] == [METRICS["we"].heading, METRICS["sharpness"].heading]
     assert figures.titled(table.curves)[METRICS["we"].heading]["MGLD"] == table.curves["mgld"]["we"]
 
 
 def test_the_map_of_the_shakier_layer_is_brighter_in_the_same_frame(tmp_path, layers):
-    stage, _ = figures.comparison(tmp_path / "stage.mp4", layers, 10, (), "dis")
+    stage = figures.write_stage(tmp_path / "stage.mp4", layers, 10, figures.measure(layers, (), "dis"))
     sheets = [f.rgb_u8 for f in read_frames(tmp_path / "stage.mp4")]
     assert len(sheets) == 4 and stage.residual.top == pytest.approx(16, abs=1)
     parts = [[sheet[y : y + h, x : x + w].mean() for x, y, w, h in stage.residual.places] for sheet in sheets]

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from mgld.comparison import request
+from mgld.comparison.asked import Asked, crop_of
 from mgld.errors import UserError
-from mgld.settings import Settings
-from mgld.ui import words
 from tests import media
 
 
@@ -35,17 +34,18 @@ def large(tmp_path):
 
 
 def asked(path, **more) -> request.Request:
-    return request.checked(
-        **{"clip": str(path), "methods": ["mgld"], "start_s": 0, "frames": 4, "knobs": Settings(), **more}
-    )
+    """Return the checked request; degrade_seed stands for the degradation lab."""
+    if "degrade_seed" in more:
+        more["degrade"] = True
+    return request.checked(Asked(**{"clip": str(path), "methods": ["mgld"], "frames": 4, **more}))
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"clip": None}, words.NO_CLIP),
-        ({"methods": []}, words.NO_METHOD),
-        ({"methods": ["bicubic"]}, words.NO_METHOD),
+        ({"clip": None}, "Choose a clip"),
+        ({"methods": []}, "at least one method"),
+        ({"methods": ["bicubic"]}, "at least one method"),
         ({"frames": 61}, "from 1 to 60"),
         ({"frames": 2.5}, "from 1 to 60"),
         ({"start_s": float("nan")}, "Start"),
@@ -61,14 +61,14 @@ def test_what_cannot_be_worked_on_is_a_sentence(more, said):
 
 
 def test_a_crop_is_read_as_shares_of_the_frame():
-    assert request.crop_of("10, 20 30.5,40") == (0.1, 0.2, 0.305, 0.4)
-    assert request.crop_of("") is request.crop_of(None) is request.crop_of("0,0,100,100") is None
+    assert crop_of("10, 20 30.5,40") == (0.1, 0.2, 0.305, 0.4)
+    assert crop_of("") is crop_of(None) is crop_of("0,0,100,100") is None
 
 
 def test_the_plan_says_what_will_be_read(low):
     for more, size in (({}, (32, 48)), ({"crop": "0,0,50,50"}, (16, 24)), ({"start_s": 0.4}, (32, 48))):
         wanted = asked(low, **more)
-        plan, material = request.plan(wanted), request.read(wanted)
+        plan, material = request.extent_of(wanted), request.read(wanted)
         assert (plan.height, plan.width) == size == material.clip[0].rgb_u8.shape[:2]
         assert plan.frames == len(material.clip)
 
@@ -112,7 +112,7 @@ def test_the_lab_cuts_a_clip_whose_sides_do_not_divide(tmp_path):
     wanted = asked(clip, degrade_seed=0, frames=2)
     material = request.read(wanted)
     assert material.clip[0].rgb_u8.shape == (24, 32, 3) and material.given["truth"].shape == (2, 96, 128, 3)
-    assert (request.plan(wanted).height, request.plan(wanted).width) == (24, 32)
+    assert (request.extent_of(wanted).height, request.extent_of(wanted).width) == (24, 32)
 
 
 def test_the_same_pixels_have_the_same_name(low):

@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mgld.comparison.store import Kept, Part, Store
+from mgld.comparison.store import ClipPart, FinishedRun, Store
 from mgld.settings import Settings
 from mgld.sharing import relevant
 
-PART = Part("abc", 0.0, 5)
+PART = ClipPart("abc", 0.0, 5)
 
 
 def test_guidance_does_not_touch_the_per_frame_result():
     store, base = Store(), Settings(method="per_frame")
-    store.keep(PART, base, Kept(np.zeros((5, 8, 8, 3), np.uint8), {}))
+    store.keep(PART, base, FinishedRun(np.zeros((5, 8, 8, 3), np.uint8), {}))
     assert store.result(PART, replace(base, guidance=3.0, flow="raft", segment=7)) is not None
     assert store.result(PART, replace(base, steps=16)) is None
     assert store.result(replace(PART, frames=6), base) is None
@@ -41,7 +41,7 @@ def test_guided_sampling_is_shared_with_and_without_the_temporal_decoder():
 
 def test_another_crop_or_degradation_or_model_is_another_part():
     store, base = Store(), Settings()
-    store.keep(PART, base, Kept(np.zeros((5, 8, 8, 3), np.uint8), {}))
+    store.keep(PART, base, FinishedRun(np.zeros((5, 8, 8, 3), np.uint8), {}))
     for change in ({"crop": (0.0, 0.0, 0.5, 0.5)}, {"degrade_seed": 1}, {"model": "sd21"}):
         assert store.result(replace(PART, **change), base) is None
 
@@ -49,6 +49,6 @@ def test_another_crop_or_degradation_or_model_is_another_part():
 def test_the_oldest_results_go_first():
     store = Store(limit_bytes=20)
     for seed in range(3):
-        store.keep(PART, Settings(seed=seed), Kept(np.zeros(10, np.uint8), {}))
+        store.keep(PART, Settings(seed=seed), FinishedRun(np.zeros(10, np.uint8), {}))
     assert store.result(PART, Settings(seed=0)) is None
     assert store.result(PART, Settings(seed=2)) is not None

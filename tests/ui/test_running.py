@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 
 from mgld import worker
-from mgld.comparison import estimate, takeaway
+from mgld.comparison import estimate, sweep, takeaway
+from mgld.comparison.ablation import table_3
+from mgld.comparison.asked import Asked
+from mgld.comparison.grid import labelled_grid
+from mgld.comparison.job import Sessions
+from mgld.comparison.produce import Machine
+from mgld.comparison.report import line_of, outcome_of
 from mgld.comparison.request import checked
+from mgld.comparison.store import Store
 from mgld.methods import OURS
 from mgld.settings import Settings
-from mgld.ui import ablation, handlers, job, scope, sweep, words
+from mgld.ui import handlers, running, scope, words
 from mgld.video import probe, read_frames
 from tests import media
 
@@ -30,25 +37,23 @@ def clip(tmp_path) -> Path:
 
 
 @pytest.fixture
-def machine(pipeline, monkeypatch) -> job.Machine:
+def machine(pipeline, monkeypatch) -> Machine:
     """A machine with a counter of denoiser calls, and nothing in memory."""
     monkeypatch.setattr(worker, "open_pipeline", lambda *_: pipeline)
-    for name, fresh in (("STORE", job.Store()), ("SESSIONS", job.Sessions())):
-        monkeypatch.setattr(job, name, fresh)
-    monkeypatch.setattr(scope, "SESSIONS", job.SESSIONS)
+    for name, fresh in (("STORE", Store()), ("SESSIONS", Sessions())):
+        monkeypatch.setattr(running, name, fresh)
+    monkeypatch.setattr(scope, "SESSIONS", running.SESSIONS)
     estimate.cost_of.cache_clear()
     estimate.megapixels_of.cache_clear()
     calls, forward = [], pipeline.unet.forward
     monkeypatch.setattr(pipeline.unet, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k))
-    machine = job.Machine("cpu", worker.run_all)
+    machine = Machine("cpu", worker.run_all)
     object.__setattr__(machine, "calls", calls)
     return machine
 
 
 def asked(clip, **more):
-    return checked(
-        **{"clip": str(clip), "methods": ["per_frame", "mgld"], "start_s": 0, "frames": 5, "knobs": KNOBS, **more}
-    )
+    return checked(Asked(**{"clip": str(clip), "methods": ["per_frame", "mgld"], "frames": 5, "knobs": KNOBS, **more}))
 
 
 def kept_copies(shown, folder: Path) -> list[Path]:
@@ -62,7 +67,7 @@ def kept_copies(shown, folder: Path) -> list[Path]:
 
 def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip, tmp_path):
     seen, pairs, files = [], [], []
-    for shown in job.compare(machine, asked(clip), "me"):
+    for shown in running.compare(machine, asked(clip), "me"):
         if not isinstance(shown[2], dict):  # gr.skip() is a dict
             seen.append((shown[2].layers, shown[2].frames))
             pairs.append(shown[2].pair)
@@ -86,7 +91,7 @@ def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip, tmp_p
 
 def denoised(machine, request) -> int:
     before = len(machine.calls)
-    list(job.compare(machine, request, "me"))
+    list(running.compare(machine, request, "me"))
     return len(machine.calls) - before
 
 
@@ -102,32 +107,32 @@ def test_only_what_a_knob_touches_is_computed_again(machine, clip):
 
 def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machine, clip):
     whole = denoised(machine, asked(clip, methods=["mgld"]))
-    job.STORE.results.clear()
-    job.STORE.samplings.clear()
-    before, running = len(machine.calls), job.compare(machine, asked(clip, methods=["mgld"]), "me")
-    while not (work := job.SESSIONS.get("me")).parts:
-        next(running)
-    running.close()
+    running.STORE.results.clear()
+    running.STORE.samplings.clear()
+    before, going = len(machine.calls), running.compare(machine, asked(clip, methods=["mgld"]), "me")
+    while not (job := running.SESSIONS.get("me")).parts:
+        next(going)
+    going.close()
     spent, after = len(machine.calls) - before, len(machine.calls)
-    assert work.stopped.is_set() and spent < whole
-    last = list(job.keep_what_is_finished("me"))[-1]
+    assert job.stopped.is_set() and spent < whole
+    last = list(running.keep_what_is_finished("me"))[-1]
     assert "2 frames that were finished" in last[0] and last[2].frames == 2 and last[4]
     assert len(machine.calls) == after
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
 
 
 def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
-    assert words.IDLE in next(job.keep_what_is_finished("nobody"))[0]
-    running = job.compare(machine, asked(clip), "me")
-    next(running), next(running)
-    running.close()
-    assert words.CANCELLED in next(job.keep_what_is_finished("me"))[0]
+    assert words.IDLE in next(running.keep_what_is_finished("nobody"))[0]
+    going = running.compare(machine, asked(clip), "me")
+    next(going), next(going)
+    going.close()
+    assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
 
 
 def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
     wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
-    shown = list(job.compare(machine, wanted, "me"))[-1]
+    shown = list(running.compare(machine, wanted, "me"))[-1]
     assert shown[2].layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
     assert "RealBasicVSR" in shown[3]
 
@@ -136,47 +141,46 @@ def test_a_problem_becomes_gradios_error_without_a_path(machine, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     with pytest.raises(gr.Error, match="not a video"):
-        list(job.compare(machine, asked(broken), "me"))
+        list(running.compare(machine, asked(broken), "me"))
 
 
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
-    estimate.calibrate("tiny", "cpu", machine.run_all, job.BUSY)
+    estimate.calibrate("tiny", machine)
     wanted = asked(clip)
     told = handlers.plan_text("cpu", wanted)
     assert "5 frames (0.5 s), 24×20 → 96×80, 2 segments" in told and "About" in told and "GB" in told
-    assert "predicted" in list(job.compare(machine, wanted, "me"))[-1][0]
-    assert job.SESSIONS.get("me").predicted_s > 0
+    assert "predicted" in list(running.compare(machine, wanted, "me"))[-1][0]
+    assert running.SESSIONS.get("me").predicted_s > 0
 
 
 def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
-    assert scope.choices(job.SESSIONS.get("me")) == []
-    list(job.compare(machine, asked(clip), "me"))
-    work = job.SESSIONS.get("me")
-    found = scope.choices(work)
+    assert scope.choices(running.SESSIONS.get("me")) == []
+    list(running.compare(machine, asked(clip), "me"))
+    job = running.SESSIONS.get("me")
+    found = scope.choices(job)
     assert found[0] == ("Segment 1: frames 1 → 2", "0/0") and len(found) == 4
-    picture, told = scope.figure(work, "1/1")
+    picture, told = scope.figure(job, "1/1")
     assert picture.ndim == 3 and "latent pixels" in told
-    list(job.compare(machine, asked(clip, knobs=replace(KNOBS, decoder="frame")), "me"))  # latents are reused here
-    assert scope.choices(job.SESSIONS.get("me")) == found
+    list(running.compare(machine, asked(clip, knobs=replace(KNOBS, decoder="frame")), "me"))  # latents are reused here
+    assert scope.choices(running.SESSIONS.get("me")) == found
 
 
 def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
-    assert ablation.markdown(None) == words.ABLATION_EMPTY
     all_four = denoised(machine, asked(clip, methods=list(OURS)))
-    told = ablation.markdown(job.SESSIONS.get("me"))
+    told = table_3(running.SESSIONS.get("me").figures.rows)
     assert told.count("✓") == 4 and "+ temporal decoder | – | ✓" in told
-    job.STORE.samplings.clear(), job.STORE.results.clear()
+    running.STORE.samplings.clear(), running.STORE.results.clear()
     three = denoised(machine, asked(clip, methods=["per_frame", "per_frame+tsd", "mgld"]))
     assert all_four == three  # the guided latents of both decoders are the same
 
 
 def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
-    last = list(sweep.sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
+    last = list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
     assert last[4].layers == ["Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
     assert last[3].count("\n|") >= 4
     assert [len(curve.values) for curve in last[4].curves] == [3, 3] and len(last[4].residual.places) == 3
     before = len(machine.calls)
-    list(sweep.sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
+    list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
     assert len(machine.calls) == before
 
 
@@ -187,19 +191,19 @@ def test_sweeps_refuse_what_is_no_list_of_strengths(text):
 
 
 def test_lossless_results_are_exact(machine, clip, tmp_path):
-    list(job.compare(machine, asked(clip, methods=["mgld"]), "me"))
-    work = job.SESSIONS.get("me")
-    (path,) = takeaway.write_lossless(tmp_path, takeaway.outcome_of(work, work.layers()))
-    assert np.array_equal(np.stack([f.rgb_u8 for f in read_frames(path)]), work.layers()["mgld"])
+    list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
+    job = running.SESSIONS.get("me")
+    (path,) = takeaway.write_lossless(tmp_path, outcome_of(job))
+    assert np.array_equal(np.stack([f.rgb_u8 for f in read_frames(path)]), job.layers()["mgld"])
 
 
 def test_a_report_is_written_again_at_the_line_that_the_stage_shows(machine, clip, tmp_path):
-    list(job.compare(machine, asked(clip, methods=["mgld"]), "me"))
-    work = job.SESSIONS.get("me")
-    outcome = takeaway.outcome_of(work, work.layers())
+    list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
+    job = running.SESSIONS.get("me")
+    outcome = outcome_of(job)
     profiles = []
     for text in ("x 0.5", "x 0.1", "y 0.1"):
-        names = {p.name: p for p in takeaway.write_report(tmp_path, outcome, takeaway.line_of(text))}
+        names = {p.name: p for p in takeaway.write_report(tmp_path, outcome, line_of(text))}
         assert {"profile.png", "curves.png", "frames.png", "report.html", "report.json"} == set(names)
         profiles.append(names["profile.png"].read_bytes())
     assert len(set(profiles)) == 3
@@ -207,15 +211,15 @@ def test_a_report_is_written_again_at_the_line_that_the_stage_shows(machine, cli
 
 @pytest.mark.parametrize("text", ["", "z 0.5", "x 2", "x -1", "x nan", "x 0.5; y", None])
 def test_what_is_no_line_is_refused(text):
-    assert takeaway.line_of(text) is None
+    assert line_of(text) is None
 
 
 @pytest.mark.parametrize(("line", "place"), [("x 0", 0), ("x 0.999999", 39), ("y 0.5", 30), ("y 1", 59)])
 def test_a_line_is_a_pixel_of_the_layer(line, place):
-    assert takeaway.line_of(line).place(height=40, width=60) == place
+    assert line_of(line).place(height=40, width=60) == place
 
 
 @pytest.mark.parametrize(("count", "shape"), [(2, (20, 60)), (3, (20, 90)), (4, (40, 60)), (5, (40, 90))])
 def test_two_layers_are_a_pair_and_four_a_quad(count, shape):
     layers = {str(i): np.zeros((2, 20, 30, 3), np.uint8) for i in range(count)}
-    assert takeaway.labelled_grid(layers).shape == (2, *shape, 3)
+    assert labelled_grid(layers).shape == (2, *shape, 3)

@@ -1,0 +1,62 @@
+"""The sweep: the same clip and noise at several guidance strengths, to see what strength buys and what it costs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+
+import cv2
+import numpy as np
+
+from mgld import errors, plots, settings
+from mgld.comparison.figures import BLUR_NOTE, Figures, measure
+from mgld.comparison.job import ComparisonJob
+from mgld.comparison.layers import INPUT
+from mgld.comparison.request import Request
+from mgld.metrics import table
+from mgld.metrics.catalogue import METRICS
+from mgld.settings import Settings
+
+SHOWN = ("we", "sharpness")  # what strength buys, and what it costs
+LAYER = "Strength {:g}"
+ALLOWED = "{fewest} to {most} different numbers from {low:g} to {high:g}, as in “0, 0.5, 1”"
+
+
+def strengths_of(text: str) -> tuple[float, ...]:
+    """Read "0, 0.5, 1"; raise UserError unless it is a few different strengths in range."""
+    low, high = next(f.metadata["range"] for f in fields(Settings) if f.name == "guidance")
+    fewest, most = settings.SWEEP_COUNT
+    parts = [p for p in re.split(r"[,;\s]+", text.strip()) if p]
+    good = all(re.fullmatch(r"\d+(\.\d+)?", p) and low <= float(p) <= high for p in parts)
+    found = tuple(sorted({float(p) for p in parts})) if good else ()
+    if not fewest <= len(found) <= most:
+        allowed = ALLOWED.format(fewest=fewest, most=most, low=low, high=high)
+        raise errors.bad_setting("Guidance strengths", text, allowed)
+    return found
+
+
+def runs_of(request: Request, strengths: tuple[float, ...]) -> dict[str, Settings]:
+    """Return MGLD's settings at every strength, by layer."""
+    return {LAYER.format(s): replace(request.knobs, method="mgld", guidance=s) for s in strengths}
+
+
+def measure_sweep(job: ComparisonJob) -> Figures:
+    """Measure a finished sweep's layers; motion is measured on what lies beside them."""
+    large = {name: job.finished[name].frames_u8 for name in job.runs}
+    unseen = {INPUT: job.bicubic, **job.material.given}
+    return measure(large, job.borders_of(len(job.bicubic)), job.request.knobs.flow, unseen)
+
+
+def picture(job: ComparisonJob, strengths: tuple[float, ...], figures: Figures) -> np.ndarray:
+    """Draw u8 [H,W,3]: the curves over strength, and each strength's temporal profile."""
+    lines = {METRICS[key].heading: [row[key] for row in figures.rows.values()] for key in SHOWN}
+    large = [job.finished[name].frames_u8 for name in job.runs]
+    png = plots.sweep_multiples(list(strengths), large, lines, job.bicubic.shape[1] // 2)
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def as_markdown(strengths: tuple[float, ...], figures: Figures) -> str:
+    """Return the sweep as a table, which is also its text alternative."""
+    rows = {name: {key: row[key] for key in SHOWN} for name, row in figures.rows.items()}
+    labels = {name: f"{strength:g}" for name, strength in zip(rows, strengths, strict=True)}
+    return f"{table.markdown(rows, labels, 'guidance strength')}\n\n{BLUR_NOTE}"

@@ -1,0 +1,224 @@
+"""A comparison while somebody watches: its progress line, previews and growing result, then its figures and files.
+
+Reading order: `compare` → `_watched` → `conclude`. What is made, `mgld.comparison` makes.
+"""
+
+from __future__ import annotations
+
+import html
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from mgld.comparison import sweep
+from mgld.comparison.estimate import learn_run, learn_showing, predict
+from mgld.comparison.figures import as_markdown, measure, write_stage
+from mgld.comparison.grid import stack_layers
+from mgld.comparison.job import ComparisonJob, Sessions, begin
+from mgld.comparison.layers import label_of
+from mgld.comparison.produce import Machine, produce
+from mgld.comparison.report import outcome_of
+from mgld.comparison.request import Request
+from mgld.comparison.store import Store
+from mgld.comparison.takeaway import write_files
+from mgld.errors import UserError
+from mgld.events import FramesDone, Preview, Progress, Result
+from mgld.segment import Watch
+from mgld.settings import PARTIAL_SHARE, PREVIEW_EVERY_S, Settings
+from mgld.ui import words
+from mgld.ui.compare import shown
+from mgld.ui.progress import bar
+
+Shown = tuple[str, object, object, str, list[str] | None]  # progress, preview, comparison, table, files
+Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
+
+STORE = Store()
+SESSIONS = Sessions()
+WATCH = Watch(PREVIEW_EVERY_S, guidance=True)  # previews while it works, and the guidance scope afterwards
+
+
+def compare(machine: Machine, request: Request, session: str | None) -> Iterator[Shown]:
+    """Yield what the page shows; closing it stops the work within one denoising step and keeps what is finished."""
+    with in_gradios_words(), job_folder() as folder:
+        yield bar(words.LOADING), None, gr.skip(), "", None
+        job = _begun(machine, request, request.runs, session)
+        try:
+            for line, preview, stage in _watched(machine, job, folder):
+                yield line, preview, stage, "", None
+            yield from conclude(job, folder)
+            job.shown = True
+        finally:
+            job.stopped.set()
+
+
+def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
+    """Run MGLD at every strength and yield progress, then the small multiples; what was run before is taken from memory."""
+    with in_gradios_words(), job_folder() as folder:
+        yield bar(words.LOADING), None, None, "", gr.skip()
+        job = _begun(machine, request, sweep.runs_of(request, strengths), session)
+        try:
+            for line, preview, _ in _watched(machine, job, None):
+                yield line, preview, None, "", gr.skip()
+            job.shown = True
+        finally:
+            job.stopped.set()
+        yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
+        figures = sweep.measure_sweep(job)
+        large = {name: run.frames_u8 for name, run in job.finished.items()}
+        stage = write_stage(folder / "stage.mp4", large, job.material.fps, figures)
+        drawn = sweep.picture(job, strengths, figures)
+        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), shown(stage)
+
+
+def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
+    """Read what is needed, predict how long it takes, and remember the job as the visitor's."""
+    job = begin(request, runs)
+    clip, layers = job.material.clip, 1 + len(runs) + len(job.material.given)
+    size_hw = clip[0].rgb_u8.shape[:2]
+    part, wanted = job.material.part, list(runs.values())
+    job.predicted_s = predict(machine.device, part, wanted, size_hw, len(clip), layers, STORE).seconds
+    SESSIONS.put(session, job)
+    return job
+
+
+def _watched(machine: Machine, job: ComparisonJob, folder: Path | None) -> Iterator[tuple[str, object, object]]:
+    """Yield (line, preview, growing comparison in folder, if there is one) while every run of a job is made."""
+    clock, growing = Countdown(machine, job), Growing(job, folder)
+    with closing(produce(machine, job, STORE, WATCH)) as events:
+        for layer, event in events:
+            if isinstance(event, (FramesDone, Preview)):
+                growing.preview = event.rgb_u8 if isinstance(event, Preview) else event.frames_u8[-1]
+            if isinstance(event, Result):
+                learn_run(machine, job, layer, event.report)
+            if isinstance(event, (Progress, Result)):
+                yield clock.line(layer, event), *growing.now()
+
+
+def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
+    """Measure and show what there is, then write its files; also after Cancel."""
+    yield bar(words.MEASURING, 1.0), gr.skip(), gr.skip(), "", None
+    started, layers = time.monotonic(), job.layers()
+    count = len(next(iter(layers.values())))
+    job.figures = measure(layers, job.borders_of(count), job.request.knobs.flow)
+    stage = shown(write_stage(folder / "stage.mp4", layers, job.material.fps, job.figures))
+    showing_s = time.monotonic() - started
+    job.taken_s += showing_s
+    learn_showing(job.request.model, layers, showing_s)
+    done, table = bar(done_text(job, count)), as_markdown(job.figures)
+    yield bar(words.WRITING, 1.0), None, stage, table, None
+    files = write_files(folder, outcome_of(job))
+    yield done, None, stage, table, [str(f) for f in files]
+
+
+def keep_what_is_finished(session: str | None) -> Iterator[Shown]:
+    """After Cancel: show what the stopped job had finished, or say that there was nothing."""
+    job = SESSIONS.get(session)
+    if job is None or job.shown:
+        yield bar(words.IDLE), None, gr.skip(), gr.skip(), gr.skip()
+        return
+    job.stopped.wait(30)  # the step that is under way still ends
+    layers, job.shown = job.layers(), True
+    if not layers:
+        yield bar(words.CANCELLED), None, gr.skip(), gr.skip(), gr.skip()
+        return
+    with in_gradios_words(), job_folder() as folder:
+        for _, preview, stage, table, files in conclude(job, folder):
+            count = len(next(iter(layers.values())))
+            yield bar(words.CANCELLED_KEPT.format(frames=count)), preview, stage, table, files
+
+
+def done_text(job: ComparisonJob, frames: int) -> str:
+    """Say what was done, how long it took and how long it was thought to take."""
+    reports = [r for r in job.reports().values() if r]
+    peak = max((r["peak_memory_bytes"] for r in reports), default=0) / 1e9
+    device = reports[0]["device"] if reports else ""
+    text = words.DONE.format(frames=frames, seconds=job.taken_s, device=device, gigabytes=peak)
+    return text + (words.PREDICTED.format(seconds=job.predicted_s) if job.predicted_s else "")
+
+
+class Countdown:
+    """The progress line: which method and stage, and the seconds left of the whole job."""
+
+    def __init__(self, machine: Machine, job: ComparisonJob) -> None:
+        part, clip = job.material.part, job.material.clip
+        runs = {layer: wanted for layer, wanted in job.runs.items() if STORE.result(part, wanted) is None}
+        size_hw = clip[0].rgb_u8.shape[:2]
+        self._ahead_s = {
+            layer: predict(machine.device, part, [wanted], size_hw, len(clip), 0, STORE).seconds or 1.0
+            for layer, wanted in runs.items()
+        }
+        self._frames, self._order = len(clip), list(runs)
+
+    def line(self, layer: str, event: Progress | Result) -> str:
+        """Return the line after an event of a layer's run."""
+        done = event.done if isinstance(event, Progress) else self._frames
+        share, index = done / self._frames, self._order.index(layer)
+        passed = sum(self._ahead_s[name] for name in self._order[:index]) + share * self._ahead_s[layer]
+        own_s = getattr(event, "seconds_left", None)
+        left_s = self._ahead_s[layer] * (1 - share) if own_s is None else own_s
+        left_s += sum(self._ahead_s[name] for name in self._order[index + 1 :])
+        text = words.WORKING.format(
+            method=label_of(layer),
+            number=index + 1,
+            count=len(self._order),
+            stage=words.STAGES[event.stage if isinstance(event, Progress) else "decode"],
+            done=done,
+            total=self._frames,
+            left=left_s,
+        )
+        return bar(text, passed / sum(self._ahead_s.values()))
+
+
+class Growing:
+    """What is seen while a job runs: the newest preview, and now and then the comparison of what is finished."""
+
+    def __init__(self, job: ComparisonJob, folder: Path | None) -> None:
+        self._job, self._folder = job, folder
+        self.preview: np.ndarray | None = None
+        self._seen, self._next = 0, 0.0
+
+    def now(self) -> tuple[object, object]:
+        """Return (preview, comparison), each skipped where there is nothing new or it would take too much of the time."""
+        preview, self.preview = (gr.skip() if self.preview is None else self.preview), None
+        frames = sum(map(len, self._job.parts)) + sum(len(run.frames_u8) for run in self._job.finished.values())
+        if self._folder is None or frames <= self._seen or time.monotonic() < self._next:
+            return preview, gr.skip()
+        started, self._seen = time.monotonic(), frames
+        layers = self._job.layers()
+        borders = self._job.borders_of(len(next(iter(layers.values()))))
+        stage = stack_layers(
+            self._folder / f"partial-{frames}.mp4", layers, self._job.material.fps, borders,
+            pair=_newest_two(self._job, list(layers)),
+        )  # fmt: skip
+        self._next = time.monotonic() + PARTIAL_SHARE * (time.monotonic() - started)
+        return preview, shown(stage)
+
+
+def _newest_two(job: ComparisonJob, order: list[str]) -> tuple[int, int]:
+    """Return the two layers that a growing comparison shows first: what is being made, beside what was made before it."""
+    made = [name for name in order if name in job.runs]
+    return (order.index(made[-2]) if len(made) > 1 else 0), order.index(made[-1])
+
+
+@contextmanager
+def job_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="mgld-job-"))  # a name of our own: nothing from the request becomes a path
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def in_gradios_words() -> Iterator[None]:
+    """Turn a sentence for a person into Gradio's; everything else stays unseen."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(html.escape(str(error)), print_exception=False) from error
