@@ -1,4 +1,4 @@
-"""Dependence points one way: each module leans only on those that stand before it in FLOORS, and libraries stay where they belong."""
+"""Dependence points one way: a module leans only on those before it in FLOORS, and libraries stay where they belong."""
 
 from __future__ import annotations
 
