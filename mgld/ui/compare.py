@@ -15,13 +15,10 @@ import numpy as np
 from gradio.data_classes import FileData, GradioModel
 
 from mgld.plots import HIDDEN, OKABE_ITO, heat_scale
-from mgld.settings import ASSETS
 from mgld.ui import words
+from mgld.ui.element import PAGE, Unstubbed, joined
 from mgld.video import VideoWriter
 
-PAGE = ASSETS / "page"
-# The page's script is one function body in several files, joined in reading order.
-SCRIPT = ("state", "frames", "drawing", "profile", "curves", "saving", "hands", "life")
 LARGEST_SIDE_PX = 4096  # what every H.264 decoder of a browser takes
 MAPS_A_CELL = 4  # heat-maps are half as wide and high as the pictures
 
@@ -67,7 +64,7 @@ class Heat:
     top: float
 
 
-class CompareStage(gr.HTML):
+class CompareStage(gr.HTML, metaclass=Unstubbed):
     """Wipe, flip, grid, difference, temporal profile and curves over one video; the value is a Comparison."""
 
     data_model = Comparison
@@ -105,8 +102,8 @@ def _keyed(text: str) -> str:
 
 
 def _script() -> str:
-    parts = [(PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT]
-    return "\n".join([f"const WORDS = {json.dumps(words.STAGE_TOLD, ensure_ascii=False)};", *parts])
+    told = json.dumps(words.STAGE_TOLD, ensure_ascii=False)
+    return f"const WORDS = {told};\n{joined(PAGE / 'compare' / 'life.js')}"
 
 
 def stack_layers(

@@ -12,13 +12,14 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from mgld import errors, settings
+from mgld import errors
 from mgld.comparison import estimate, request, takeaway
 from mgld.errors import UserError
 from mgld.methods import COMPARED, OURS, segment_count
 from mgld.presets import folder_of
 from mgld.settings import SCALE, Settings
 from mgld.ui import crop, form, job, link, sweep, words
+from mgld.ui.element import PAGE, joined
 from mgld.ui.progress import bar
 
 LINKED = ("clip", "methods", "frames", "start_s", "crop", "model", *form.KNOBS)
@@ -215,10 +216,8 @@ def link_script(controls: dict) -> str:
     """Return the script that makes the link, with what the page's controls are called and stand at."""
     defaults = {name: controls[name].value for name in LINKED if name != "clip"}
     defaults["methods"] = ",".join(defaults["methods"])
-    script = (settings.ASSETS / "page" / "link.js").read_text(encoding="utf-8")
-    for word, value in (("NAMES", LINKED), ("DEFAULTS", defaults), ("EXAMPLES", list(link.EXAMPLES))):
-        script = script.replace(f"= {word}", f"= {json.dumps(value)}")
-    return script
+    known = json.dumps({"names": LINKED, "defaults": defaults, "examples": list(link.EXAMPLES)})
+    return f"(...values) => {{ {joined(PAGE / 'link.js')} return copyLink(values, {known}); }}"
 
 
 def asked_of(values) -> request.Request:
