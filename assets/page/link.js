@@ -1,15 +1,9 @@
-(...values) => {  // the settings that differ from their defaults, as a link; in the clipboard where the browser allows it
-  const names = NAMES, defaults = DEFAULTS, examples = EXAMPLES, query = new URLSearchParams();
-  names.forEach((name, i) => {
-    let value = values[i];
-    if (name === 'clip') {
-      const stem = ((value && (value.orig_name || value.path)) || '').split('/').pop().replace(/\.[^.]*$/, '');
-      value = examples.includes(stem) ? stem : null;
-    }
-    if (Array.isArray(value)) value = value.join(',');
-    if (value !== null && value !== undefined && String(value) !== String(defaults[name])) query.set(name, value);
-  });
-  const text = query.toString(), link = location.origin + location.pathname + (text ? '?' + text : '');
+// The link to the settings that stand in the form, in the clipboard too where the browser allows it.
+import { queryOf } from './maths/query.js';
+
+export function copyLink(values, known) {
+  const query = queryOf(values, known);
+  const link = location.origin + location.pathname + (query ? `?${query}` : '');
   if (navigator.clipboard) navigator.clipboard.writeText(link).catch(() => {});
   return link;
 }

@@ -12,12 +12,8 @@ from gradio.data_classes import FileData, GradioModel
 
 from mgld.comparison.grid import Stage
 from mgld.plots import OKABE_ITO
-from mgld.settings import ASSETS
 from mgld.ui import words
-
-PAGE = ASSETS / "page"
-# The page's script is one function body in several files, joined in reading order.
-SCRIPT = ("state", "frames", "drawing", "profile", "curves", "saving", "hands", "life")
+from mgld.ui.element import PAGE, Unstubbed, joined
 
 
 class Curve(GradioModel):
@@ -59,7 +55,7 @@ def shown(stage: Stage) -> Comparison:
     return Comparison(**asdict(stage) | {"video": video})
 
 
-class CompareStage(gr.HTML):
+class CompareStage(gr.HTML, metaclass=Unstubbed):
     """Wipe, flip, grid, difference, temporal profile and curves over one video; the value is a Comparison."""
 
     data_model = Comparison
@@ -97,5 +93,5 @@ def _keyed(text: str) -> str:
 
 
 def _script() -> str:
-    parts = [(PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT]
-    return "\n".join([f"const WORDS = {json.dumps(words.STAGE_TOLD, ensure_ascii=False)};", *parts])
+    told = json.dumps(words.STAGE_TOLD, ensure_ascii=False)
+    return f"const WORDS = {told};\n{joined(PAGE / 'compare' / 'life.js')}"

@@ -9,10 +9,9 @@ import gradio as gr
 import numpy as np
 from gradio.data_classes import FileData, GradioModel
 
-from mgld.settings import ASSETS
 from mgld.ui import words
+from mgld.ui.element import PAGE, Unstubbed, joined
 
-PAGE = ASSETS / "page"
 LONGEST_PX = 640  # of the picture that is drawn on
 
 
@@ -24,7 +23,7 @@ class Frame(GradioModel):
     told: str
 
 
-class CropBox(gr.HTML):
+class CropBox(gr.HTML, metaclass=Unstubbed):
     """Draw a rectangle by pointer or keys; the event 'drawn' carries it. The value is a Frame."""
 
     data_model = Frame
@@ -34,7 +33,7 @@ class CropBox(gr.HTML):
             value,
             html_template=words.placed((PAGE / "crop.html").read_text(encoding="utf-8"), {"box": words.CROP_BOX}),
             css_template=(PAGE / "crop.css").read_text(encoding="utf-8"),
-            js_on_load=(PAGE / "crop.js").read_text(encoding="utf-8"),
+            js_on_load=joined(PAGE / "crop.js"),
             apply_default_css=False,
             elem_id=elem_id,
             render=render,

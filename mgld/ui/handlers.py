@@ -13,7 +13,6 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from mgld import settings
 from mgld.comparison import estimate, request, takeaway
 from mgld.comparison.asked import EXAMPLES, FIELDS, LINKED, TYPES, Asked, read_link
 from mgld.comparison.layers import TRUTH
@@ -25,6 +24,7 @@ from mgld.methods import OURS, segment_count
 from mgld.presets import folder_of
 from mgld.settings import SCALE
 from mgld.ui import crop, running, words
+from mgld.ui.element import PAGE, joined
 from mgld.ui.progress import bar
 
 LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
@@ -212,10 +212,8 @@ def link_script(controls: dict) -> str:
     """Return the script that makes the link, with what the page's controls are called and stand at."""
     defaults = {name: controls[name].value for name in LINKED if name != "clip"}
     defaults["methods"] = ",".join(defaults["methods"])
-    script = (settings.ASSETS / "page" / "link.js").read_text(encoding="utf-8")
-    for word, value in (("NAMES", LINKED), ("DEFAULTS", defaults), ("EXAMPLES", list(EXAMPLES))):
-        script = script.replace(f"= {word}", f"= {json.dumps(value)}")
-    return script
+    known = json.dumps({"names": LINKED, "defaults": defaults, "examples": list(EXAMPLES)})
+    return f"(...values) => {{ {joined(PAGE / 'link.js')} return copyLink(values, {known}); }}"
 
 
 def _checked(asked: Asked) -> request.Request:

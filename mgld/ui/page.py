@@ -18,11 +18,11 @@ from mgld.errors import UserError
 from mgld.settings import PAGE_PRESETS
 from mgld.ui import form, handlers, running, scope, study_tab, words
 from mgld.ui.compare import CompareStage
+from mgld.ui.element import STYLE
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
 from mgld.worker import run_all
 
-STYLE = "".join((settings.ASSETS / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "layout.css"))
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
 MEASURED = threading.Event()  # the device's speed is known, or will not be before the first job

@@ -7,7 +7,10 @@ import shutil
 import socket
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+
+from tests.browser.coded import FRAMES, HEIGHT, LAYERS, WIDTH, coded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -51,4 +54,31 @@ def stage_served(value, port, **blocks):
         CompareStage(shown(value), elem_id="stage")
     page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield f"http://127.0.0.1:{port}"
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, free_port):
+    from mgld.comparison.grid import Heat, stack_layers
+
+    curves = [{"name": "error", "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)]}]
+    maps = {
+        name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())
+    }
+    value = stack_layers(
+        tmp_path_factory.mktemp("stage") / "stage.mp4", coded(), 10, (10, 20), curves, Heat(maps, 40.0)
+    )
+    with stage_served(value, free_port, fill_width=True) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser, address):
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
+    yield page
+    assert page.errors == []
     page.close()

@@ -4,68 +4,12 @@ from __future__ import annotations
 
 import re
 
-import cv2
-import gradio as gr
-import numpy as np
 import pytest
 
-from mgld.comparison.grid import Heat, stack_layers
-from mgld.ui.compare import PAGE, CompareStage, shown
-from tests.browser.conftest import stage_served
+from mgld.ui.element import PAGE
+from tests.browser.coded import FRAMES, HEIGHT, LAYERS, WIDTH, frame_is, go, level, saved
 
 pytestmark = pytest.mark.browser
-FRAMES, LAYERS, HEIGHT, WIDTH = 30, 3, 96, 128
-
-
-def coded() -> dict[str, np.ndarray]:
-    """Left half: the frame number as a grey level; right half: the layer's own level."""
-    layers = {}
-    for layer in range(LAYERS):
-        clip = np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8)
-        for frame in range(FRAMES):
-            clip[frame, :, : WIDTH // 2] = 16 + 7 * frame
-            clip[frame, :, WIDTH // 2 :] = 60 + 70 * layer
-        layers[f"Layer {layer}"] = clip
-    return layers
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory, free_port):
-    curves = [{"name": "error", "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)]}]
-    maps = {
-        name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())
-    }
-    value = stack_layers(
-        tmp_path_factory.mktemp("stage") / "stage.mp4", coded(), 10, (10, 20), curves, Heat(maps, 40.0)
-    )
-    with stage_served(value, free_port, fill_width=True) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser, address):
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
-    yield page
-    assert page.errors == []
-    page.close()
-
-
-def level(page, x: float, y: float = 0.2) -> int:
-    """Read the stage's grey level at a share of its width and height."""
-    script = """([x, y]) => { const c = document.querySelector('canvas.stage');
-        return c.getContext('2d').getImageData(Math.floor(c.width * x), Math.floor(c.height * y), 1, 1).data[0]; }"""
-    return page.evaluate(script, [x, y])
-
-
-def go(page, frame: int) -> None:
-    page.evaluate(
-        "n => { const r = document.querySelector('.scrub'); r.value = n; r.dispatchEvent(new Event('input')); }", frame
-    )
-    page.wait_for_function(f"document.querySelector('canvas.stage')?.dataset.frame === '{frame}'")
 
 
 def test_the_divider_follows_the_pointer_and_the_keys(page):
@@ -102,104 +46,6 @@ def test_zoom_shows_pixels_of_the_middle(page):
     for _ in range(6):
         page.click("[data-do=in]")
     assert page.inner_text(".zoom") == "8×"
-
-
-def frame_is(page, frame: int) -> None:
-    page.wait_for_function(f"document.querySelector('canvas.stage')?.dataset.frame === '{frame}'")
-
-
-def saved(page, action: str) -> np.ndarray:
-    """Press a button that saves a picture and return it, u8 [H,W,3]."""
-    with page.expect_download() as download:
-        page.click(f"[data-do={action}]")
-    picture = cv2.imread(str(download.value.path()))
-    assert download.value.suggested_filename.endswith(".png")
-    return picture
-
-
-def test_profile_leads_to_its_frame_and_tells_its_line(page):
-    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    page.focus(".viewer")
-    page.keyboard.press("ArrowDown")
-    assert "y = 49" in page.inner_text(".profile .where") and "segment borders" in page.inner_text(".profile .where")
-    page.locator(".slices").scroll_into_view_if_needed()
-    box = page.locator(".slices").bounding_box()
-    page.mouse.move(
-        box["x"] + 80, box["y"] + 24 + 4 * 12 + 1
-    )  # the thirteenth row of the first slice, four pixels each
-    frame_is(page, 12)
-    page.focus(".slices")
-    page.keyboard.press("ArrowRight")
-    frame_is(page, 13)
-    page.click("[data-do=turn]")
-    assert "x = 66" in page.inner_text(".profile .where")  # the same share of the picture
-    assert "Layer 2 changes by" in page.get_attribute(".slices", "aria-label")
-
-
-LATE = """const Real = VideoFrame, draw = CanvasRenderingContext2D.prototype.drawImage, asked = new Map();
-    const time = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'currentTime');
-    const set = function (to) { asked.set(this, 0); time.set.call(this, to); };
-    Object.defineProperty(HTMLMediaElement.prototype, 'currentTime', { ...time, set });
-    const late = (video) => !video.classList.contains('main') && (asked.get(video) ?? 9) < 3;
-    window.VideoFrame = function (video) {
-      asked.set(video, (asked.get(video) ?? 9) + 1);
-      const picture = new Real(video);
-      return late(video) ? new Real(picture, { timestamp: (picture.timestamp + 7e5) % 3e6 }) : picture;
-    };
-    CanvasRenderingContext2D.prototype.drawImage = function (source, ...where) {
-      if (!(source instanceof HTMLVideoElement && late(source))) draw.call(this, source, ...where);
-    };"""
-
-
-def test_the_profile_waits_for_pictures_that_come_late(browser, address):
-    """A busy Chromium says that it has sought while it still holds another frame of the clip (3 s long)."""
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.add_init_script(LATE)
-    page.goto(address)
-    profile_shows_each_layer_over_time(page)
-    page.close()
-
-
-def test_the_profile_shows_each_layer_over_time(page):
-    profile_shows_each_layer_over_time(page)
-
-
-def profile_shows_each_layer_over_time(page) -> None:
-    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    for layer in range(LAYERS):
-        for frame in (0, 11, 29):
-            script = (
-                """([x, y]) => [...document.querySelector('.slices').getContext('2d').getImageData(x, y, 1, 1).data]"""
-            )
-            y = layer * (24 + 4 * FRAMES + 8) + 24 + 4 * frame + 2
-            assert abs(page.evaluate(script, [200, y])[0] - (16 + 7 * frame)) <= 4
-            assert abs(page.evaluate(script, [800, y])[0] - (60 + 70 * layer)) <= 4
-
-
-def test_the_profile_stands_beside_the_picture_where_there_is_room(browser, address):
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(address)
-    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    stage, slices = (page.locator(c).bounding_box() for c in ("canvas.stage", ".slices"))
-    assert slices["x"] > stage["x"] + stage["width"] and slices["y"] + slices["height"] < 900
-    page.click("[data-view=side]")  # two pictures need the whole width
-    page.wait_for_function("document.querySelector('.slices').getBoundingClientRect().top > 400")
-    assert page.locator("canvas.stage").bounding_box()["width"] > 1.5 * stage["width"]
-    page.close()
-
-
-def test_the_line_is_dragged_and_nudged(page):
-    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    handle, stage = page.locator(".line-handle").bounding_box(), page.locator("canvas.stage").bounding_box()
-    page.mouse.move(handle["x"] + 9, handle["y"] + 9)
-    page.mouse.down()
-    page.mouse.move(handle["x"] + 9, stage["y"] + 0.25 * stage["height"] + 1, steps=3)
-    page.mouse.up()
-    assert "y = 24" in page.inner_text(".profile .where")
-    page.focus(".line-handle")
-    page.keyboard.press("PageDown")
-    assert page.get_attribute(".line-handle", "aria-valuetext") == "y = 34"
-    assert float(page.get_attribute("canvas.stage", "data-wipe")) == 0.5  # the handle takes what lies under it
 
 
 def test_zoom_keeps_what_is_under_the_pointer_and_pans(page):
@@ -310,7 +156,7 @@ def test_curves_are_told_in_words_and_read_at_the_frame(page):
 
 
 def test_every_key_is_documented(page):
-    script = (PAGE / "compare" / "hands.js").read_text()
+    script = (PAGE / "compare" / "keys.js").read_text()
     table = script[script.index("const KEYS = {") : script.index("const PANS")]
     keys = {a or b for a, b in re.findall(r"(?:^|[{,])\s*(?:'(.+?)'|(\w+)): (?=[\w(])", table, re.M)} - {
         "=",
@@ -323,81 +169,6 @@ def test_every_key_is_documented(page):
     assert {names.get(key, key.upper() if len(key) == 1 else key) for key in keys} <= told
 
 
-def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("growing")
-
-    def grown(frames: int):
-        cut = {name: clip[:frames] for name, clip in coded().items()}
-        return shown(stack_layers(folder / f"{frames}.mp4", cut, 10))
-
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        stage, more = CompareStage(grown(8), elem_id="stage"), gr.Button("More", elem_id="more")
-        more.click(lambda: grown(20), None, stage)
-    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.goto(address)
-    frame_is(page, 0)
-    page.focus(".viewer")
-    for key in ("1", "d", "+", "p", "ArrowRight", "ArrowRight"):
-        page.keyboard.press(key)
-    frame_is(page, 2)
-    page.click("#more")
-    page.wait_for_function("document.querySelector('.count').textContent === '3 / 20'")
-    assert page.get_attribute("canvas.stage", "data-view") == "diff" and page.inner_text(".zoom") == "1.5×"
-    assert page.input_value("select.b") == "0" and "x =" in page.get_attribute(".line-handle", "aria-valuetext")
-    page.close()
-    blocks.close()
-
-
-HIDE = """addEventListener('DOMContentLoaded', () => {
-    document.head.insertAdjacentHTML('beforeend', '<style id=hide>#stage { display: none }</style>');
-});"""
-
-
-def test_a_stage_that_was_hidden_while_it_loaded_paints_when_it_is_seen(browser, address):
-    page = browser.new_page()
-    page.add_init_script(HIDE)
-    page.goto(address)
-    page.wait_for_function("document.querySelector('video.main')?.readyState >= 2")
-    assert page.get_attribute("canvas.stage", "data-frame") is None
-    page.evaluate("document.getElementById('hide').remove()")
-    frame_is(page, 0)
-    assert page.locator("canvas.stage").bounding_box()["height"] > 100
-    page.close()
-
-
-def test_a_picture_that_is_not_there_yet_is_taken_when_it_is(browser, address):
-    """While a clip is replaced Chromium refuses to hand out a picture, whatever the video's state says."""
-    page = browser.new_page()
-    page.add_init_script(
-        """const Real = window.VideoFrame; let refused = 0;
-        window.VideoFrame = function (video) {
-          if (refused++ < 1) throw new DOMException('Invalid source state', 'InvalidStateError');
-          return new Real(video);
-        };"""
-    )
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
-    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=15_000)
-    assert errors == []
-    page.close()
-
-
-def test_a_broken_connection_is_tried_again(browser, address):
-    page, times = browser.new_page(), []
-
-    def answer(route):
-        times.append(route.request.url)
-        route.abort() if len(times) == 1 else route.continue_()
-
-    page.route("**/stage.mp4", answer)
-    page.goto(address)
-    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
-    assert len(times) > 1
-    page.close()
-
-
 @pytest.mark.parametrize("width", [390, 720])  # a phone; a desktop screen of 1440 enlarged to 200 %
 def test_nothing_rolls_sideways(browser, address, width):
     page = browser.new_page(viewport={"width": width, "height": 450})
@@ -408,25 +179,3 @@ def test_nothing_rolls_sideways(browser, address, width):
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.close()
-
-
-def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(browser, tmp_path_factory):
-    """60 frames × 1024 pixels × 4 layers in less than 100 ms."""
-    noise = np.random.default_rng(0).integers(0, 256, (60, 32, 128, 1), np.uint8).repeat(8, 1).repeat(8, 2).repeat(3, 3)
-    layers = {f"Layer {i}": np.roll(noise, i, 1) for i in range(4)}
-    value = stack_layers(tmp_path_factory.mktemp("wide") / "stage.mp4", layers, 25)
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        CompareStage(shown(value), elem_id="stage")
-    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(address)
-    page.wait_for_selector(".slices[data-ms]", timeout=60_000)
-    assert "to spare memory" not in page.inner_text(".profile .where")  # all 1024 pixels are there
-    page.focus(".viewer")
-    taken = []
-    for key in ["ArrowDown"] * 6 + ["p"] + ["ArrowUp"] * 6:
-        page.keyboard.press(key)
-        taken.append(float(page.get_attribute(".slices", "data-ms")))
-    assert float(np.median(taken)) < 100
-    page.close()
-    blocks.close()

@@ -1,23 +1,43 @@
-// ---------------------------------------------------------------- curves
+// The figures of every frame as curves, and their legend.
+import { WORDS, element } from '../host.js';
+import { axisRange, figure, mean, roundStep, ticks } from '../maths/scales.js';
+import { colourOf } from './drawing.js';
+import { $, DASHES, all, chart, data, fill, pixelRatio, s } from './state.js';
 
-const numbers = (values) => values.filter((v) => v !== null);
-const mean = (values) => numbers(values).reduce((sum, v) => sum + v, 0) / Math.max(numbers(values).length, 1);
-const CHART = { left: 52, right: 12, top: 22, high: 132, gap: 18, foot: 34 };  // in CSS pixels; one panel above another
-const chartHeight = () => data.curves.length * (CHART.top + CHART.high) + (data.curves.length - 1) * CHART.gap + CHART.foot;
-const panelTop = (i) => CHART.top + i * (CHART.top + CHART.high + CHART.gap);
-const across = (n, width) => CHART.left + (width - CHART.left - CHART.right) * n / Math.max(data.frames - 1, 1);
+export const CHART = { left: 52, right: 12, top: 22, high: 132, gap: 18, foot: 34 }; // in CSS pixels; one panel above another
+export const chartHeight = () =>
+  data.curves.length * (CHART.top + CHART.high) + (data.curves.length - 1) * CHART.gap + CHART.foot;
+export const panelTop = (i) => CHART.top + i * (CHART.top + CHART.high + CHART.gap);
+const across = (n, width) => CHART.left + ((width - CHART.left - CHART.right) * n) / Math.max(data.frames - 1, 1);
 
-function makeCurves() {
+export function makeCurves() {
   $('.curves').hidden = !data.curves.length;
   if (!data.curves.length) return;
-  const cell = (tag, text) => { const c = document.createElement(tag); c.textContent = text; return c; };
+  const cell = (tag, text) => {
+    const c = document.createElement(tag);
+    c.textContent = text;
+    return c;
+  };
   const head = document.createElement('tr');
-  head.append(cell('th', WORDS.layer), ...data.curves.flatMap((curve) => [cell('th', curve.name), cell('th', WORDS.mean)]));
+  head.append(
+    cell('th', WORDS.layer),
+    ...data.curves.flatMap((curve) => [cell('th', curve.name), cell('th', WORDS.mean)]),
+  );
   const rows = data.layers.map((name, layer) => {
-    const row = document.createElement('tr'), first = cell('th', name), swatch = document.createElement('canvas');
-    swatch.width = 56; swatch.height = 12; first.prepend(swatch); first.scope = 'row';
+    const row = document.createElement('tr');
+    const first = cell('th', name);
+    const swatch = document.createElement('canvas');
+    swatch.width = 56;
+    swatch.height = 12;
+    first.prepend(swatch);
+    first.scope = 'row';
     const c = swatch.getContext('2d');
-    c.scale(2, 2); stroke(c, layer); c.beginPath(); c.moveTo(0, 3); c.lineTo(28, 3); c.stroke();
+    c.scale(2, 2);
+    stroke(c, layer);
+    c.beginPath();
+    c.moveTo(0, 3);
+    c.lineTo(28, 3);
+    c.stroke();
     row.append(first);
     for (const curve of data.curves) {
       const now = cell('td', '');
@@ -26,7 +46,8 @@ function makeCurves() {
     }
     return row;
   });
-  $('.legend thead').replaceChildren(head); $('.legend tbody').replaceChildren(...rows);
+  $('.legend thead').replaceChildren(head);
+  $('.legend tbody').replaceChildren(...rows);
   const meanOf = (curve) => (layer, i) => fill(WORDS.meanTold, { layer, mean: figure(mean(curve.values[i] || [])) });
   const told = data.curves.map((curve) => `${curve.name}: ${data.layers.map(meanOf(curve)).join('; ')}`);
   $('.curves .quiet').textContent = told.join('. ');
@@ -34,55 +55,83 @@ function makeCurves() {
   drawCurves();
 }
 
-const figure = (value) => (value === null || value === undefined ? '–' : Number(value.toPrecision(3)).toString());
-
-function stroke(c, layer) { c.strokeStyle = colourOf(layer); c.lineWidth = 2; c.setLineDash(DASHES[layer % DASHES.length]); }
-
-function range(curve) {  // from 0, unless all of it is far from 0
-  const known = curve.values.flatMap(numbers), high = Math.max(...known, 1e-9), low = Math.min(...known, high);
-  return low < 0.5 * high ? [0, high * 1.06] : [low - 0.15 * (high - low || high), high + 0.15 * (high - low || high)];
+export function stroke(c, layer) {
+  c.strokeStyle = colourOf(layer);
+  c.lineWidth = 2;
+  c.setLineDash(DASHES[layer % DASHES.length]);
 }
 
-function drawCurves() {
-  const width = chart.clientWidth, ratio = pixelRatio();
+export function drawCurves() {
+  const width = chart.clientWidth;
+  const ratio = pixelRatio();
   if (!data || !data.curves.length || !width) return;
-  chart.style.height = `${chartHeight()}px`; chart.width = Math.round(width * ratio); chart.height = Math.round(chartHeight() * ratio);
-  const c = chart.getContext('2d'), ink = getComputedStyle(element).color;
+  chart.style.height = `${chartHeight()}px`;
+  chart.width = Math.round(width * ratio);
+  chart.height = Math.round(chartHeight() * ratio);
+  const c = chart.getContext('2d');
+  const ink = getComputedStyle(element).color;
   c.scale(ratio, ratio);
   data.curves.forEach((curve, i) => drawPanel(c, curve, panelTop(i), width, ink));
   drawFrames(c, width, ink);
   markCurves();
 }
 
-function drawFrames(c, width, ink) {  // the shared axis under the last panel
+export function drawFrames(c, width, ink) {
+  // the shared axis under the last panel
   const y = panelTop(data.curves.length - 1) + CHART.high;
-  c.fillStyle = ink; c.globalAlpha = 0.75; c.textBaseline = 'top'; c.font = '11px system-ui, sans-serif';
-  for (const n of ticks(data.frames, width - CHART.left, 44)) { c.textAlign = 'center'; c.fillText(n + 1, across(n, width), y + 6); }
-  c.fillText(WORDS.frames, (CHART.left + width - CHART.right) / 2, y + 20); c.globalAlpha = 1;
+  c.fillStyle = ink;
+  c.globalAlpha = 0.75;
+  c.textBaseline = 'top';
+  c.font = '11px system-ui, sans-serif';
+  for (const n of ticks(data.frames, width - CHART.left, 44)) {
+    c.textAlign = 'center';
+    c.fillText(n + 1, across(n, width), y + 6);
+  }
+  c.fillText(WORDS.frames, (CHART.left + width - CHART.right) / 2, y + 20);
+  c.globalAlpha = 1;
 }
 
-function drawPanel(c, curve, top, width, ink) {
-  const [low, high] = range(curve), y = (v) => top + CHART.high * (1 - (v - low) / (high - low));
-  c.fillStyle = ink; c.font = '600 12px system-ui, sans-serif'; c.textAlign = 'left'; c.textBaseline = 'alphabetic';
+export function drawPanel(c, curve, top, width, ink) {
+  const [low, high] = axisRange(curve.values);
+  const y = (v) => top + CHART.high * (1 - (v - low) / (high - low));
+  c.fillStyle = ink;
+  c.font = '600 12px system-ui, sans-serif';
+  c.textAlign = 'left';
+  c.textBaseline = 'alphabetic';
   c.fillText(curve.name, CHART.left, top - 8);
-  c.font = '11px system-ui, sans-serif'; c.textAlign = 'right'; c.textBaseline = 'middle';
+  c.font = '11px system-ui, sans-serif';
+  c.textAlign = 'right';
+  c.textBaseline = 'middle';
   const by = roundStep((high - low) / 4);
   for (let v = Math.ceil(low / by) * by; v <= high; v += by) {
-    c.globalAlpha = 0.14; c.fillRect(CHART.left, Math.round(y(v)), width - CHART.left - CHART.right, 1);
-    c.globalAlpha = 0.75; c.fillText(figure(v), CHART.left - 8, y(v));
+    c.globalAlpha = 0.14;
+    c.fillRect(CHART.left, Math.round(y(v)), width - CHART.left - CHART.right, 1);
+    c.globalAlpha = 0.75;
+    c.fillText(figure(v), CHART.left - 8, y(v));
   }
-  c.globalAlpha = 0.5; c.setLineDash([2, 3]); c.strokeStyle = ink; c.lineWidth = 1;
+  c.globalAlpha = 0.5;
+  c.setLineDash([2, 3]);
+  c.strokeStyle = ink;
+  c.lineWidth = 1;
   for (const border of data.borders) {
     const x = Math.round(across(border - 0.5, width)) + 0.5;
-    c.beginPath(); c.moveTo(x, top); c.lineTo(x, top + CHART.high); c.stroke();
+    c.beginPath();
+    c.moveTo(x, top);
+    c.lineTo(x, top + CHART.high);
+    c.stroke();
   }
   c.globalAlpha = 1;
   curve.values.forEach((values, layer) => {
-    stroke(c, layer); c.beginPath();
+    stroke(c, layer);
+    c.beginPath();
     let pen = false;
     values.forEach((v, n) => {
-      if (v === null) { pen = false; return; }
-      if (pen) c.lineTo(across(n, width), y(v)); else c.moveTo(across(n, width), y(v));
+      if (v === null) {
+        pen = false;
+        return;
+      }
+      if (pen) c.lineTo(across(n, width), y(v));
+      else c.moveTo(across(n, width), y(v));
       pen = true;
     });
     c.stroke();
@@ -90,18 +139,23 @@ function drawPanel(c, curve, top, width, ink) {
   c.setLineDash([]);
 }
 
-function markCurves() {
+export function markCurves() {
   const cursor = $('.cursor');
   if (!data.curves.length || !chart.clientWidth) return;
-  cursor.style.left = `${across(s.frame, chart.clientWidth)}px`; cursor.style.top = `${CHART.top}px`;
+  cursor.style.left = `${across(s.frame, chart.clientWidth)}px`;
+  cursor.style.top = `${CHART.top}px`;
   cursor.style.height = `${chartHeight() - CHART.foot - CHART.top}px`;
   const now = all('.legend .now');
-  data.layers.forEach((_, layer) => data.curves.forEach((curve, i) => {
-    now[layer * data.curves.length + i].textContent = figure((curve.values[layer] || [])[s.frame]);
-  }));
+  data.layers.forEach((_, layer) =>
+    data.curves.forEach((curve, i) => {
+      now[layer * data.curves.length + i].textContent = figure((curve.values[layer] || [])[s.frame]);
+    }),
+  );
 }
 
-function frameAcross(event) {
+export function frameAcrossPointer(event) {
   const place = chart.getBoundingClientRect();
-  return Math.round((event.clientX - place.left - CHART.left) / (place.width - CHART.left - CHART.right) * (data.frames - 1));
+  return Math.round(
+    ((event.clientX - place.left - CHART.left) / (place.width - CHART.left - CHART.right)) * (data.frames - 1),
+  );
 }

@@ -1,0 +1,75 @@
+"""A frame of the clip on which a visitor draws the part to work on."""
+
+from __future__ import annotations
+
+import tempfile
+
+import cv2
+import gradio as gr
+import numpy as np
+from gradio.data_classes import FileData, GradioModel
+
+from mgld.settings import ASSETS
+from mgld.ui import words
+
+PAGE = ASSETS / "page"
+LONGEST_PX = 640  # of the picture that is drawn on
+
+class Frame(GradioModel):
+    """A picture, the rectangle on it (left, top, right, bottom in per cent), and a line about it."""
+
+    image: FileData
+    box: list[float]
+    told: str
+
+class CropBox(gr.HTML):
+    """Draw a rectangle by pointer or keys; the event 'drawn' carries it. The value is a Frame."""
+
+    data_model = Frame
+
+    def __init__(self, value: Frame | None = None, elem_id: str | None = None, render: bool = True) -> None:
+        super().__init__(
+            value,
+            html_template=words.placed((PAGE / "crop.html").read_text(encoding="utf-8"), {"box": words.CROP_BOX}),
+            css_template=(PAGE / "crop.css").read_text(encoding="utf-8"),
+            js_on_load=(PAGE / "crop.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            elem_id=elem_id,
+            render=render,
+        )
+
+    def postprocess(self, value: Frame | None) -> Frame | None:
+        return value
+
+    def preprocess(self, payload: object) -> None:
+        return None  # the rectangle comes as text beside it, which is checked
+
+    def api_info(self) -> dict:
+        return Frame.model_json_schema()
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
+
+    from gradio.blocks import Block
+
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+def frame_of(rgb_u8: np.ndarray, box: tuple[float, ...] | None, told: str) -> Frame:
+    """Return a picture u8 [h,w,3] with its rectangle (shares of the frame) for the page."""
+    scale = min(1.0, LONGEST_PX / max(rgb_u8.shape[:2]))
+    small = cv2.resize(rgb_u8, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb_u8
+    file = tempfile.NamedTemporaryFile(prefix="mgld-frame-", suffix=".jpg", delete=False)  # noqa: SIM115  Gradio moves it
+    with file:
+        file.write(
+            cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+        )
+    picture = FileData(path=file.name, orig_name="frame.jpg", mime_type="image/jpeg")
+    return Frame(image=picture, box=[100 * v for v in box or (0, 0, 1, 1)], told=told)
+
+def drawn_text(event: gr.EventData) -> str:
+    """Return a drawn rectangle as the text that the form holds; the whole frame is no text."""
+    box = getattr(event, "box", None)
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, (int, float)) for v in box):
+        return ""
+    return "" if box == [0, 0, 100, 100] else ", ".join(f"{v:g}" for v in box)

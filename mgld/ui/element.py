@@ -1,0 +1,48 @@
+"""What the page's own elements are made of: files, scripts of ES modules, and classes that write nothing beside themselves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import gradio as gr
+from gradio import component_meta
+
+from mgld.settings import ASSETS
+
+PAGE = ASSETS / "page"
+STYLE = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "controls.css", "results.css"))
+HOST = PAGE / "host.js"  # stands for what Gradio and Python give to a script
+IMPORT = re.compile(r"^import (?:\{[\w\s,$]+\} from )?'(.+?)';\n", re.M)
+EXPORT = re.compile(r"^export (?=const|let|function|async)", re.M)
+
+
+def joined(module: Path) -> str:
+    """Return an ES module of the page and all that it imports as one function body, what is imported first.
+
+    Gradio runs a function body for every element that it makes; a fetch for every module would delay the first picture by two
+    round trips. Names at the top of modules must differ.
+    """
+    return "\n".join(EXPORT.sub("", IMPORT.sub("", path.read_text(encoding="utf-8"))) for path in _in_order(module, []))
+
+
+def _in_order(module: Path, met: list[Path]) -> list[Path]:
+    """Return the modules in the order in which a browser would run them; met are those that were visited before."""
+    if module == HOST or module in met:
+        return []
+    met.append(module)
+    wanted = IMPORT.findall(module.read_text(encoding="utf-8"))
+    before = [path for name in wanted for path in _in_order((module.parent / name).resolve(), met)]
+    return [*before, module]
+
+
+class Unstubbed(type(gr.HTML)):
+    """Makes component classes without the .pyi file that Gradio writes beside a class's own file when it is imported."""
+
+    def __new__(cls, name: str, bases: tuple, attributes: dict) -> type:
+        write = component_meta.create_or_modify_pyi
+        component_meta.create_or_modify_pyi = lambda *_: None
+        try:
+            return super().__new__(cls, name, bases, attributes)
+        finally:
+            component_meta.create_or_modify_pyi = write

@@ -1,0 +1,86 @@
+"""How the stage comes to its first picture, and from one comparison to the next."""
+
+from __future__ import annotations
+
+import gradio as gr
+import pytest
+
+from mgld.comparison.grid import stack_layers
+from mgld.ui.compare import CompareStage, shown
+from tests.browser.coded import coded, frame_is
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("growing")
+
+    def grown(frames: int):
+        return stack_layers(folder / f"{frames}.mp4", {name: clip[:frames] for name, clip in coded().items()}, 10)
+
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        stage, more = CompareStage(shown(grown(8)), elem_id="stage"), gr.Button("More", elem_id="more")
+        more.click(lambda: shown(grown(20)), None, stage)
+    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto(address)
+    frame_is(page, 0)
+    page.focus(".viewer")
+    for key in ("1", "d", "+", "p", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    frame_is(page, 2)
+    page.click("#more")
+    page.wait_for_function("document.querySelector('.count').textContent === '3 / 20'")
+    assert page.get_attribute("canvas.stage", "data-view") == "diff" and page.inner_text(".zoom") == "1.5×"
+    assert page.input_value("select.b") == "0" and "x =" in page.get_attribute(".line-handle", "aria-valuetext")
+    page.close()
+    blocks.close()
+
+
+HIDE = """addEventListener('DOMContentLoaded', () => {
+    document.head.insertAdjacentHTML('beforeend', '<style id=hide>#stage { display: none }</style>');
+});"""
+
+
+def test_a_stage_that_was_hidden_while_it_loaded_paints_when_it_is_seen(browser, address):
+    page = browser.new_page()
+    page.add_init_script(HIDE)
+    page.goto(address)
+    page.wait_for_function("document.querySelector('video.main')?.readyState >= 2")
+    assert page.get_attribute("canvas.stage", "data-frame") is None
+    page.evaluate("document.getElementById('hide').remove()")
+    frame_is(page, 0)
+    assert page.locator("canvas.stage").bounding_box()["height"] > 100
+    page.close()
+
+
+def test_a_picture_that_is_not_there_yet_is_taken_when_it_is(browser, address):
+    """While a clip is replaced Chromium refuses to hand out a picture, whatever the video's state says."""
+    page = browser.new_page()
+    page.add_init_script(
+        """const Real = window.VideoFrame; let refused = 0;
+        window.VideoFrame = function (video) {
+          if (refused++ < 1) throw new DOMException('Invalid source state', 'InvalidStateError');
+          return new Real(video);
+        };"""
+    )
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=15_000)
+    assert errors == []
+    page.close()
+
+
+def test_a_broken_connection_is_tried_again(browser, address):
+    page, times = browser.new_page(), []
+
+    def answer(route):
+        times.append(route.request.url)
+        route.abort() if len(times) == 1 else route.continue_()
+
+    page.route("**/stage.mp4", answer)
+    page.goto(address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
+    assert len(times) > 1
+    page.close()

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { axisRange, figure, mean, roundStep, ticks } from '../../assets/page/maths/scales.js';
+
+test('steps are 1, 2 or 5 times a power of ten', () => {
+  assert.deepEqual(
+    [0.03, 0.1, 1.1, 3, 5.5, 100].map(roundStep).map((v) => +v.toPrecision(3)),
+    [0.05, 0.1, 2, 5, 10, 100],
+  );
+});
+
+test('ticks stand apart and within the count', () => {
+  assert.deepEqual(ticks(16, 100, 26), [0, 5, 10, 15]);
+  assert.deepEqual(ticks(1, 100, 26), [0]);
+});
+
+test('an axis begins at 0 unless all values are far from it', () => {
+  const [zero, top] = axisRange([[null, 1, 10]]);
+  assert.ok(zero === 0 && top > 10 && top < 11);
+  const [low, high] = axisRange([[9, 10]]);
+  assert.ok(low > 8 && low < 9 && high > 10 && high < 11);
+  assert.ok(axisRange([[null]])[1] > 0); // one frame has no flicker
+});
+
+test('means leave out what is unknown; figures have three digits', () => {
+  assert.equal(mean([null, 1, 3]), 2);
+  assert.deepEqual([null, undefined, 0.05045, 1234.5, 3].map(figure), ['–', '–', '0.0505', '1230', '3']);
+});
