@@ -72,6 +72,7 @@ def test_without_truth_only_what_needs_none_is_measured(clips):
     assert len(row["we_pairs"]) == 1
 
 
+@pytest.mark.slow
 def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "open_pipeline", lambda chosen: pipeline)
     arguments = ["--steps", "2", "--segment", "3", "--overlap", "1", "--json", str(clips / "out.json")]
@@ -85,6 +86,7 @@ def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch
     assert "| ✓ | ✓ |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sweep_measures_every_mode_and_strength_once(clips, pipeline, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "open_pipeline", lambda chosen: pipeline)
     arguments = ["--lq", str(clips / "lq" / "one"), "--metric-flow", "spynet", "--json", str(clips / "out.json")]

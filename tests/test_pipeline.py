@@ -149,6 +149,7 @@ def test_a_saved_model_opens_again_and_gives_the_same_result(pipeline, clip_u8, 
     assert np.abs(pipeline(clip_u8, QUICK).astype(int) - again(clip_u8, QUICK)).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_stays_close(pipeline, clip_u8, tmp_path, dtype):
     pipeline.save_pretrained(tmp_path)
@@ -186,6 +187,7 @@ def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch
     assert encoded == [5]  # for the sampler; the decoder's fusion reads the same features
 
 
+@pytest.mark.slow
 def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
     first = list(pipeline.run(frames_of(clip_u8), Settings(steps=2)))
     latents = {e.first_frame: e.z for e in first if isinstance(e, Sampled)}
