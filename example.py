@@ -30,4 +30,5 @@ def main(clip: Path, folder: Path, frames: int = 16) -> None:
 
 if __name__ == "__main__":
     given = [Path(argument) for argument in sys.argv[1:3]]
-    main(*given, *[ASSETS / "clips" / "city.mp4", Path("results")][len(given) :])
+    clip, folder = given + [ASSETS / "clips" / "city.mp4", Path("results")][len(given) :]
+    main(clip, folder)
