@@ -64,6 +64,7 @@ def test_methods_and_results_are_measured(clips, capsys):
     assert "note: no lpips" in told.err
 
 
+@pytest.mark.slow
 def test_without_truth_only_what_needs_none_is_measured(clips):
     assert run(clips, "--methods", "bicubic", "--results", f"Dark={clips / 'elsewhere'}", "--frames", "2") == 0
     report = json.loads((clips / "out.json").read_text())
@@ -112,6 +113,7 @@ def test_recipes_share_latents_only_if_they_sample_alike():
     assert sampled_as(base) not in {sampled_as(wanted) for wanted in unlike}
 
 
+@pytest.mark.slow
 def test_kept_latents_change_nothing(pipeline, clip_u8):
     wanted = settings.Settings(steps=2, segment=3, overlap=1)
     fresh, _ = evaluate.upscaled(pipeline, clip_u8, wanted, {})

@@ -87,6 +87,7 @@ def test_closing_the_generator_stops_within_one_step(pipeline, clip_u8):
     assert len(calls) == before
 
 
+@pytest.mark.slow
 def test_kept_latents_spare_the_denoiser_and_change_nothing(pipeline, clip_u8, monkeypatch):
     def result(settings, latents):
         events = list(pipeline.run(frames_of(clip_u8), settings, known=latents))
@@ -174,6 +175,7 @@ def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8)
     assert all(after < before for before, after in zip(first.before[:-1], first.after[:-1], strict=True))
 
 
+@pytest.mark.slow
 def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
     watched = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True))
     result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])

@@ -29,6 +29,7 @@ def test_any_size_gives_finite_flow(size_hw: tuple[int, int]) -> None:
         assert flow_px.shape == (2, 2, *size_hw) and flow_px.isfinite().all()
 
 
+@pytest.mark.slow
 def test_pairs_do_not_see_each_other() -> None:
     torch.manual_seed(0)
     a, b = torch.rand(2, 2, 3, 64, 64)
