@@ -61,9 +61,8 @@ class Canvas:
 def plan_canvas(height: int, width: int, smallest_px: int) -> Canvas:
     """Enlarge 4×, or more if the short side would stay under smallest_px (spec §6)."""
     scale = max(smallest_px / min(height, width), SCALE)
-    enlarged = int(height * scale), int(width * scale)
-    padded = tuple(side + -side % PAD_PX for side in enlarged)
-    return Canvas((height, width), enlarged, padded)
+    tall, wide = int(height * scale), int(width * scale)
+    return Canvas((height, width), (tall, wide), (tall + -tall % PAD_PX, wide + -wide % PAD_PX))
 
 
 def bicubic(frames_u8: np.ndarray) -> np.ndarray:

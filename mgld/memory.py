@@ -13,7 +13,17 @@ STATUS = Path("/proc/self/status")
 def peak_bytes() -> int:
     """Return the largest resident size of this process so far, in bytes."""
     if sys.platform == "win32":
-        return _windows()
+        counters = _Counters(size=ctypes.sizeof(_Counters))
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.GetCurrentProcess.restype = ctypes.c_void_p
+        kernel.K32GetProcessMemoryInfo.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Counters), ctypes.c_uint32]
+        if not kernel.K32GetProcessMemoryInfo(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.size):
+            raise ctypes.WinError(ctypes.get_last_error())
+        return counters.peak_working_set
+    return _posix()
+
+
+def _posix() -> int:
     if sys.platform == "linux" and (told := re.search(r"VmHWM:\s*(\d+) kB", STATUS.read_text(encoding="utf-8"))):
         return int(told[1]) * 1024  # not getrusage, which begins with the peak of whoever started this process
     import resource  # Windows has none
@@ -31,14 +41,3 @@ class _Counters(ctypes.Structure):
         ("peak_working_set", ctypes.c_size_t),
         *((f"other_{i}", ctypes.c_size_t) for i in range(7)),
     ]
-
-
-def _windows() -> int:
-    counters = _Counters(size=ctypes.sizeof(_Counters))
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    ask = kernel.K32GetProcessMemoryInfo
-    ask.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Counters), ctypes.c_uint32]
-    if not ask(kernel.GetCurrentProcess(), ctypes.byref(counters), counters.size):
-        raise ctypes.WinError(ctypes.get_last_error())
-    return counters.peak_working_set

@@ -30,7 +30,8 @@ METHODS = {
     "per_frame+tsd": Method("Per-frame + temporal decoder", "+ temporal decoder", temporal_decoder=True),
     "mgld": Method("Motion-guided diffusion (MGLD)", "MGLD", motion_guided=True, temporal_decoder=True),
 }
-OURS = tuple(name for name, method in METHODS.items() if not method.peer)  # also the rows of Table 3
+PEERS = tuple(name for name, method in METHODS.items() if method.peer)
+OURS = tuple(name for name in METHODS if name not in PEERS)  # also the rows of Table 3
 COMPARED = ("per_frame", "mgld")  # what is run unless told otherwise; bicubic is always beside them
 
 

@@ -26,7 +26,7 @@ from mgld.colour import adain, wavelet
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
-from mgld.methods import METHODS, decodes_together, is_guided, overlap_of
+from mgld.methods import METHODS, PEERS, decodes_together, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
 from mgld.presets import folder_of
@@ -38,6 +38,7 @@ from mgld.segment import NOTHING_WATCHED, Condition, SegmentRun, Watch
 from mgld.settings import COLOURS, SCALE, VAE_TILE, Settings, exhaustive
 from mgld.video import Frame
 
+ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
 COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
 Outcome = TypeVar("Outcome")
 
@@ -88,8 +89,8 @@ class MGLDPipeline(DiffusionPipeline):
         """
         settings = settings.checked()
         clock = Clock(total)
-        if METHODS[settings.method].peer:
-            yield from _bicubic(frames, clock)
+        if settings.method in PEERS:
+            yield from _enlarged(frames, settings.method, clock)
         else:
             try:
                 yield from self._diffused(frames, settings, clock, watch, known or {})
@@ -293,11 +294,11 @@ def _end_of(work: Generator[Event, None, Outcome]) -> Outcome:
             return end.value
 
 
-def _bicubic(frames: Iterable[Frame], clock: Clock) -> Iterator[Event]:
+def _enlarged(frames: Iterable[Frame], peer: str, clock: Clock) -> Iterator[Event]:
     for i, frame in enumerate(frames):
-        yield FramesDone(i, bicubic(frame.rgb_u8[None]), (frame.time_s,), segment_border=False)
-        clock.mark("bicubic")
+        yield FramesDone(i, ENLARGERS[peer](frame.rgb_u8[None]), (frame.time_s,), segment_border=False)
+        clock.mark(peer)
         clock.frames_done = i + 1
-        yield Progress("bicubic", i + 1, clock.total_frames, None)
+        yield Progress(peer, i + 1, clock.total_frames, None)
     if clock.frames_done == 0:
         raise errors.no_frames()

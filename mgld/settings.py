@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mgld import errors
 from mgld.methods import METHODS
@@ -71,10 +71,11 @@ DTYPES = ("float32", "bfloat16", "float16")
 AFFECTS = ("sampling", "cutting", "guiding", "decoding", "finishing")
 
 Entry = TypeVar("Entry")
+Number = TypeVar("Number", int, float)
 Declared = TypeVar("Declared", bound=type)
 
 
-def number(default: float, lowest: float, highest: float, label: str, help: str, *, affects: str) -> float:
+def number(default: Number, lowest: float, highest: float, label: str, help: str, *, affects: str) -> Number:
     """Declare a numeric setting with its range, label, one-line help and what reads it (one of AFFECTS)."""
     return field(
         default=default, metadata={"range": (lowest, highest), "label": label, "help": help, "affects": affects}
@@ -137,16 +138,15 @@ class Settings:
 
     def checked(self) -> Settings:
         """Return self with whole numbers as int; raise UserError naming the first field that is out of range."""
-        whole = {}
+        whole: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
             if "options" in f.metadata:
                 if value not in f.metadata["options"]:
                     raise errors.bad_setting(f.metadata["label"], value, "one of " + ", ".join(f.metadata["options"]))
                 continue
-            whole[f.name] = _number(
-                f.metadata["label"], value, *f.metadata["range"], integer=isinstance(f.default, int)
-            )
+            low, high = f.metadata["range"]
+            whole[f.name] = _number(f.metadata["label"], value, low, high, isinstance(f.default, int))
         if whole["overlap"] >= whole["segment"] and self.segments == "overlapped" and whole["segment"] > 1:
             raise errors.bad_setting(
                 "Segment overlap", self.overlap, f"smaller than the segment length ({self.segment})"

@@ -6,6 +6,7 @@ What each setting is read by stands in its declaration (`mgld.settings`), so tha
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 from mgld.methods import METHODS, is_guided, is_temporal, overlap_of
 from mgld.settings import AFFECTS, Settings
@@ -25,7 +26,7 @@ def sampled_as(wanted: Settings) -> Settings:
     The temporal decoder changes the cut, never the sampling; so its methods stand for those without it.
     """
     method = "mgld" if METHODS[wanted.method].motion_guided else "per_frame"
-    cut = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
+    cut: dict[str, Any] = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
     return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)
 
 
@@ -43,5 +44,5 @@ def _read(wanted: Settings) -> set[str]:
 
 def _with_defaults(wanted: Settings, kinds: set[str]) -> Settings:
     """Return settings in which what only these kinds are read by stands at its default; the method stays."""
-    reset = {f.name: f.default for f in fields(wanted) if f.metadata["affects"] in kinds}
+    reset: dict[str, Any] = {f.name: f.default for f in fields(wanted) if f.metadata["affects"] in kinds}
     return replace(wanted, **reset | {"method": wanted.method})

@@ -45,6 +45,7 @@ def test_upscale_writes_video_and_report(tmp_path, clip):
     assert told["model"]["sha256"] and told["peak_memory_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_methods_differ_and_lossless_output_is_exact_in_size(tmp_path, clip):
     seen = {}
     for method in ("bicubic", "per_frame", "mgld"):
@@ -59,6 +60,7 @@ def test_methods_differ_and_lossless_output_is_exact_in_size(tmp_path, clip):
     assert not np.array_equal(seen["bicubic"], seen["mgld"])
 
 
+@pytest.mark.slow
 def test_compare_writes_every_method_the_grid_and_the_report(tmp_path, clip, capsys):
     out = tmp_path / "out"
     arguments = ["--steps", "1", "--frames", "2", "--methods", "per_frame", "mgld", "--lossless"]
@@ -154,6 +156,7 @@ def test_flow_draws_colours_and_occlusion(tmp_path, clip):
     assert probe(tmp_path / "out.mkv").width == 2 * 46
 
 
+@pytest.mark.slow
 def test_benchmark_measures_every_combination(tmp_path, pipeline, capsys):
     pipeline.save_pretrained(tmp_path / "model")
     report = tmp_path / "report.json"
@@ -188,6 +191,7 @@ def test_words_that_a_console_cannot_show_do_not_end_a_command():
     assert "Ready" in told and " ? torch" in told  # a middle dot
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))

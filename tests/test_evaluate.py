@@ -64,6 +64,7 @@ def test_methods_and_results_are_measured(clips, capsys):
     assert "note: no lpips" in told.err
 
 
+@pytest.mark.slow
 def test_without_truth_only_what_needs_none_is_measured(clips):
     assert run(clips, "--methods", "bicubic", "--results", f"Dark={clips / 'elsewhere'}", "--frames", "2") == 0
     report = json.loads((clips / "out.json").read_text())
@@ -72,6 +73,7 @@ def test_without_truth_only_what_needs_none_is_measured(clips):
     assert len(row["we_pairs"]) == 1
 
 
+@pytest.mark.slow
 def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "open_pipeline", lambda chosen: pipeline)
     arguments = ["--steps", "2", "--segment", "3", "--overlap", "1", "--json", str(clips / "out.json")]
@@ -85,6 +87,7 @@ def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch
     assert "| ✓ | ✓ |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sweep_measures_every_mode_and_strength_once(clips, pipeline, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "open_pipeline", lambda chosen: pipeline)
     arguments = ["--lq", str(clips / "lq" / "one"), "--metric-flow", "spynet", "--json", str(clips / "out.json")]
@@ -110,6 +113,7 @@ def test_recipes_share_latents_only_if_they_sample_alike():
     assert sampled_as(base) not in {sampled_as(wanted) for wanted in unlike}
 
 
+@pytest.mark.slow
 def test_kept_latents_change_nothing(pipeline, clip_u8):
     wanted = settings.Settings(steps=2, segment=3, overlap=1)
     fresh, _ = evaluate.upscaled(pipeline, clip_u8, wanted, {})

@@ -23,6 +23,7 @@ print(before, mgld.memory.peak_bytes())
 """
 
 
+@pytest.mark.slow
 def test_peak_is_of_this_process_alone_and_stays_when_memory_is_let_go():
     command = [sys.executable, "-c", MEASURES]
     held = np.ones(200 * MIB, np.uint8)

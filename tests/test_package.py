@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 import mgld
 from mgld import settings
@@ -66,3 +68,22 @@ def test_the_wheel_holds_every_asset_but_those_that_are_named():
         left_out = any(place.is_relative_to(name) for name in NOT_IN_THE_WHEEL)
         left_out = left_out or path.suffix == ".py" or path.name.startswith("LICENSE.")  # licences go with the metadata
         assert (path in held) != left_out, place
+
+
+def lines_of(name: str) -> list[str]:
+    return [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line and line[0] not in "#-"]
+
+
+def test_the_constraints_fix_a_version_that_is_allowed_of_all_that_is_required():
+    fixed = {name: version for name, _, version in (line.partition("==") for line in lines_of("constraints.txt"))}
+    for wanted in map(Requirement, lines_of("requirements.txt") + lines_of("tests/requirements.txt")):
+        assert wanted.specifier.contains(fixed[wanted.name]), wanted
+
+
+def test_the_hosted_workflow_runs_what_a_person_runs():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    assert job["steps"][-1] == {"run": ".ci/run"}
+    script, readme = ((ROOT / name).read_text(encoding="utf-8") for name in (".ci/run", "README.md"))
+    for command in ("-r tests/requirements.txt", "python -m pytest"):
+        assert command in script and command in readme

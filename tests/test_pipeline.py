@@ -87,6 +87,7 @@ def test_closing_the_generator_stops_within_one_step(pipeline, clip_u8):
     assert len(calls) == before
 
 
+@pytest.mark.slow
 def test_kept_latents_spare_the_denoiser_and_change_nothing(pipeline, clip_u8, monkeypatch):
     def result(settings, latents):
         events = list(pipeline.run(frames_of(clip_u8), settings, known=latents))
@@ -149,6 +150,7 @@ def test_a_saved_model_opens_again_and_gives_the_same_result(pipeline, clip_u8, 
     assert np.abs(pipeline(clip_u8, QUICK).astype(int) - again(clip_u8, QUICK)).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_stays_close(pipeline, clip_u8, tmp_path, dtype):
     pipeline.save_pretrained(tmp_path)
@@ -173,6 +175,7 @@ def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8)
     assert all(after < before for before, after in zip(first.before[:-1], first.after[:-1], strict=True))
 
 
+@pytest.mark.slow
 def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
     watched = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True))
     result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])
@@ -186,6 +189,7 @@ def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch
     assert encoded == [5]  # for the sampler; the decoder's fusion reads the same features
 
 
+@pytest.mark.slow
 def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
     first = list(pipeline.run(frames_of(clip_u8), Settings(steps=2)))
     latents = {e.first_frame: e.z for e in first if isinstance(e, Sampled)}

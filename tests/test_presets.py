@@ -20,6 +20,7 @@ def count(parameters) -> int:
     return sum(p.numel() for p in parameters)
 
 
+@pytest.mark.slow
 def test_sd21_has_the_published_size():
     with torch.device("meta"):
         unet, structure, vae = VideoUNet(**SD21["unet"]), StructureEncoder(), VideoVAE()

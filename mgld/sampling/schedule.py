@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from mgld.settings import SAMPLERS, exhaustive
 
-Scheduler = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
+Scheduler: TypeAlias = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
 
 SHARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing")
 SMALLEST_VARIANCE = 1e-20  # the published code clips here before it takes the logarithm

@@ -14,6 +14,7 @@ from mgld.settings import Settings
 from mgld.video import Frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [1, 3, 5, 6, 16, 17])
 @pytest.mark.parametrize("overlap", [0, 2])
 def test_segments_are_counted_as_the_engine_cuts_them(pipeline, frames, overlap):
@@ -72,6 +73,7 @@ def measured(pipeline, go_on) -> CostModel:
     return model
 
 
+@pytest.mark.slow
 def test_measuring_fills_every_rate(pipeline):
     model = measured(pipeline, lambda: True)
     assert model.ready and {"condition", "motion", "sample", "decode"} <= {stage for _, stage in model.rates}
@@ -79,6 +81,7 @@ def test_measuring_fills_every_rate(pipeline):
     assert canvas_megapixels(pipeline, 100, 100) == pytest.approx(416 * 416 / 1e6)
 
 
+@pytest.mark.slow
 def test_a_watched_run_takes_longer_on_the_processor_that_the_browser_shares(pipeline, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert (watched("cpu"), watched("cuda:0")) == (1.6, 1.0)

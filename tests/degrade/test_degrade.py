@@ -43,6 +43,7 @@ print(hashlib.sha256(b"".join(f.tobytes() for f in degrade(clip, np.random.defau
 """
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_clip_of_a_seed():
     processes = [subprocess.Popen([sys.executable, "-c", ANOTHER_PROCESS], stdout=subprocess.PIPE) for _ in range(2)]
     one, other = (process.communicate()[0].split() for process in processes)

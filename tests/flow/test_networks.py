@@ -18,6 +18,7 @@ from mgld.flow.spynet import SpyNet
 from tests.flow.test_motion import sliding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size_hw", [(16, 16), (40, 24), (127, 16), (129, 136)])
 def test_any_size_gives_finite_flow(size_hw: tuple[int, int]) -> None:
     torch.manual_seed(0)
@@ -28,6 +29,7 @@ def test_any_size_gives_finite_flow(size_hw: tuple[int, int]) -> None:
         assert flow_px.shape == (2, 2, *size_hw) and flow_px.isfinite().all()
 
 
+@pytest.mark.slow
 def test_pairs_do_not_see_each_other() -> None:
     torch.manual_seed(0)
     a, b = torch.rand(2, 2, 3, 64, 64)
@@ -90,6 +92,7 @@ def test_broken_weights_are_refused(tmp_path: Path) -> None:
         load_flow("spynet", "cpu", tmp_path)
 
 
+@pytest.mark.slow
 def test_flow_imports_no_opencv_before_it_is_asked_for() -> None:
     code = "import sys, mgld.flow; assert 'cv2' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=settings.ASSETS.parent)

@@ -91,6 +91,7 @@ def test_unet_with_given_structure():
         close(net(x, t, structure, frames, text=text, temporal=False), tensors[y])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_unet_and_structure_encoder_of_the_full_layout():
     tensors, meta = golden.load("01b_unet_video_io")
@@ -148,6 +149,7 @@ def test_video_autoencoder():
         close(ours, tensors[y])
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_stablesr_unet_is_ours_without_temporal_layers():
     tensors, meta = golden.load("10a_stablesr_unet_io")

@@ -132,6 +132,7 @@ class StoredNoise:
         return next(self.draws)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 @pytest.mark.parametrize("guided", [True, False])
 def test_canvas_sampler_from_noise_to_latent(guided):

@@ -49,6 +49,7 @@ def test_pixels_come_back(packed):
     assert seen == list(range(10))
 
 
+@pytest.mark.slow
 def test_samples_depend_on_seed_and_number_alone(packed):
     recipe = data.Recipe(frames=3, side_px=64)
 
@@ -78,6 +79,7 @@ def test_a_small_corpus_holds_one_file_back_and_films_stand_in_for_photographs(t
         next(data.batches(tmp_path / "one", data.Recipe(1, 64, split=empty), 1, seed=0, workers=0))
 
 
+@pytest.mark.slow
 def test_workers_start_beside_busy_opencv(packed):
     # a forked worker inherits OpenCV's locks without its threads, and waits for ever
     noise = np.random.default_rng(0).integers(0, 256, (720, 1280), np.uint8)

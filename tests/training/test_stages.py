@@ -43,6 +43,7 @@ def pictures(frames: int, side: int = 64):
         yield hq.unflatten(0, (2, frames)), lq.unflatten(0, (2, frames))
 
 
+@pytest.mark.slow
 def test_autoencoder_learns(tmp_path):
     torch.manual_seed(0)
     stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
@@ -56,6 +57,7 @@ def test_autoencoder_learns(tmp_path):
     assert Image.open(tmp_path / "sheet_last.png").size == (128, 128)
 
 
+@pytest.mark.slow
 def test_a_decoder_can_be_trained_in_the_latent_space_that_stands(tmp_path):
     vae = small_vae()
     before = {k: v.clone() for k, v in vae.state_dict().items()}
@@ -74,6 +76,7 @@ def test_a_model_begun_with_another_shape_stays_consistent(tmp_path):
     assert stages.open_net("unet", tmp_path).config.latent_channels == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temporal", [False, True])
 def test_denoiser_learns_only_what_its_phase_trains(tmp_path, temporal):
     torch.manual_seed(0)
@@ -90,6 +93,7 @@ def test_denoiser_learns_only_what_its_phase_trains(tmp_path, temporal):
         assert np.mean(losses[-2:]) < np.mean(losses[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phase", "parts"),
     [
@@ -121,6 +125,7 @@ def test_decoder_learns_only_what_its_phase_trains(tmp_path, phase, parts):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     def run(steps: int, resume: bool):
         torch.manual_seed(0)
@@ -138,6 +143,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     assert both[4] < np.mean(first)
 
 
+@pytest.mark.slow
 def test_time_limit_ends_a_run_properly(tmp_path):
     stills = (hq.flatten(0, 1) for hq, _ in pictures(1))
     limited = plan(tmp_path, 10**6, time_limit_s=1.0)

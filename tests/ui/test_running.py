@@ -95,6 +95,7 @@ def denoised(machine, request) -> int:
     return len(machine.calls) - before
 
 
+@pytest.mark.slow
 def test_only_what_a_knob_touches_is_computed_again(machine, clip):
     first = denoised(machine, asked(clip))
     assert first > 0 and denoised(machine, asked(clip)) == 0
@@ -105,6 +106,7 @@ def test_only_what_a_knob_touches_is_computed_again(machine, clip):
     assert denoised(machine, asked(clip, crop="0,0,80,80")) > 0
 
 
+@pytest.mark.slow
 def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machine, clip):
     whole = denoised(machine, asked(clip, methods=["mgld"]))
     running.STORE.results.clear()
@@ -129,6 +131,7 @@ def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
 
 
+@pytest.mark.slow
 def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
     wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
@@ -144,6 +147,7 @@ def test_a_problem_becomes_gradios_error_without_a_path(machine, tmp_path):
         list(running.compare(machine, asked(broken), "me"))
 
 
+@pytest.mark.slow
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
@@ -153,6 +157,7 @@ def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     assert running.SESSIONS.get("me").predicted_s > 0
 
 
+@pytest.mark.slow
 def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
     assert scope.choices(running.SESSIONS.get("me")) == []
     list(running.compare(machine, asked(clip), "me"))
@@ -165,6 +170,7 @@ def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
     assert scope.choices(running.SESSIONS.get("me")) == found
 
 
+@pytest.mark.slow
 def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
     all_four = denoised(machine, asked(clip, methods=list(OURS)))
     told = table_3(running.SESSIONS.get("me").figures.rows)
@@ -174,6 +180,7 @@ def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
     assert all_four == three  # the guided latents of both decoders are the same
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
     last = list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
     assert last[4].layers == ["Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
@@ -190,6 +197,7 @@ def test_sweeps_refuse_what_is_no_list_of_strengths(text):
         sweep.strengths_of(text)
 
 
+@pytest.mark.slow
 def test_lossless_results_are_exact(machine, clip, tmp_path):
     list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
     job = running.SESSIONS.get("me")
@@ -197,6 +205,7 @@ def test_lossless_results_are_exact(machine, clip, tmp_path):
     assert np.array_equal(np.stack([f.rgb_u8 for f in read_frames(path)]), job.layers()["mgld"])
 
 
+@pytest.mark.slow
 def test_a_report_is_written_again_at_the_line_that_the_stage_shows(machine, clip, tmp_path):
     list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
     job = running.SESSIONS.get("me")

@@ -257,6 +257,7 @@ def test_every_start_gives_its_own_frame(tmp_path, name):
         assert numbers(path, start_s=start / 10, max_frames=1) == [start]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts this process's memory as Linux shows it")
 def test_a_long_clip_takes_no_more_memory(tmp_path):
     def resident_mb() -> float:
