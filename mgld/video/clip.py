@@ -1,0 +1,30 @@
+"""What reading a clip gives: a look at it, and its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture, u8 [H,W,3], and its time since the first delivered frame."""
+
+    rgb_u8: np.ndarray
+    time_s: float
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is known of a clip before it is decoded; sizes as they will be delivered, frame_count an estimate."""
+
+    width: int
+    height: int
+    fps: float
+    duration_s: float | None
+    frame_count: int | None
+    variable_rate: bool
+    has_audio: bool
+    notes: tuple[str, ...] = ()
+    interlaced: bool = False
