@@ -185,6 +185,7 @@ class VideoWriter:
             self.notes += [CHANGED_SOUND[way]] if way != self._way else []
             return
         deque(mux(None, job), maxlen=0)
+        self.notes += [NO_SOUND] if self._source else []
 
     def _ticks(self) -> list[int]:
         """Return when each frame appears, from 0 on, and when the last one ends, in TIME_BASE; always growing."""
