@@ -108,7 +108,10 @@ def clip_empty(path: object) -> UserError:
 
 
 def clip_unreadable(path: object) -> UserError:
-    return UserError(f"{path} is not a video that this program can read, or it is damaged beyond use.")
+    return UserError(
+        f"{path} is not a video that this program can read, or it is damaged beyond use; it reads MP4, MOV, MKV, WebM, "
+        "AVI, MPEG, TS, WMV, FLV, OGV and DV, GIF, animated WebP and PNG, and folders of frames."
+    )
 
 
 def clip_incomplete(path: object) -> UserError:
@@ -198,3 +201,29 @@ def flow_judges_itself(name: str) -> UserError:
     return UserError(
         f"The flow network {name!r} guides the sampling, so it must not judge the result; choose another --metric-flow."
     )
+
+
+def clip_is_still(path: object, kind: str) -> UserError:
+    return UserError(
+        f"{path} is a still {kind} picture; put it into a folder of frames, or save the clip as MP4 or GIF."
+    )
+
+
+def clip_too_many_streams(count: int, most: int) -> UserError:
+    return UserError(f"The file holds {count} streams, but at most {most} are looked at; keep only those you need.")
+
+
+def picture_colours(path: object, mode: str) -> UserError:
+    return UserError(f"The colours of {path} ({mode}) cannot be converted; save it as an RGB picture.")
+
+
+def decoder_died(path: object) -> UserError:
+    return UserError(f"{path} is damaged beyond use: it made the decoder stop.")
+
+
+def decoder_stalled(path: object) -> UserError:
+    return UserError(f"{path} is damaged beyond use: it kept the decoder busy without giving a picture.")
+
+
+def decoder_memory(path: object) -> UserError:
+    return UserError(f"{path} needs more memory than a clip may; it is damaged, or its pictures are too large.")

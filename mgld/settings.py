@@ -24,6 +24,8 @@ def assets_of(package: Path) -> Path:
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
+# What the decoding process may know of the environment: no tokens, no proxies.
+PASSED_ON = {n: os.environ[n] for n in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR") if n in os.environ}
 HOW_TO_GET = {
     "tiny": "It ships with the repository in assets/models/tiny; restore that folder or run `python -m mgld train`.",
     "sd21": "It needs the published checkpoints, which this version cannot convert yet; give a converted folder as --model.",
@@ -175,7 +177,9 @@ class Limits:
     lowest_fps: float = 0.1
     highest_fps: float = 120.0
     default_fps: float = 25.0
-    streams: int = 16
+    streams: int = 48  # films carry subtitles in thirty languages
+    decoder_bytes: int = 2 * 2**30  # address space of the process that decodes
+    decoder_stall_s: float = 60.0  # without a frame, before the decoder is given up
 
 
 LIMITS = Limits()

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import imageio_ffmpeg
 import numpy as np
+from PIL import Image
 
 PATCHES = np.array([(200, 40, 40), (40, 180, 60), (40, 60, 200), (128, 128, 128)], np.uint8)
 
@@ -84,3 +85,14 @@ def ffmpeg_decode(path: Path, height: int, width: int) -> np.ndarray:
     """Decode every frame with ffmpeg, u8 [T,H,W,3]; no frame is dropped or doubled."""
     raw = ffmpeg("-i", str(path), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-").stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
+
+
+def animation(path: Path, frames: list[np.ndarray], durations_ms: list[int], plays: int) -> Path:
+    """Write an animated GIF, WebP or PNG that plays so often, 0 for ever."""
+    first, *others = [Image.fromarray(rgb) for rgb in frames]
+    loops = {"loop": plays - 1 if path.suffix == ".gif" and plays else plays}
+    if path.suffix == ".gif" and plays == 1:
+        loops = {}  # a GIF that does not say is played once
+    lossless = {"lossless": True} if path.suffix == ".webp" else {}
+    first.save(path, save_all=True, append_images=others, duration=durations_ms, **loops, **lossless)
+    return path

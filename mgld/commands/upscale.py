@@ -6,13 +6,14 @@ import argparse
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
 from mgld.commands.report import check_place, write_json
-from mgld.settings import Settings
+from mgld.settings import LIMITS, Settings
 
 if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
@@ -25,6 +26,8 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("output", metavar="OUT", type=Path, help=".mp4 .mov .mkv .gif, or a folder for PNG frames")
     command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
     add_range(command)
+    command.add_argument("--fps", type=float, metavar="N", help="frames per second of a folder of frames")
+    command.add_argument("--deinterlace", action="store_true", help="make whole frames of interlaced ones first")
     command.add_argument("--lossless", action="store_true", help="FFV1 in .mkv instead of H.264")
     command.add_argument(
         "--json", type=Path, metavar="REPORT", help="write settings, versions, hashes and timings here"
@@ -72,6 +75,16 @@ def check_range(chosen: argparse.Namespace) -> None:
         raise errors.bad_setting("--start", chosen.start, "0 or more seconds")
 
 
+def check_rate(chosen: argparse.Namespace) -> None:
+    """Refuse a rate that cannot be, or that the clip has itself."""
+    if chosen.fps is None:
+        return
+    if not chosen.input.is_dir():
+        raise errors.bad_setting("--fps", chosen.fps, "left out: only a folder of frames has no rate of its own")
+    if not LIMITS.lowest_fps <= chosen.fps <= LIMITS.highest_fps:
+        raise errors.bad_setting("--fps", chosen.fps, f"from {LIMITS.lowest_fps:g} to {LIMITS.highest_fps:g}")
+
+
 def check_frames(count: int | None) -> None:
     """Refuse to stop before the first frame."""
     if count is not None and count < 1:
@@ -98,27 +111,28 @@ def run(chosen: argparse.Namespace) -> None:
     """Read, upscale, write; show progress; report."""
     wanted = settings_of(chosen)
     check_range(chosen)
+    check_rate(chosen)
     check_output(chosen.input, chosen.output)
     check_place(chosen.json)
     from mgld.presets import describe_model
     from mgld.video import VideoWriter, probe, read_frames
 
     started = time.monotonic()
-    clip = probe(chosen.input)
-    for note in clip.notes:
-        say(f"note: {note}")
+    clip = probe(chosen.input, chosen.fps)
+    say_notes(clip.notes)
     pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
     total = clip.frames_ahead(chosen.start, chosen.frames)
-    report = {}
+    report, damage = {}, []
+    frames = read_frames(chosen.input, chosen.start, chosen.frames, chosen.fps, chosen.deinterlace, damage)
     with VideoWriter(
         chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
     ) as writer:
-        events = pipeline.run(read_frames(chosen.input, chosen.start, chosen.frames), wanted, total)
-        for event in events:
+        early = list(writer.notes)  # what cannot be kept is said before the work
+        say_notes(early)
+        for event in pipeline.run(frames, wanted, total):
             report = show(event, writer) or report
-    for note in writer.notes:
-        say(f"note: {note}")
+    say_notes([*damage, *writer.notes[len(early) :]])
     report["seconds"] = {"load": round(loaded_s, 3), **report["seconds"], "all": round(time.monotonic() - started, 3)}
     report |= {"input": str(chosen.input), "output": str(chosen.output), "model": describe_model(chosen.model)}
     if chosen.json:
@@ -138,6 +152,12 @@ def show(event, writer) -> dict | None:
         left = "" if event.seconds_left is None else f" · {event.seconds_left:.0f} s left"
         say(f"frame {event.done:.1f} of {total}{left}", line=True)
     return event.report if isinstance(event, Result) else None
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Tell what a person should know of the clip or the result."""
+    for note in notes:
+        say(f"note: {note}")
 
 
 def say(text: str, line: bool = False) -> None:

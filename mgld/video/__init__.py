@@ -1,6 +1,7 @@
 """Video in and out; the only place that knows a video library."""
 
-from mgld.video.reader import Frame, Probe, probe, read_frames
+from mgld.video.clip import Frame, Probe
+from mgld.video.reader import probe, read_frames
 from mgld.video.tools import encoders
 from mgld.video.writer import VideoWriter
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -13,14 +13,17 @@ import numpy as np
 from mgld import errors
 from mgld.errors import UserError
 from mgld.settings import LIMITS
+from mgld.video.damage import Damage
 
 # Demuxers and protocols are allow-listed: a playlist renamed .mp4 would make libav open other files and hosts.
-CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts"
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpeg,asf,flv,ogg,dv"
 OPEN_TIMEOUT_S = 10
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 ATTACHED_PICTURE = 1024  # disposition bit: cover art, not video
 # PyAV 19 replaces what is no UTF-8 in titles by itself, and no longer takes the option.
 TOLERANT = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+Timed = tuple[av.VideoFrame, av.video.stream.VideoStream, float | None]
+Filter = Callable[[Iterator[av.VideoFrame], av.video.stream.VideoStream], Iterator[av.VideoFrame]]
 BROKEN = (av.FFmpegError, ValueError, OSError)  # what libav raises on damaged input
 
 
@@ -52,7 +55,7 @@ def _not_opened(path: Path) -> UserError:
 def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
     """Return the first real video stream, checked against the limits from its header alone."""
     if len(container.streams) > LIMITS.streams:
-        raise errors.clip_unreadable(path)
+        raise errors.clip_too_many_streams(len(container.streams), LIMITS.streams)
     if not container.streams.video and not container.streams.audio:
         raise _not_opened(path)
     streams = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
@@ -83,11 +86,23 @@ def _refuse_hdr(transfer: int | None) -> None:
         raise errors.clip_hdr(HDR_TRANSFERS[int(transfer)])
 
 
-def readable(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
-    """Yield packets until the file ends or breaks off; the last, empty one flushes the decoder."""
-    try:
-        yield from container.demux(stream)
-    except BROKEN:
+def readable(
+    container: av.container.InputContainer, *streams: av.stream.Stream, damage: Damage | None = None
+) -> Iterator[av.Packet]:
+    """Yield packets until the file ends or breaks off; the last, empty ones flush the decoders."""
+    damage = damage or Damage()
+    packets = container.demux(*streams)
+    while True:
+        try:
+            with damage.heard():
+                packet = next(packets, None)
+        except BROKEN:
+            damage.seen()
+            break
+        if packet is None:
+            return
+        yield packet
+    for stream in streams:
         flush = av.Packet()
         flush.stream = stream
         yield flush
@@ -100,11 +115,16 @@ def _clear(packet: av.Packet) -> av.Packet:
     return packet
 
 
-def decodable(packet: av.Packet, decoder: av.CodecContext | None = None) -> list[av.frame.Frame]:
+def decodable(
+    packet: av.Packet, decoder: av.CodecContext | None = None, damage: Damage | None = None
+) -> list[av.frame.Frame]:
     """Decode one packet, with the stream's own decoder if none is given; a broken packet costs only itself."""
+    damage = damage or Damage()
     try:
-        return decoder.decode(packet if packet.size else None) if decoder else packet.decode()
+        with damage.heard():
+            return decoder.decode(packet if packet.size else None) if decoder else packet.decode()
     except BROKEN:
+        damage.seen(lost=packet.size > 0)
         return []
 
 
@@ -119,43 +139,51 @@ def _alpha_decoder(stream: av.video.stream.VideoStream) -> av.CodecContext | Non
 
 
 def raw_frames(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, path: Path
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    path: Path,
+    damage: Damage | None = None,
 ) -> Iterator[av.VideoFrame]:
     """Yield every frame that decodes, all of one size; raise UserError if none does."""
-    size, decoder = None, _alpha_decoder(stream)
-    packets = (_clear(packet) for packet in readable(container, stream))
-    for frame in chain.from_iterable(decodable(packet, decoder) for packet in packets):
-        if size is None:
-            size = (frame.width, frame.height)
-            check_size(*size)
-            _refuse_hdr(frame.color_trc)
-        if (frame.width, frame.height) != size:
-            raise errors.clip_changes_size(path)
-        yield frame
+    size, decoder, damage = None, _alpha_decoder(stream), damage or Damage()
+    for packet in readable(container, stream, damage=damage):
+        damage.begin(_seconds(packet, stream))
+        for frame in decodable(_clear(packet), decoder, damage):
+            if size is None:
+                size = (frame.width, frame.height)
+                check_size(*size)
+                _refuse_hdr(frame.color_trc)
+            if (frame.width, frame.height) != size:
+                raise errors.clip_changes_size(path)
+            yield frame
     if size is None:
         raise errors.clip_unreadable(path)
 
 
+def _seconds(packet: av.Packet, stream: av.stream.Stream) -> float | None:
+    return None if packet.pts is None else float(packet.pts * stream.time_base) - start_of(stream)
+
+
 def timed_frames(
-    path: Path, start_s: float
-) -> Iterator[tuple[av.VideoFrame, av.video.stream.VideoStream, float | None]]:
+    path: Path, start_s: float, damage: Damage | None = None, through: Filter | None = None
+) -> Iterator[Timed]:
     """Yield (frame, stream, seconds since the stream's beginning), from some frame at or before start_s.
 
-    A seek that overshoots (no index, lost key frame, no timestamps) is made good by reading from the beginning.
+    Frames go through a filter if one is given. A seek that overshoots (no index, lost key frame, no timestamps) is
+    made good by reading from the beginning.
     """
     if start_s > 0:
-        sought = _sought(path, start_s)
+        sought = _sought(path, start_s, damage, through)
         first = next(sought, None)
         if first is not None and first[2] is not None and first[2] <= start_s:
             yield from chain([first], sought)
             return
     with opened(path) as container:
         stream = video_stream(container, path)
-        for frame in raw_frames(container, stream, path):
-            yield frame, stream, _time_s(frame, stream)
+        yield from _timed(container, stream, path, damage, through)
 
 
-def _sought(path: Path, start_s: float) -> Iterator[tuple]:
+def _sought(path: Path, start_s: float, damage: Damage | None, through: Filter | None) -> Iterator[Timed]:
     """Seek, then yield as timed_frames does; yield nothing where that fails."""
     with opened(path) as container:
         stream = video_stream(container, path)
@@ -163,13 +191,24 @@ def _sought(path: Path, start_s: float) -> Iterator[tuple]:
             container.seek((stream.start_time or 0) + int(start_s / stream.time_base), stream=stream)
         except (*BROKEN, OverflowError):
             return
-        frames = raw_frames(container, stream, path)
+        frames = _timed(container, stream, path, damage, through)
         try:
             first = next(frames)
         except UserError:
             return
-        for frame in chain([first], frames):
-            yield frame, stream, _time_s(frame, stream)
+        yield from chain([first], frames)
+
+
+def _timed(
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    path: Path,
+    damage: Damage | None,
+    through: Filter | None,
+) -> Iterator[Timed]:
+    frames = raw_frames(container, stream, path, damage)
+    for frame in through(frames, stream) if through else frames:
+        yield frame, stream, _time_s(frame, stream)
 
 
 def start_of(stream: av.stream.Stream) -> float:

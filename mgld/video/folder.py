@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
-from PIL.Image import DecompressionBombError
+from PIL import Image
 
 from mgld import errors
 from mgld.settings import LIMITS, PICTURE_SUFFIXES
+from mgld.video import icc
 from mgld.video.container import check_size
 from mgld.video.picture import on_black
+from mgld.video.start import from_start
+
+TIMES = "times.txt"  # beside the frames: one time a line in milliseconds, as in "timestamp format v2"
+TIMES_HEAD = "# timestamp format v2"
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -30,12 +37,14 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Return u8 [H,W,3], upright; the first page of a file with several."""
+    """Return u8 [H,W,3], upright, sRGB; the first page of a file with several."""
     try:
         height, width = iio.improps(path, plugin="pillow", index=0).shape[:2]
         check_size(width, height)  # from the header, before memory is taken
-        picture = iio.imread(path, plugin="pillow", index=0, rotate=True)
-    except (OSError, ValueError, SyntaxError, DecompressionBombError) as error:
+        with Image.open(path) as image:
+            converted = icc.to_srgb(image, path)
+        picture = iio.imread(path, plugin="pillow", index=0, rotate=True) if converted is None else converted
+    except BROKEN as error:
         raise errors.clip_unreadable(path) from error
     if picture.dtype != np.uint8:
         full = {np.dtype(bool): 1, np.dtype(np.uint16): 65535, np.dtype(np.int32): 65535}.get(picture.dtype, 1)
@@ -47,8 +56,41 @@ def read_picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
-def folder_frames(folder: Path, start_s: float) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield (u8 [H,W,3], seconds) from start_s on, at the default rate."""
-    first = round(start_s * LIMITS.default_fps)
-    for i, path in enumerate(pictures(folder)[first:], first):
-        yield read_picture(path), i / LIMITS.default_fps
+def bits_per_colour(path: Path) -> int:
+    """Return the depth of a picture that read_picture could read."""
+    return 8 * iio.improps(path, plugin="pillow", index=0).dtype.itemsize
+
+
+def frames(folder: Path, start_s: float, fps: float | None) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield (u8 [H,W,3], seconds) from start_s on, at fps, else at the folder's own times, else at the default rate."""
+    files = pictures(folder)
+    moments = times_s(folder, len(files), fps)
+    ends = [*moments[1:], moments[-1] + (moments[-1] - moments[-2] if len(files) > 1 else 1 / LIMITS.default_fps)]
+    for path, time_s in from_start(zip(files, moments, ends, strict=True), start_s):
+        yield read_picture(path), time_s
+
+
+def times_s(folder: Path, count: int, fps: float | None) -> list[float]:
+    """Return when each of count frames is shown."""
+    stated = None if fps else stated_times_s(folder)
+    if stated is not None and len(stated) == count:
+        return stated
+    return [i / (fps or LIMITS.default_fps) for i in range(count)]
+
+
+def stated_times_s(folder: Path) -> list[float] | None:
+    """Return the times that lie beside the frames; None if there are none that grow from line to line."""
+    try:
+        with (folder / TIMES).open(encoding="ascii") as file:
+            lines = file.read(2**24).splitlines()
+        times = [float(line) / 1000 for line in lines if line.strip() and not line.startswith("#")]
+    except (OSError, ValueError):
+        return None
+    grows = all(math.isfinite(t) for t in times) and all(a < b for a, b in zip(times, times[1:], strict=False))
+    return times if times and grows else None
+
+
+def write_times(folder: Path, times: list[float]) -> None:
+    """Put the frames' times beside them, which pictures cannot carry."""
+    lines = [TIMES_HEAD, *(f"{1000 * (t - times[0]):.3f}" for t in times)]
+    (folder / TIMES).write_text("\n".join(lines) + "\n", encoding="ascii")

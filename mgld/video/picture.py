@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
 
+from mgld.video import gamut
 from mgld.video.container import check_size
 
 WITH_ALPHA = ("rgba", "argb", "bgra", "abgr", "yuva", "gbrap", "ya", "pal8")
 UNSPECIFIED = (0, 2, 3)  # AVColorSpace values that name no YUV matrix
-FULL_RANGE = 2  # AVColorRange
+LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange
+LIMITED_GREY = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+BY_STANDARD_LIMITED = {"h264", "hevc", "av1", "vp9", "mpeg2video", "mpeg4", "vvc"}  # where the range is not stated
 BEST = 0x4 | 0x2000 | 0x40000  # swscale: bicubic, full chroma, exact rounding; without it flat colours are 3/255 off
 
 
@@ -24,6 +27,9 @@ def to_rgb(frame: av.VideoFrame, stream: av.video.stream.VideoStream, matrix: np
     rgb = _converted(frame, "rgba" if has_alpha(frame) else "rgb24")
     if has_alpha(frame):
         rgb = on_black(rgb[..., :3], rgb[..., 3:])
+    if is_limited_grey(frame, stream):
+        rgb = LIMITED_GREY[rgb]
+    rgb = gamut.to_bt709(rgb, int(frame.color_primaries))
     if width != frame.width:
         rgb = cv2.resize(rgb, (width, frame.height), interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(_upright(rgb, matrix))
@@ -54,6 +60,18 @@ def pixel_aspect(stream: av.video.stream.VideoStream) -> Fraction:
     return Fraction(stream.sample_aspect_ratio or 1)
 
 
+def is_limited_grey(frame: av.VideoFrame, stream: av.video.stream.VideoStream) -> bool:
+    """Say whether a one-plane picture has black at 16 and white at 235, which libav does not expand."""
+    stated = int(frame.color_range)
+    limited = stated == LIMITED_RANGE or (stated == 0 and stream.codec_context.name in BY_STANDARD_LIMITED)
+    return frame.format.name.startswith("gray") and limited
+
+
+def bits_per_colour(frame: av.VideoFrame) -> int:
+    """Return the depth of the deepest component."""
+    return max((component.bits for component in frame.format.components), default=8)
+
+
 def has_alpha(frame: av.VideoFrame) -> bool:
     """Say whether the pixel format can hold transparency."""
     return frame.format.name.startswith(WITH_ALPHA)
@@ -70,10 +88,11 @@ def on_black(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _converted(frame: av.VideoFrame, to: str) -> np.ndarray:
-    """Convert with the stated matrix and range; unstated is 709 from 720 lines on and 601 below, as in players."""
+    """Convert with the stated matrix and range; unstated is 709 for HD and 601 for SD, by the rule of players."""
     if frame.format.is_rgb or frame.format.name.startswith(("gray", "ya", "pal8", "mono")):
         return frame.to_ndarray(format=to)
-    matrix = ("ITU709" if frame.height >= 720 else "ITU601") if int(frame.colorspace) in UNSPECIFIED else None
+    is_hd = frame.width >= 1280 or frame.height > 576
+    matrix = ("ITU709" if is_hd else "ITU601") if int(frame.colorspace) in UNSPECIFIED else None
     full = int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
     ranges = {"src_color_range": "JPEG" if full else "MPEG", "dst_color_range": "JPEG"}
     return frame.reformat(format=to, src_colorspace=matrix, interpolation=BEST, **ranges).to_ndarray()

@@ -1,118 +1,164 @@
-"""The source's sound beside the new pictures: copied, or transcoded to AAC where the container could not carry it."""
+"""The source's sound and subtitles beside the new pictures: copied, or transcoded to AAC where they could not be."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 
-from mgld.errors import UserError
-from mgld.video.container import decodable, opened, readable, start_of
+from mgld.video.container import ATTACHED_PICTURE, BROKEN, decodable, readable, start_of
 
-MP4_CODECS = {"aac", "mp3", "ac3", "alac"}
-CODECS = {  # what can be copied as it is
-    ".mp4": MP4_CODECS,
-    ".mov": MP4_CODECS,
-    ".mkv": MP4_CODECS | {"eac3", "opus", "vorbis", "flac", "dts", "pcm_s16le", "pcm_s24le", "pcm_f32le"},
+COPY, TRANSCODE, SILENT = WAYS = ("copy", "transcode", "silent")  # each is tried where the one before fails
+PLAYERS_READ = {"aac", "mp3", "ac3", "eac3", "alac"}
+COPIED = {  # what players read from the container; Matroska holds nearly everything, and says itself what it does not
+    ".mp4": PLAYERS_READ,
+    ".mov": PLAYERS_READ | {"pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_s24be", "pcm_f32le"},
 }
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000}
+AAC_BITS_PER_CHANNEL = 96_000
+CONTINUED_S = 0.1  # sound that comes this little too early or late goes on where it was
+TURNED_BACK_S = 0.5  # times that jump back further are not an error of rounding: another recording was appended
 DEFAULT_TRACK = 1  # disposition bit
 
 
-class Sound:
-    """The default audio track of source from start_s to end_s (since its picture began), muxed into out bit by bit.
+@dataclass
+class Track:
+    """One track of the source and where it goes; last is the time of its last packet, in the packets' own ticks."""
 
-    A source without sound is silence; broken sound is never a reason to lose the pictures.
-    """
+    source: av.stream.Stream
+    out: av.stream.Stream
+    encodes: bool
+    last: int | None = None
+    length: int = 0
+    repaired: bool = False
+    heard_to_s: float = 0.0
 
-    def __init__(
-        self, source: Path | None, start_s: float, end_s: float, out: av.container.OutputContainer, suffix: str
-    ) -> None:
-        self._out, self._suffix = out, suffix
-        self._held: tuple[float, av.Packet] | None = None
-        self._packets: Iterator[tuple[float, av.Packet]] = iter(())
-        self._encoder = self._stream = None
-        self._files = ExitStack()
-        self.lost = False  # the source should have sound, but cannot be opened again
-        try:
-            container = self._files.enter_context(opened(source)) if source and source.is_file() else None
-        except UserError:
-            self.lost = True
+    def packets(self, time_s: float, packet: av.Packet) -> Iterator[av.Packet]:
+        """Yield what is to be muxed for one packet of the source that is heard at time_s."""
+        if not self.encodes:
+            yield self._in_order(packet, round(time_s / packet.time_base))
             return
-        if container is None or not container.streams.audio:
-            return
-        track = _default_track(container)
-        self._open_stream(track)
-        # Pictures and sound share one clock, which need not begin at 0.
-        origin_s = start_of(container.streams.video[0]) if container.streams.video else 0.0
-        if start_s > 0:
-            _seek(container, origin_s + start_s)
-        self._packets = _span(container, track, origin_s + start_s, origin_s + end_s)
-
-    def copy_until(self, time_s: float) -> None:
-        """Mux the sound up to a time, so that the file is interleaved."""
-        while True:
-            self._held = self._held or next(self._packets, None)
-            if self._held is None or self._held[0] > time_s:
-                return
-            self._put(*self._held)
-            self._held = None
-
-    def finish(self, end_s: float) -> None:
-        """Mux what is left, and what the encoder still holds."""
-        self.copy_until(end_s)
-        if self._encoder is not None and self._encoder.codec_context.is_open:
-            self._out.mux(self._encoder.encode(None))
-
-    def close(self) -> None:
-        """Let the source go."""
-        self._files.close()
-
-    def _open_stream(self, track: av.audio.stream.AudioStream) -> None:
-        if track.codec_context.codec.canonical_name in CODECS[self._suffix]:
-            self._stream = self._out.add_stream_from_template(track)
-            return
-        rate = track.codec_context.sample_rate
-        self._encoder = self._out.add_stream("aac", rate=rate if rate in AAC_RATES else 48_000)
-
-    def _put(self, time_s: float, packet: av.Packet) -> None:
-        if self._encoder is None:
-            packet.stream = self._stream
-            packet.pts = packet.dts = round(time_s / packet.time_base)
-            self._out.mux(packet)
-            return
-        shift_s = time_s - float(packet.pts * packet.time_base)
         for frame in decodable(packet):
             frame.time_base = frame.time_base or Fraction(1, frame.sample_rate)
-            if frame.pts is not None:
-                frame.pts += round(shift_s / frame.time_base)
-            self._out.mux(self._encoder.encode(frame))
+            time_s = time_s if abs(time_s - self.heard_to_s) > CONTINUED_S else self.heard_to_s
+            frame.pts = round(max(time_s, self.heard_to_s) / frame.time_base)
+            time_s = self.heard_to_s = float(frame.pts * frame.time_base) + frame.samples / frame.sample_rate
+            yield from map(self._encoded, self.out.encode(frame))
+
+    def rest(self) -> Iterator[av.Packet]:
+        """Yield what the encoder still holds."""
+        if self.encodes and self.out.codec_context.is_open:
+            yield from map(self._encoded, self.out.encode(None))
+
+    def _encoded(self, packet: av.Packet) -> av.Packet:
+        return self._in_order(packet, packet.pts if packet.pts is not None else (self.last or 0) + self.length)
+
+    def _in_order(self, packet: av.Packet, tick: int) -> av.Packet:
+        """Give the packet its time, repaired where it does not grow, which muxers refuse."""
+        if self.last is not None and tick <= self.last:
+            turned_back = (self.last - tick) * packet.time_base > TURNED_BACK_S
+            tick = self.last + (max(self.length, 1) if turned_back else 1)
+            self.repaired = self.repaired or self.source.type == "audio"
+        self.last, self.length = tick, packet.duration or self.length
+        packet.pts = packet.dts = tick
+        packet.stream = self.out
+        return packet
 
 
-def _default_track(container: av.container.InputContainer) -> av.audio.stream.AudioStream:
-    tracks = container.streams.audio
-    return next((t for t in tracks if int(t.disposition) & DEFAULT_TRACK), tracks[0])
+def tracks(
+    source: av.container.InputContainer, out: av.container.OutputContainer, suffix: str, way: str
+) -> tuple[list[Track], list[str]]:
+    """Return the tracks that out can hold, added to it, and what is to be said of the others."""
+    kept, notes, dropped = [], [], Counter()
+    pictures = [s for s in source.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
+    for stream in source.streams:
+        if stream in pictures[:1]:
+            continue
+        track = _added(stream, out, suffix, way) if way != SILENT else None
+        if track is None:
+            dropped[_named(stream)] += 1
+            continue
+        kept.append(track)
+        if track.encodes:
+            notes.append(f"sound converted from {_codec(stream)} to AAC")
+    if dropped:
+        listed = ", ".join(f"{count} × {name}" if count > 1 else name for name, count in dropped.items())
+        notes.append(f"not kept: {listed}")
+    return kept, notes
 
 
-def _seek(container: av.container.InputContainer, time_s: float) -> None:
+def _added(stream: av.stream.Stream, out: av.container.OutputContainer, suffix: str, way: str) -> Track | None:
+    if stream.type not in ("audio", "subtitle") or stream.codec_context is None:
+        return None
+    copied = stream.type == "subtitle" or (way == COPY and _codec(stream) in COPIED.get(suffix, {_codec(stream)}))
+    added = None
+    if copied:
+        try:
+            added = out.add_stream_from_template(stream)
+        except BROKEN:
+            copied = False
+    if added is None and stream.type == "audio" and stream.codec_context.sample_rate:
+        added = _aac(stream, out)
+    if added is None:
+        return None
+    added.metadata.update({key: stream.metadata[key] for key in ("language", "title") if key in stream.metadata})
+    added.disposition = int(stream.disposition) & DEFAULT_TRACK
+    return Track(stream, added, encodes=not copied)
+
+
+def _aac(stream: av.audio.stream.AudioStream, out: av.container.OutputContainer) -> av.audio.stream.AudioStream:
+    """Add an AAC stream of as many channels."""
+    rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
+    added = out.add_stream("aac", rate=rate if rate in AAC_RATES else 48_000, layout=layout.name)
+    added.bit_rate = AAC_BITS_PER_CHANNEL * layout.nb_channels
+    return added
+
+
+def _codec(stream: av.stream.Stream) -> str:
+    return stream.codec_context.codec.canonical_name
+
+
+def _named(stream: av.stream.Stream) -> str:
+    """Say what a stream is, in a word or two."""
+    if stream.type == "video":
+        return "a cover picture" if int(stream.disposition) & ATTACHED_PICTURE else "a second picture track"
+    kind = {"audio": "sound", "subtitle": "subtitles"}.get(stream.type, stream.type)
+    return f"{kind} ({_codec(stream)})" if stream.codec_context is not None else kind
+
+
+def span(
+    container: av.container.InputContainer, kept: list[Track], start_s: float, end_s: float
+) -> Iterator[tuple[float, Track, av.Packet]]:
+    """Yield (seconds after start_s, track, packet) for the packets that begin inside the span of the pictures' clock."""
+    by_index, expected, over = {track.source.index: track for track in kept}, {}, set()
+    for packet in readable(container, *(track.source for track in kept)):
+        if packet.size == 0:
+            continue
+        at, stamp = packet.stream.index, packet.dts if packet.pts is None else packet.pts
+        time_s = expected.get(at) if stamp is None else float(stamp * packet.time_base)
+        if time_s is None:
+            continue
+        expected[at] = time_s + float((packet.duration or 0) * packet.time_base)
+        if time_s >= end_s:
+            over.add(at)
+            if len(over) == len(by_index):
+                return
+        elif time_s >= start_s - 1e-3:
+            yield max(time_s - start_s, 0.0), by_index[at], packet
+
+
+def seek(container: av.container.InputContainer, time_s: float) -> None:
+    """Go near a time; where that fails, the span is found by reading from the beginning."""
     try:
         container.seek(round(time_s * av.time_base))
-    except (av.FFmpegError, ValueError):
-        return  # the span is then found by reading from the beginning
+    except (*BROKEN, OverflowError):
+        return
 
 
-def _span(
-    container: av.container.InputContainer, track: av.audio.stream.AudioStream, start_s: float, end_s: float
-) -> Iterator[tuple[float, av.Packet]]:
-    """Yield (seconds after start_s, packet) for the packets that begin inside the span."""
-    for packet in readable(container, track):
-        if packet.pts is None or packet.size == 0:
-            continue
-        time_s = float(packet.pts * packet.time_base)
-        if time_s >= end_s:
-            return
-        if time_s >= start_s - 1e-3:
-            yield max(time_s - start_s, 0.0), packet
+def pictures_start(container: av.container.InputContainer) -> float:
+    """Return when the pictures begin on the clock that they share with the sound, which need not begin at 0."""
+    pictures = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
+    return start_of(pictures[0]) if pictures else 0.0

@@ -6,9 +6,10 @@ import math
 import os
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Generator
 from contextlib import closing, suppress
-from fractions import Fraction
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -18,24 +19,33 @@ import imageio_ffmpeg
 import numpy as np
 
 from mgld import errors
-from mgld.video.sound import Sound
+from mgld.errors import UserError
+from mgld.video.folder import write_times
+from mgld.video.mux import LONGEST_TICKS, TIME_BASE, Job, mux
+from mgld.video.sandbox import ask
+from mgld.video.sound import SILENT, TRANSCODE, WAYS
 
-TIME_BASE = Fraction(1, 90_000)
-ENCODING_FPS = 25  # of the file before muxing; the true times replace it
+GIF_ENCODING_FPS = 25  # of the file before muxing; the true times replace it
 TO_709 = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd,format=yuv420p"
 TO_709 += ",setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"  # the codec believes the frames
 H264 = ["-vf", TO_709, "-crf", "16", "-preset", "medium"]
 H264 += ["-bf", "0", "-g", "12"]  # no reordering, so that packets are frames in order; a key frame every 12 to seek to
 GIF = ["-vf", "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1"]
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv"}
+NO_SOUND = "the sound of the source could not be read: the result is silent"
+CHANGED_SOUND = {
+    TRANSCODE: "the sound of the source is damaged: it was converted to AAC",
+    SILENT: "the sound of the source is damaged: the result is silent",
+}
 FAILURES = (OSError, ValueError, av.FFmpegError)
 
 
 class VideoWriter:
     """Write frames with their times; the result appears under its name only when the `with` block ends well.
 
-    .mp4 .mov .mkv: H.264 (yuv420p, BT.709) with the sound of audio_from, from start_s on; .gif;
-    .mkv with lossless=True: FFV1, exact RGB; no suffix, or a slash at the end: a folder of PNG.
+    .mp4 .mov .mkv: H.264 (yuv420p, BT.709); .gif; .mkv with lossless=True: FFV1, exact RGB; no suffix, or a slash at
+    the end: a folder of PNG, and their times. What audio_from carries beside its pictures is kept from start_s on as
+    far as the container can: sound, subtitles, chapters, title, how long the last picture is held, how often it plays.
     """
 
     def __init__(
@@ -48,14 +58,14 @@ class VideoWriter:
     ) -> None:
         # An absolute path cannot be taken for a protocol or an option by libav.
         self.path, self.fps, self.start_s, self.lossless = Path(path).absolute(), fps, start_s, lossless
-        self.audio_from = Path(audio_from) if audio_from else None
+        self._source, self._way = Path(audio_from) if audio_from else None, SILENT
         self._is_folder = self.path.suffix == "" or str(path).endswith(("/", os.sep)) or self.path.is_dir()
         self._suffix = "" if self._is_folder else self.path.suffix.lower()
         self._times_s: list[float] = []
         self._shape: tuple[int, ...] | None = None
         self._work: Path | None = None
         self._encoder: Generator | None = None
-        self.notes: list[str] = []  # what a person should know of the result
+        self.notes: list[str] = []  # what a person should know of the result; some of it once the block is entered
         self._check()
 
     def __enter__(self) -> VideoWriter:
@@ -63,7 +73,17 @@ class VideoWriter:
             self._work = Path(tempfile.mkdtemp(prefix=".mgld-", suffix=".part", dir=self.path.parent))
         except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
+        if self._source:
+            self._plan()
         return self
+
+    def _plan(self) -> None:
+        """Find out before the work what of the source can be kept."""
+        try:
+            self._way, notes = _planned(self._source, self._suffix)
+        except UserError:
+            self._source, notes = None, [NO_SOUND]
+        self.notes += notes
 
     def write(self, rgb_u8: np.ndarray, time_s: float) -> None:
         """Add one frame u8 [H,W,3] that is shown at time_s; raise ValueError if its size differs from the first."""
@@ -122,13 +142,13 @@ class VideoWriter:
 
     def _start(self, height: int, width: int) -> Generator:
         """Start ffmpeg; frames go in at a constant rate, their true times are set when muxing."""
-        codec, pixels, options = "libx264", "yuv420p", H264
+        codec, pixels, options, fps = "libx264", "yuv420p", H264, self.fps
         if self._suffix == ".gif":
-            codec, pixels, options = "gif", "pal8", GIF
+            codec, pixels, options, fps = "gif", "pal8", GIF, GIF_ENCODING_FPS
         elif self.lossless:
             codec, pixels, options = "ffv1", "bgr0", ["-g", "1"]
         encoder = imageio_ffmpeg.write_frames(
-            str(self._encoded), (width, height), fps=ENCODING_FPS, codec=codec, pix_fmt_out=pixels,
+            str(self._encoded), (width, height), fps=fps, codec=codec, pix_fmt_out=pixels,
             output_params=list(options), macro_block_size=1, quality=None, ffmpeg_log_level="quiet",
         )  # fmt: skip
         encoder.send(None)
@@ -144,6 +164,7 @@ class VideoWriter:
         if not self._times_s:
             raise errors.no_frames()
         if self._is_folder:
+            write_times(self._work, self._times_s)
             self._work.chmod(0o755)
             self._work.replace(self.path)
             return
@@ -153,40 +174,47 @@ class VideoWriter:
         whole.replace(self.path)
 
     def _mux(self, whole: Path) -> None:
-        """Copy the encoded packets with their true times, and the sound beside them."""
-        ticks = self._ticks()
-        end_s = float(ticks[-1] * TIME_BASE)
-        options = {"fflags": "+bitexact"}  # no random identifiers: the same frames give the same bytes
-        if self._suffix in (".mp4", ".mov"):
-            options["movflags"] = "+faststart"
-        with av.open(str(self._encoded)) as encoded, av.open(str(whole), "w", options=options) as out:
-            source = encoded.streams.video[0]
-            stream = out.add_stream_from_template(source)
-            stream.time_base = TIME_BASE
-            wanted = None if self._suffix == ".gif" else self.audio_from
-            sound = Sound(wanted, self.start_s, self.start_s + end_s, out, self._suffix)
-            if sound.lost:
-                self.notes.append("the sound of the source could not be read: the result is silent")
-            packets = (packet for packet in encoded.demux(source) if packet.size)
-            with closing(sound):
-                for packet, tick, following in zip(packets, ticks[:-1], ticks[1:], strict=True):
-                    sound.copy_until(float(tick * TIME_BASE))
-                    packet.stream, packet.time_base = stream, TIME_BASE
-                    packet.pts = packet.dts = tick
-                    packet.duration = following - tick
-                    out.mux(packet)
-                sound.finish(end_s)
+        """Give the pictures their times and the source's sound; sound that cannot be muxed never costs the pictures."""
+        last_s = self._times_s[-1] - self._times_s[0]
+        job = Job(str(self._encoded), str(whole), self._ticks(), last_s, 1 / self.fps, self.start_s, self._way)
+        for way in WAYS[WAYS.index(self._way) :] if self._source else ():
+            try:
+                self.notes += _muxed(self._source, replace(job, way=way))
+            except (OSError, UserError):
+                continue
+            self.notes += [CHANGED_SOUND[way]] if way != self._way else []
+            return
+        deque(mux(None, job), maxlen=0)
+        self.notes += [NO_SOUND] if self._source else []
 
     def _ticks(self) -> list[int]:
         """Return when each frame appears, from 0 on, and when the last one ends, in TIME_BASE; always growing."""
         gaps_s = np.diff(self._times_s)
         last_s = float(np.median(gaps_s)) if len(gaps_s) else 1 / self.fps
         smallest = 1800 if self._suffix == ".gif" else 1  # browsers slow GIF frames under 20 ms down to 100 ms
-        ticks = []
-        for time_s in [*self._times_s, self._times_s[-1] + last_s]:
+        ticks = [0]
+        for time_s in [*self._times_s[1:], self._times_s[-1] + last_s]:
             tick = round((time_s - self._times_s[0]) / TIME_BASE)
-            ticks.append(max(tick, ticks[-1] + smallest) if ticks else tick)
+            ticks.append(min(max(tick, ticks[-1] + smallest), ticks[-1] + LONGEST_TICKS))
         return ticks
+
+
+def _planned(source: Path, suffix: str) -> tuple[str, list[str]]:
+    """Return the way in which the sound can be kept, and what cannot; raise UserError if the source cannot be read."""
+    with closing(ask("plan", source, suffix=suffix)) as answers:
+        told, _ = next(answers)
+        return (told["way"] if told["way"] in WAYS else SILENT), list(map(str, told["notes"]))
+
+
+def _muxed(source: Path, job: Job) -> list[str]:
+    """Let the child mux; return what is to be said; raise OSError if it failed, UserError if it died."""
+    notes: list[str] = []
+    with closing(ask("mux", source, job=asdict(job))) as answers:
+        for told, _ in answers:
+            if "failed" in told:
+                raise OSError(0, told["failed"])
+            notes = list(map(str, told["notes"]))
+    return notes
 
 
 def _reason(error: BaseException) -> str:

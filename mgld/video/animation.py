@@ -1,0 +1,106 @@
+"""Animated WebP and PNG, which libav does not read; and how often animations play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mgld import errors
+from mgld.video.container import check_size
+from mgld.video.picture import on_black
+
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
+DELAY_MS = 100  # of frames that state none or next to none, as in browsers
+STILLS = {b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
+
+
+def kind(path: Path) -> str | None:
+    """Return "WEBP", "PNG", "GIF" or None by the first bytes; raise UserError for a still picture of another kind."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    for magic, name in STILLS.items():
+        if head.startswith(magic):
+            raise errors.clip_is_still(path, name)
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        return "WEBP"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    return "GIF" if head.startswith(b"GIF8") else None
+
+
+def frames(path: Path) -> Iterator[tuple[np.ndarray, float, float, bool]]:
+    """Yield (u8 [H,W,3] on black, begin in seconds, end in seconds, whether anything shines through).
+
+    A damaged file yields what decodes; raises UserError if nothing does, for a still, and outside the limits.
+    """
+    begin_s = 0.0
+    with _opened(path) as image:
+        for index in range(image.n_frames):
+            try:
+                image.seek(index)
+                rgba = np.asarray(image.convert("RGBA"))
+            except BROKEN as error:
+                if index == 0:
+                    raise errors.clip_unreadable(path) from error
+                return
+            end_s = begin_s + _delay_ms(image) / 1000
+            yield on_black(rgba[..., :3], rgba[..., 3:]), begin_s, end_s, bool(rgba[..., 3].min() < 255)
+            begin_s = end_s
+
+
+def count(path: Path) -> int:
+    """Return how many frames the file states."""
+    with _opened(path) as image:
+        return image.n_frames
+
+
+def plays(path: Path) -> int:
+    """Return how often an animation is to be played, 0 for ever; a GIF that does not say is played once."""
+    found = kind(path)
+    if found == "GIF":
+        return _gif_plays(path)
+    with _opened(path) as image:
+        return int(image.info.get("loop", 0))
+
+
+def _gif_plays(path: Path) -> int:
+    with path.open("rb") as file:
+        head = file.read(4096)
+    at = head.find(b"NETSCAPE2.0\x03\x01")
+    repeats = head[at + 13 : at + 15] if at >= 0 else b""
+    if len(repeats) < 2:
+        return 1
+    said = int.from_bytes(repeats, "little")
+    return said + 1 if said else 0  # the extension counts repetitions
+
+
+def _delay_ms(image: Image.Image) -> float:
+    stated = float(image.info.get("duration") or 0)
+    return stated if stated > 10 else DELAY_MS
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open by content, checked against the limits from the header alone."""
+    found = kind(path)
+    try:
+        if found == "WEBP":
+            check_size(*_webp_canvas(path))
+        image = Image.open(path, formats=(found,))
+        check_size(*image.size)
+        if not getattr(image, "is_animated", False):
+            raise errors.clip_is_still(path, found)
+    except BROKEN as error:
+        raise errors.clip_unreadable(path) from error
+    return image
+
+
+def _webp_canvas(path: Path) -> tuple[int, int]:
+    """Return the canvas of an extended WebP, which its decoder would take memory for at once."""
+    with path.open("rb") as file:
+        head = file.read(30)
+    if head[12:16] != b"VP8X":
+        raise errors.clip_is_still(path, "WEBP")
+    return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")

@@ -1,0 +1,89 @@
+"""The decoding process: reads one task from its input, answers on its output, and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import BinaryIO
+
+import av.logging
+import cv2
+
+from mgld import errors
+from mgld.errors import UserError
+from mgld.video import decode, mux, wire
+from mgld.video.confine import confine, renew_cpu_time
+from mgld.video.container import BROKEN
+
+Answer = tuple[dict, bytes | memoryview]
+
+
+def probed(path: Path, job: dict) -> Iterator[Answer]:
+    """Answer with what the header tells."""
+    yield {"probe": asdict(decode.probe(path, job["fps"]))}, b""
+
+
+def read(path: Path, job: dict) -> Iterator[Answer]:
+    """Answer with frames, then with what there is to say of them."""
+    notes: list[str] = []
+    for frame in decode.frames(path, job["start_s"], job["max_frames"], job["fps"], job["deinterlace"], notes):
+        renew_cpu_time()
+        yield {"shape": frame.rgb_u8.shape, "time_s": frame.time_s}, frame.rgb_u8.reshape(-1).data
+    yield {"notes": notes}, b""
+
+
+def planned(path: Path, job: dict) -> Iterator[Answer]:
+    """Answer with what of the source cannot be kept."""
+    way, notes = mux.plan(path, job["suffix"])
+    yield {"way": way, "notes": notes}, b""
+
+
+def muxed(path: Path, job: dict) -> Iterator[Answer]:
+    """Put pictures and the source's sound together; answer now and then, that the work goes on."""
+    try:
+        for notes in mux.mux(path, mux.Job(**job["job"])):
+            renew_cpu_time()
+            yield {"notes": notes}, b""
+    except BROKEN as error:
+        yield {"failed": getattr(error, "strerror", None) or str(error)}, b""
+
+
+TASKS = {"probe": probed, "read": read, "plan": planned, "mux": muxed}
+
+
+def answer_on(out: BinaryIO, job: dict) -> None:
+    """Do one task; every way in which it can end becomes a message."""
+    path = Path(job.pop("path"))
+    try:
+        for message, payload in TASKS[job.pop("task")](path, job):
+            wire.send(out, message, payload)
+        wire.send(out, {"end": True})
+    except UserError as error:
+        wire.send(out, {"refused": str(error)})
+    except MemoryError:
+        wire.send(out, {"refused": str(errors.decoder_memory(path))})
+    except BrokenPipeError:
+        return  # nobody listens any more
+    except Exception:
+        wire.send(out, {"broke": traceback.format_exc()})
+
+
+def main() -> None:
+    """Keep the real output for answers: whatever a library prints goes to the error output."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    cv2.setNumThreads(1)
+    av.logging.set_level(av.logging.ERROR)  # decoders tell of damage in their log alone
+    job = json.loads(sys.stdin.buffer.readline())
+    wire.send(out, {"lacking": confine(may_write=job["task"] == "mux")})
+    renew_cpu_time()
+    answer_on(out, job)
+
+
+if __name__ == "__main__":
+    main()

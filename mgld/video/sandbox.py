@@ -1,0 +1,92 @@
+"""Work on an untrusted file in a process of its own, so that a crash, a hang or a greedy file costs only itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from mgld import errors
+from mgld.errors import UserError
+from mgld.settings import LIMITS, PASSED_ON
+from mgld.video import wire
+
+ROOT = Path(__file__).resolve().parents[2]
+LARGEST_FRAME = 3 * LIMITS.largest_frame_px  # bytes
+LOG = logging.getLogger(__name__)
+_told: set[str] = set()
+
+
+def ask(task: str, path: Path, **details: object) -> Iterator[tuple[dict, bytearray]]:
+    """Yield what the child answers to a task about path; details are JSON-ready.
+
+    Raises UserError as the child does, and if it crashes, hangs for LIMITS.decoder_stall_s or wants too much memory.
+    The child ends with the generator.
+    """
+    process = _started()
+    try:
+        _told_to(process, {"task": task, "path": str(path.absolute()), **details})
+        while (answer := _next(process, path)) is not None:
+            yield answer
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _started() -> subprocess.Popen:
+    """Start the child by its module: a fork would carry CUDA and locks along, multiprocessing the whole page."""
+    found = os.pathsep.join([str(ROOT), *(str(Path(p).absolute()) for p in sys.path if p)])
+    return subprocess.Popen(
+        [sys.executable, "-m", "mgld.video.child"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+        env={**PASSED_ON, "PYTHONPATH": found, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def _told_to(process: subprocess.Popen, job: dict) -> None:
+    try:
+        wire.send(process.stdin, job)
+    except OSError:
+        return  # it died: the first answer will be missing, and says so
+
+
+def _next(process: subprocess.Popen, path: Path) -> tuple[dict, bytearray] | None:
+    """Return the next answer, None when all is said; raise UserError if none comes."""
+    watch = threading.Timer(LIMITS.decoder_stall_s, process.kill)
+    watch.start()
+    try:
+        answer = wire.receive(process.stdout, LARGEST_FRAME)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        answer = None
+    stalled = not watch.is_alive()
+    watch.cancel()
+    if answer is None:
+        raise errors.decoder_stalled(path) if stalled else errors.decoder_died(path)
+    message, payload = answer
+    _raise_refusal(message, path)
+    if "lacking" in message:
+        _say_once(message["lacking"])
+        return _next(process, path)
+    return None if "end" in message else (message, payload)
+
+
+def _raise_refusal(message: dict, path: Path) -> None:
+    if "refused" in message:
+        raise UserError(message["refused"].replace(str(path.absolute()), str(path)))  # as it was named here
+    if "broke" in message:
+        LOG.error("decoding failed in a way that nobody foresaw:\n%s", message["broke"])
+        raise errors.decoder_died(path)
+
+
+def _say_once(lacking: list[str]) -> None:
+    """Say which bounds this system does not know."""
+    new = set(lacking) - _told
+    if new:
+        _told.update(new)
+        LOG.warning("this system does not bound the decoder's %s", ", ".join(sorted(new)))
