@@ -84,10 +84,8 @@ def _load(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except errors.UserError:
         raise
-    except UnpicklingError as error:
-        raise errors.weights_broken(path, f"it is not a checkpoint of tensors only ({_cause(error)})") from error
     except Exception as error:  # damage surfaces in readers as any of a dozen errors, KeyError to UnicodeDecodeError
-        raise errors.weights_broken(path, _look(path)) from error
+        raise errors.weights_broken(path, _reason(path, error)) from error
 
 
 def _stand_ins(path: Path) -> list[tuple[type, str]]:
@@ -99,18 +97,14 @@ def _stand_ins(path: Path) -> list[tuple[type, str]]:
     return [(type("StandIn", (InertDict if name.endswith("Dict") else Inert,), {}), name) for name in names]
 
 
-def _cause(error: Exception) -> str:
-    """Return the first line in which torch says what it refuses."""
-    lines = [line for line in str(error).splitlines() if "WeightsUnpickler error" in line or "Unsupported" in line]
-    return (lines or ["its pickle holds more than tensors"])[0].strip().removeprefix("WeightsUnpickler error: ")
-
-
-def _look(path: Path) -> str:
-    """Say what a file that is no checkpoint looks like."""
+def _reason(path: Path, error: Exception) -> str:
+    """Say why a file could not be opened, from how it begins and what torch refused."""
     with path.open("rb") as file:
         head = file.read(64).lstrip()
     if head.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer, not the file itself"
     if head.startswith(b"<"):
         return "it is a web page, not a checkpoint"
+    if isinstance(error, UnpicklingError) and (refused := re.search(r"(GLOBAL|function|opcode) (\S+)", str(error))):
+        return f"it is not a checkpoint of tensors only; it asks for {refused[2]}, and nothing in it has been run"
     return "it is not a PyTorch checkpoint, or it is damaged" if head else "it is empty"
