@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+HOW_TO_GET_TEXT = (
+    "give it as --text: Stable Diffusion 2.1's text_encoder folder, OpenCLIP's ViT-H-14 file, or a stored tensor"
+)
+
 
 class UserError(Exception):
     """One plain sentence for the person who asked; never a traceback."""
@@ -59,6 +63,16 @@ def weights_missing(name: str, hint: str) -> UserError:
 
 def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
+
+
+def checkpoints_refused(faults: list[str]) -> UserError:
+    return UserError(
+        "Nothing was converted, because the checkpoints are not what they should be:\n  " + "\n  ".join(faults)
+    )
+
+
+def option_alone(given: str, lacking: str) -> UserError:
+    return UserError(f"{given} needs {lacking} beside it.")
 
 
 def model_broken(model: object, part: str, reason: str) -> UserError:

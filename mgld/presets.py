@@ -94,5 +94,14 @@ def describe_model(model: str) -> dict:
     files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     return {
         "name": model,
-        "sha256": {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+        "sha256": {str(f.relative_to(folder)): sha256_of(f) for f in files},
     }
+
+
+def sha256_of(file: Path) -> str:
+    """Return a file's hash; it is read in pieces, whatever its size."""
+    digest = hashlib.sha256()
+    with Path(file).open("rb") as opened:
+        while piece := opened.read(2**22):
+            digest.update(piece)
+    return digest.hexdigest()

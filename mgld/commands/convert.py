@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 from mgld import settings
@@ -25,10 +26,64 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     flow.add_argument("name", choices=("raft", "spynet"))
     flow.add_argument("checkpoint", type=Path)
     flow.set_defaults(run=run_flow)
+    _add_sd21(kinds)
     for name, package in METRICS.items():
         metric = kinds.add_parser(name, help=f"the metric's published numbers from the {package}")
         metric.add_argument("package", type=Path)
         metric.set_defaults(run=run_metric)
+
+
+def _add_sd21(kinds: argparse._SubParsersAction) -> None:
+    sd21 = kinds.add_parser("sd21", help="the published checkpoints of MGLD and StableSR, into one model folder")
+    sd21.add_argument("--mgld-unet", type=Path, required=True, metavar="CKPT", help="mgldvsr_unet.ckpt")
+    sd21.add_argument("--mgld-vae", type=Path, required=True, metavar="CKPT", help="video_vae_cfw.ckpt")
+    sd21.add_argument("--stablesr", type=Path, metavar="CKPT", help="stablesr_000117.ckpt, for per_frame")
+    sd21.add_argument("--stablesr-vae", type=Path, metavar="CKPT", help="vqgan_cfw_00011.ckpt")
+    sd21.add_argument("--raft", type=Path, metavar="PTH", help="raft-things.pth or torchvision's; else the one inside")
+    sd21.add_argument("--spynet", type=Path, metavar="PTH", help="spynet_sintel_final-3d2a1287.pth")
+    sd21.add_argument("--text", type=Path, help="where the empty prompt comes from, if not from the checkpoint")
+    sd21.add_argument(
+        "--dtype", choices=("float16", "float32"), default="float16", help="precision of the written files"
+    )
+    sd21.add_argument("--ema", action="store_true", help="take the moving averages where a checkpoint has them")
+    sd21.add_argument("--head-channels", type=int, default=64, help="of the U-Net's attention; shapes do not show it")
+    sd21.add_argument("out", type=Path, metavar="OUT", help="the model folder to write; --model OUT opens it")
+    sd21.set_defaults(run=run_sd21)
+
+
+def run_sd21(chosen: argparse.Namespace) -> None:
+    """Convert the published checkpoints; tell what was left and why."""
+    from mgld.commands.upscale import say
+    from mgld.convert.published import Published
+    from mgld.convert.sd21 import convert_sd21
+
+    published = Published(
+        chosen.mgld_unet, chosen.mgld_vae, chosen.stablesr, chosen.stablesr_vae, chosen.raft, chosen.spynet,
+        chosen.text, chosen.dtype, chosen.ema, chosen.head_channels,
+    )  # fmt: skip
+    manifest = convert_sd21(published, chosen.out, _Line())
+    for name, left in manifest["left"].items():
+        for item in left:
+            say(f"{manifest['inputs'][name]['file']}: {item['count']} left, {item['names']}: {item['why']}")
+    for note in manifest["notes"]:
+        say(f"note: {note}")
+    say(f"→ {chosen.out}; try `python -m mgld upscale clip.mp4 out.mp4 --model {chosen.out}`")
+
+
+class _Line:
+    """Draw how far a conversion is, with the seconds left of its stage."""
+
+    def __init__(self) -> None:
+        self._stage, self._started = "", 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        from mgld.commands.upscale import say
+
+        if stage != self._stage:
+            self._stage, self._started = stage, time.monotonic()
+        spent_s = time.monotonic() - self._started
+        left = f" · {spent_s * (total - done) / done:.0f} s left" if done else ""
+        say(f"{stage} {done / 1e9:.2f} of {total / 1e9:.2f} GB{left}", line=True)
 
 
 def run_perceptual(chosen: argparse.Namespace) -> None:
