@@ -68,7 +68,7 @@ def motion_layer(match: re.Match) -> str:
 
 
 def test_torchvisions_names_are_understood(tmp_path: Path) -> None:
-    net = make_network("raft")
+    net = NETWORKS["raft"]()
     state = {torchvision_name(k): v for k, v in net.state_dict().items() if ".norm3." not in k}  # there under one name
     assert {
         "context_encoder.convnormrelu.1.running_var",

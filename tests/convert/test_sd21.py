@@ -21,7 +21,7 @@ from mgld.__main__ import main
 from mgld.convert.published import Published
 from mgld.convert.sd21 import convert_sd21
 from mgld.errors import UserError
-from mgld.flow import load_flow, make_network
+from mgld.flow import NETWORKS, load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import describe_model
@@ -35,7 +35,7 @@ from tests.parity import golden
 def given(tmp_path_factory) -> Published:
     """Write the smallest complete set: MGLD with RAFT inside, and StableSR."""
     folder = tmp_path_factory.mktemp("published")
-    raft = {f"flownet_model.{key}": value for key, value in make_network("raft").state_dict().items()}
+    raft = {f"flownet_model.{key}": value for key, value in NETWORKS["raft"]().state_dict().items()}
     return Published(
         mgld_unet=files.save(folder, "mgldvsr_unet", files.mgld_unet() | raft),
         mgld_vae=files.save(folder, "video_vae_cfw", files.mgld_vae()),

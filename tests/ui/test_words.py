@@ -7,10 +7,11 @@ import re
 import pytest
 
 from mgld.ui import words
-from mgld.ui.compare import PAGE, SCRIPT, CompareStage
+from mgld.ui.compare import CompareStage
 from mgld.ui.crop import CropBox
+from mgld.ui.element import PAGE
 
-SCRIPTS = {part: (PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT}
+SCRIPTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((PAGE / "compare").glob("*.js"))}
 SHOWN = r">([^<>]+)<|\b(?:aria-label|title|alt|placeholder)=\"([^\"]*)\""
 
 
