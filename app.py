@@ -8,13 +8,16 @@ except ImportError:
 import argparse
 
 from mgld.comparison.estimate import gpu_seconds
+from mgld.settings import DEFAULT_MODEL
 from mgld.ui.page import build, launch, this_machine
 
 
 def main() -> None:
     """Read the command line and serve the page."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    options.add_argument(
+        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository"
+    )
     options.add_argument("--device", default="auto", help="auto, cpu, cuda")
     options.add_argument("--port", type=int, help="default: 7860, or what GRADIO_SERVER_PORT says")
     options.add_argument("--share", action="store_true", help="open a public link")

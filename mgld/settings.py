@@ -24,6 +24,7 @@ def assets_of(package: Path) -> Path:
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
+DEFAULT_MODEL = "tiny"
 # What the decoding process may know of the environment: no tokens, no proxies.
 PASSED_ON = {n: os.environ[n] for n in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR") if n in os.environ}
 HOW_TO_GET = {

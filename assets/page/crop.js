@@ -5,7 +5,7 @@ import { WHOLE, isSmall, isWhole, movedBox, resizedBox, spanned } from './maths/
 
 const holder = element.querySelector('.box');
 const canvas = element.querySelector('canvas');
-const told = element.querySelector('.told');
+const caption = element.querySelector('.caption');
 const c = canvas.getContext('2d');
 const image = new Image();
 const SMALLEST = 4;
@@ -71,7 +71,7 @@ holder.addEventListener('keydown', (e) => {
 function load() {
   const value = props.value;
   holder.hidden = !value;
-  told.textContent = value ? value.told : '';
+  caption.textContent = value ? value.caption : '';
   if (!value) return;
   box = value.box;
   if (image.src.endsWith(value.image.url)) {

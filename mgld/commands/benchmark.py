@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors
+from mgld.commands.console import say
+from mgld.commands.options import add_device, add_model, add_settings, open_pipeline, settings_of
 from mgld.commands.report import check_place, write_json
-from mgld.commands.upscale import add_device, add_settings, open_pipeline, say, settings_of
 from mgld.methods import COMPARED, OURS
 from mgld.settings import LIMITS, SCALE, Settings
 
@@ -32,7 +33,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--sizes", nargs="+", type=int, default=(64, 128), metavar="PX", help="sides of the input")
     command.add_argument("--lengths", nargs="+", type=int, default=(5, 11), metavar="N", help="frames of the clip")
     command.add_argument("--step-counts", nargs="+", type=int, metavar="N", help="default: what --steps says")
-    command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    add_model(command)
     command.add_argument("--json", type=Path, metavar="REPORT", help="write every number here")
     add_settings(command, without=("method",))
     add_device(command)

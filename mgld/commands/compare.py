@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 
 from mgld import errors, settings
-from mgld.commands.upscale import add_device, add_settings, say, settings_of
+from mgld.commands.console import say, say_progress
+from mgld.commands.options import add_device, add_model, add_settings, settings_of
 from mgld.methods import OURS
 
 
@@ -24,7 +25,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument(
         "--others", nargs="*", type=Path, default=(), metavar="CLIP", help="results made elsewhere, four times as large"
     )
-    command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    add_model(command)
     held = "stop after this many frames, since all results are held in memory (default %(default)s)"
     command.add_argument("--frames", type=int, default=settings.PAGE_FRAMES, help=held)
     command.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where in the clip to begin")
@@ -94,7 +95,6 @@ def _produce(machine, job) -> None:
 
     for layer, event in produce(machine, job, Store(), NOTHING_WATCHED):
         if isinstance(event, Progress):
-            left = "" if event.seconds_left is None else f" · {event.seconds_left:.0f} s left"
-            say(f"{layer}: frame {event.done:.1f} of {event.total:g}{left}", line=True)
+            say_progress(event, f"{layer}: ")
         elif isinstance(event, Result):
             say(f"{layer}: {sum(event.report['seconds'].values()):.1f} s")

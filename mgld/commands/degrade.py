@@ -21,7 +21,8 @@ def run(chosen: argparse.Namespace) -> None:
     import numpy as np
 
     from mgld import errors
-    from mgld.commands.upscale import check_frames, check_output, say
+    from mgld.commands.console import say
+    from mgld.commands.options import check_frames, check_output
     from mgld.degrade import degrade
     from mgld.settings import SCALE
     from mgld.video import VideoWriter, probe, read_frames

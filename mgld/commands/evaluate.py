@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
+from mgld.commands.console import say
+from mgld.commands.options import add_device, add_model, add_settings, check_frames, open_pipeline, settings_of
 from mgld.commands.report import check_place, write_json
-from mgld.commands.upscale import add_device, add_settings, check_frames, open_pipeline, say, settings_of
 from mgld.methods import COMPARED, METHODS, is_guided
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
@@ -48,7 +49,7 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
         "--metric-flow", choices=settings.FLOWS, help="flow network of WE (default raft; dis if raft guides)"
     )
     command.add_argument("--frames", type=int, help="stop after this many frames of each clip")
-    command.add_argument("--model", default="tiny", help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    add_model(command)
     add_settings(command, without=("method",))
     add_device(command)
 

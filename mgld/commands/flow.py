@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
-from mgld.commands.upscale import add_range, check_output, check_range, say
+from mgld.commands.console import say
+from mgld.commands.options import add_range, check_output, check_range
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mgld import settings
 from mgld.commands import evaluate
-from mgld.commands.upscale import settings_of
+from mgld.commands.options import settings_of
 from mgld.settings import Settings
 
 

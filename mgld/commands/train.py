@@ -91,7 +91,7 @@ def _stage(train: argparse._SubParsersAction, name: str, text: str) -> argparse.
 
 def run_corpus(chosen: argparse.Namespace) -> None:
     """Pack the corpus and say what is in it."""
-    from mgld.commands.upscale import say
+    from mgld.commands.console import say
     from mgld.training.corpus import pack_corpus
 
     items = pack_corpus(chosen.sources, chosen.out, chosen.licence)

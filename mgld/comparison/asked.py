@@ -11,7 +11,7 @@ from mgld import errors, settings
 from mgld.errors import UserError
 from mgld.methods import COMPARED, METHODS, OURS
 from mgld.presets import PRESETS
-from mgld.settings import PAGE_DEFAULT_FRAMES, PAGE_FRAMES, Settings
+from mgld.settings import DEFAULT_MODEL, PAGE_DEFAULT_FRAMES, PAGE_FRAMES, Settings
 
 EXAMPLES = {p.stem: p for p in sorted((settings.ASSETS / "clips").glob("*.mp4"))}
 HIGHEST_SEED = 2**31 - 1
@@ -117,7 +117,7 @@ class Asked:
         bounds=(0, HIGHEST_SEED),
     )
     model: str = _entry(
-        "model", "Model", "Which weights.", next(iter(PRESETS)), linked=lambda text: _one_of(tuple(PRESETS), text)
+        "model", "Model", "Which weights.", DEFAULT_MODEL, linked=lambda text: _one_of(tuple(PRESETS), text)
     )
     knobs: Settings = field(default_factory=Settings)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld.comparison.grid import Heat, Stage, stack_layers
+from mgld.comparison.grid import Heat, StageVideo, stack_layers
 from mgld.comparison.layers import GIVEN, INPUT, TRUTH, label_of
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
@@ -71,7 +71,7 @@ def measure(
     return Figures(_rows(evidence), curves, tuple(borders), reference, judge, maps)
 
 
-def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: Figures) -> Stage:
+def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: Figures) -> StageVideo:
     """Write the stage's video of the layers that were measured to path; return what the stage shows."""
     drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in titled(figures.curves).items()]
     return stack_layers(path, layers, fps, figures.borders, drawn, heat_of(figures.residuals))

@@ -38,7 +38,7 @@ class MapPlaces:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageVideo:
     """One video with the layers in a grid, row by row, each width × height pixels, and what is drawn beside it.
 
     layers are labels; curves {"name": …, "values": one list per layer}; pair the two layers that are compared first.
@@ -65,7 +65,7 @@ def stack_layers(
     curves: Sequence[dict] = (),
     heat: Heat | None = None,
     pair: tuple[int, int] | None = None,
-) -> Stage:
+) -> StageVideo:
     """Write the layers, u8 [T,H,W,3] by name, and their heat-maps as one grid video to path; return what the stage needs.
 
     The times are even: one frame number is one picture of every layer and of every map.
@@ -83,7 +83,7 @@ def stack_layers(
                 sheet[y : y + h, x : x + w] = _fitted(clip[n], h, w)
             writer.write(sheet, n / fps)
     places = MapPlaces([place for _, place in maps], heat.top, heat_scale(), HIDDEN) if heat else None
-    return Stage(
+    return StageVideo(
         path, columns, width, height, fps, len(frames), [label_of(name) for name in layers], list(borders), list(curves),
         pair or first_pair(list(layers)), places,
     )  # fmt: skip

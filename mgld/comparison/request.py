@@ -15,7 +15,7 @@ from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
 from mgld.comparison.layers import LABELS, TRUTH, label_of
 from mgld.comparison.store import ClipPart, sha256_of
 from mgld.methods import METHODS, OURS
-from mgld.settings import SCALE, Settings
+from mgld.settings import DEFAULT_MODEL, SCALE, Settings
 
 UNNAMED = "Other"  # a clip whose file name holds nothing that can be shown
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
@@ -30,7 +30,7 @@ class Request:
     frames: int
     methods: tuple[str, ...]
     knobs: Settings
-    model: str = "tiny"
+    model: str = DEFAULT_MODEL
     crop: Crop | None = None
     truth: Path | None = None
     others: tuple[Path, ...] = ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from mgld.events import Event, Guided, Sampled
 from mgld.methods import is_guided
-from mgld.settings import KEPT_BYTES, KEPT_SAMPLINGS, Settings
+from mgld.settings import DEFAULT_MODEL, KEPT_BYTES, KEPT_SAMPLINGS, Settings
 from mgld.sharing import relevant, sampled_as
 
 
@@ -24,7 +24,7 @@ class ClipPart:
     frames: int
     crop: tuple[float, float, float, float] | None = None
     degrade_seed: int | None = None
-    model: str = "tiny"
+    model: str = DEFAULT_MODEL
 
 
 @dataclass

@@ -106,13 +106,13 @@ def convert_brisque(package: Path, target: Path) -> Path:
 def _regression(machine: str) -> dict[str, np.ndarray]:
     """Read libsvm's text: a header, then one `coefficient 1:x 2:x … 36:x` a line."""
     header, _, lines = machine.partition("\nSV\n")
-    told = dict(line.split(maxsplit=1) for line in header.splitlines())
+    declared = dict(line.split(maxsplit=1) for line in header.splitlines())
     rows = [line.split() for line in lines.splitlines() if line.strip()]
     return {
         "coefficients": np.array([float(row[0]) for row in rows]),
         "vectors": np.array([[float(pair.split(":")[1]) for pair in row[1:]] for row in rows]),
-        "gamma": np.array([float(told["gamma"])]),
-        "rho": np.array([float(told["rho"])]),
+        "gamma": np.array([float(declared["gamma"])]),
+        "rho": np.array([float(declared["rho"])]),
     }
 
 

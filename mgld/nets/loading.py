@@ -17,7 +17,7 @@ NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncode
 def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
     """Load one network (of NETS) of a model folder; raise UserError if its weights are not exactly what it needs, or not finite."""
     try:
-        net, told = NETS[name].from_pretrained(
+        net, loaded = NETS[name].from_pretrained(
             folder,
             subfolder=name,
             torch_dtype=kind,
@@ -29,7 +29,7 @@ def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
         raise errors.model_broken(
             folder, name, "is missing, damaged, out of reach, or made for another network"
         ) from error
-    missing, unknown = told["missing_keys"], told["unexpected_keys"]
+    missing, unknown = loaded["missing_keys"], loaded["unexpected_keys"]
     if missing or unknown:
         counts = f"lacks {len(missing)} tensors and has {len(unknown)} unknown ones, e.g. {[*missing, *unknown][0]}"
         raise errors.model_broken(folder, name, counts)

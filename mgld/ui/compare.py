@@ -10,7 +10,7 @@ from dataclasses import asdict
 import gradio as gr
 from gradio.data_classes import FileData, GradioModel
 
-from mgld.comparison.grid import Stage
+from mgld.comparison.grid import StageVideo
 from mgld.plots import OKABE_ITO
 from mgld.ui import words
 from mgld.ui.element import PAGE, Unstubbed, joined
@@ -49,7 +49,7 @@ class Comparison(GradioModel):
     colours: list[str] = list(OKABE_ITO)
 
 
-def shown(stage: Stage) -> Comparison:
+def shown(stage: StageVideo) -> Comparison:
     """Return a comparison as the browser gets it."""
     video = FileData(path=str(stage.video), orig_name="comparison.mp4", mime_type="video/mp4")
     return Comparison(**asdict(stage) | {"video": video})
@@ -83,7 +83,7 @@ class CompareStage(gr.HTML, metaclass=Unstubbed):
 
 def _page() -> str:
     """Return the page with its words; Gradio takes it as a template, so no word may hold a backtick, ${ or {{."""
-    rows = [f"<div><dt>{_keyed(keys)}</dt><dd>{_keyed(told)}</dd></div>" for keys, told in words.STAGE_KEYS.items()]
+    rows = [f"<div><dt>{_keyed(keys)}</dt><dd>{_keyed(does)}</dd></div>" for keys, does in words.STAGE_KEYS.items()]
     template = (PAGE / "compare.html").read_text(encoding="utf-8").replace("[[key_rows]]", "\n".join(rows))
     return words.placed(template, {"empty": words.STAGE_TOLD["empty"], **words.STAGE})
 
@@ -93,5 +93,5 @@ def _keyed(text: str) -> str:
 
 
 def _script() -> str:
-    told = json.dumps(words.STAGE_TOLD, ensure_ascii=False)
-    return f"const WORDS = {told};\n{joined(PAGE / 'compare' / 'life.js')}"
+    phrases = json.dumps(words.STAGE_TOLD, ensure_ascii=False)
+    return f"const WORDS = {phrases};\n{joined(PAGE / 'compare' / 'life.js')}"

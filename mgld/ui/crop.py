@@ -15,20 +15,20 @@ from mgld.ui.element import PAGE, Unstubbed, joined
 LONGEST_PX = 640  # of the picture that is drawn on
 
 
-class Frame(GradioModel):
+class CropPicture(GradioModel):
     """A picture, the rectangle on it (left, top, right, bottom in per cent), and a line about it."""
 
     image: FileData
     box: list[float]
-    told: str
+    caption: str
 
 
 class CropBox(gr.HTML, metaclass=Unstubbed):
-    """Draw a rectangle by pointer or keys; the event 'drawn' carries it. The value is a Frame."""
+    """Draw a rectangle by pointer or keys; the event 'drawn' carries it. The value is a CropPicture."""
 
-    data_model = Frame
+    data_model = CropPicture
 
-    def __init__(self, value: Frame | None = None, elem_id: str | None = None, render: bool = True) -> None:
+    def __init__(self, value: CropPicture | None = None, elem_id: str | None = None, render: bool = True) -> None:
         super().__init__(
             value,
             html_template=words.placed((PAGE / "crop.html").read_text(encoding="utf-8"), {"box": words.CROP_BOX}),
@@ -39,17 +39,17 @@ class CropBox(gr.HTML, metaclass=Unstubbed):
             render=render,
         )
 
-    def postprocess(self, value: Frame | None) -> Frame | None:
+    def postprocess(self, value: CropPicture | None) -> CropPicture | None:
         return value
 
     def preprocess(self, payload: object) -> None:
         return None  # the rectangle comes as text beside it, which is checked
 
     def api_info(self) -> dict:
-        return Frame.model_json_schema()
+        return CropPicture.model_json_schema()
 
 
-def frame_of(rgb_u8: np.ndarray, box: tuple[float, ...] | None, told: str) -> Frame:
+def frame_of(rgb_u8: np.ndarray, box: tuple[float, ...] | None, caption: str) -> CropPicture:
     """Return a picture u8 [h,w,3] with its rectangle (shares of the frame) for the page."""
     scale = min(1.0, LONGEST_PX / max(rgb_u8.shape[:2]))
     small = cv2.resize(rgb_u8, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else rgb_u8
@@ -59,7 +59,7 @@ def frame_of(rgb_u8: np.ndarray, box: tuple[float, ...] | None, told: str) -> Fr
             cv2.imencode(".jpg", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
         )
     picture = FileData(path=file.name, orig_name="frame.jpg", mime_type="image/jpeg")
-    return Frame(image=picture, box=[100 * v for v in box or (0, 0, 1, 1)], told=told)
+    return CropPicture(image=picture, box=[100 * v for v in box or (0, 0, 1, 1)], caption=caption)
 
 
 def drawn_text(event: gr.EventData) -> str:

@@ -29,9 +29,9 @@ def finished_example() -> Example:
     """Return the shipped example."""
     if not (FOLDER / "stage.json").exists():
         return Example(None, "")
-    told = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
+    stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
     video = FileData(path=str(FOLDER / "stage.mp4"), orig_name="comparison.mp4", mime_type="video/mp4")
-    return Example(Comparison(video=video, **told["stage"]), told["table"])
+    return Example(Comparison(video=video, **stored["stage"]), stored["table"])
 
 
 @lru_cache(maxsize=1)

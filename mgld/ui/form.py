@@ -76,29 +76,29 @@ def _control(name: str, model: str) -> gr.components.Component:
     """Make the control of one field of Asked; kind, range, label and help come from its declaration."""
     if name in KNOBS:
         return _knob(name)
-    told = OWN[name].metadata
+    entry = OWN[name].metadata
     value = _DEFAULT[name] if name != "model" else model
-    named = {"label": told["label"], "elem_id": IDS.get(name, name)}
-    low, high = told["bounds"] or (None, None)
-    match told["control"]:
+    named = {"label": entry["label"], "elem_id": IDS.get(name, name)}
+    low, high = entry["bounds"] or (None, None)
+    match entry["control"]:
         case "video":
             return gr.Video(sources=["upload"], include_audio=True, height=130, **named)
         case "files":
             return gr.Files(file_types=list(VIDEO_SUFFIXES), height=110, **named)
         case "checks":
-            return gr.CheckboxGroup(told["options"], value=value, info=told["help"], **named)
+            return gr.CheckboxGroup(entry["options"], value=value, info=entry["help"], **named)
         case "slider":
-            return gr.Slider(low, high, value, step=1, info=told["help"], **named)
+            return gr.Slider(low, high, value, step=1, info=entry["help"], **named)
         case "number":
             whole = 0 if TYPES[name] is int else None
-            return gr.Number(value, minimum=low, maximum=high, precision=whole, info=told["help"], **named)
+            return gr.Number(value, minimum=low, maximum=high, precision=whole, info=entry["help"], **named)
         case "text":
-            return gr.Textbox(value, max_lines=1, info=told["help"], **named)
+            return gr.Textbox(value, max_lines=1, info=entry["help"], **named)
         case "checkbox":
-            return gr.Checkbox(value, info=told["help"], **named)
+            return gr.Checkbox(value, info=entry["help"], **named)
         case "model":
-            return gr.Radio(_models(model), value=value, info=_model_help(told["help"]), **named)
-    raise TypeError(f"{name}: there is no control of the kind {told['control']!r}")
+            return gr.Radio(_models(model), value=value, info=_model_help(entry["help"]), **named)
+    raise TypeError(f"{name}: there is no control of the kind {entry['control']!r}")
 
 
 def _knob(name: str) -> gr.components.Component:

@@ -124,10 +124,10 @@ def plan_text(device: str, asked: request.Request) -> str:
     runs, size_hw = list(asked.runs.values()), (ahead.height, ahead.width)
     part = request.part_of(asked, ahead.frames)
     needed = estimate.predict(device, part, runs, size_hw, ahead.frames, asked.layers, running.STORE)
-    told = words.PLAN_UNKNOWN
+    estimated = words.PLAN_UNKNOWN
     if needed.seconds:
         memory = "" if needed.memory_bytes is None else words.PLAN_MEMORY.format(gigabytes=needed.memory_bytes / 1e9)
-        told = words.PLAN_ESTIMATE.format(seconds=max(needed.seconds, 1), memory=memory)
+        estimated = words.PLAN_ESTIMATE.format(seconds=max(needed.seconds, 1), memory=memory)
     count = segment_count(runs[-1], ahead.frames)
     return words.PLAN.format(
         frames=_counted(words.PLAN_FRAMES, ahead.frames),
@@ -137,7 +137,7 @@ def plan_text(device: str, asked: request.Request) -> str:
         out_width=ahead.width * SCALE,
         out_height=ahead.height * SCALE,
         segments=_counted(words.PLAN_SEGMENTS, count),
-        estimate=told,
+        estimate=estimated,
     )
 
 
@@ -145,7 +145,7 @@ def _counted(forms: tuple[str, str], count: int) -> str:
     return forms[0] if count == 1 else forms[1].format(count)
 
 
-def framed(clip: str | None, start_s: float, text: str) -> crop.Frame | None:
+def framed(clip: str | None, start_s: float, text: str) -> crop.CropPicture | None:
     """Return the frame at the start time with the chosen part on it; None without a clip that can be read."""
     from mgld.video import read_frames
 
@@ -155,11 +155,11 @@ def framed(clip: str | None, start_s: float, text: str) -> crop.Frame | None:
         left, top, right, bottom = request.worked_box(asked, *frame.shape[:2])
     except UserError:
         return None
-    told = words.CROP_TOLD.format(
+    caption = words.CROP_CAPTION.format(
         width=right - left, height=bottom - top, full_width=frame.shape[1], full_height=frame.shape[0],
         seconds=known.duration_s or 0, fps=round(known.fps, 2), notes="".join(f" · {n}" for n in known.notes),
     )  # fmt: skip
-    return crop.frame_of(frame, asked.crop, told)
+    return crop.frame_of(frame, asked.crop, caption)
 
 
 def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:

@@ -60,7 +60,7 @@ def build(private: dict) -> tuple[list, Callable]:
         label=words.SCOPE_FIGURE, show_label=False, interactive=False, format="png", elem_id="scope",
         buttons=["download", "fullscreen"],
     )  # fmt: skip
-    told = gr.Markdown(words.SCOPE_EMPTY, elem_id="scope-summary")
+    summary_text = gr.Markdown(words.SCOPE_EMPTY, elem_id="scope-summary")
 
     def show(choice: str | None, request: gr.Request) -> tuple:
         job = SESSIONS.get(request.session_hash)
@@ -73,5 +73,5 @@ def build(private: dict) -> tuple[list, Callable]:
         first = found[0][1] if found else None
         yield gr.Dropdown(found, value=first), *show(first, request)
 
-    pair.input(show, pair, [picture, told], **private)
-    return [pair, picture, told], refresh
+    pair.input(show, pair, [picture, summary_text], **private)
+    return [pair, picture, summary_text], refresh

@@ -39,12 +39,12 @@ def build(private: dict) -> list[gr.components.Component]:
     )
     with gr.Row(elem_id="votes"):
         votes = [gr.Button(words.STUDY_VOTES[c], elem_id=f"vote-{c}", interactive=False) for c in (LEFT, TIE, RIGHT)]
-    told = gr.Markdown(study.NONE, elem_id="tally")
+    standing = gr.Markdown(study.NONE, elem_id="tally")
     export = gr.DownloadButton(
         words.STUDY_EXPORT, interactive=False, size="sm", elem_id="study-csv", elem_classes="lone"
     )
     gr.HTML(js_on_load=KEYS, elem_id="study-keys")
-    outputs = [state, clip, told, export, *votes]
+    outputs = [state, clip, standing, export, *votes]
     start.click(_begin, pair, outputs, **private)
     for choice, button in zip((LEFT, TIE, RIGHT), votes, strict=True):
         button.click(_voting(choice), state, outputs, **private)
@@ -93,7 +93,7 @@ def _layers(session: str | None) -> dict[str, np.ndarray]:
 
 
 def _pair(layers: dict[str, np.ndarray], chosen: list[str] | None) -> tuple[str, str]:
-    """Return the two layers that are compared, the one whose share is told last."""
+    """Return the two layers that are compared, the one whose share is standing last."""
     for wanted in (chosen or (), PREFERRED, list(layers)[-2:]):
         found = [n for n in layers if n in wanted]
         if len(found) == 2:

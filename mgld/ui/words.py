@@ -28,7 +28,9 @@ CROP_BOX = (
     "Frame of the clip. Drag to choose the part to work on; arrow keys move it, Shift and arrows change its size, Escape "
     "takes the whole frame."
 )
-CROP_TOLD = "{width}×{height} of {full_width}×{full_height} pixels · {seconds:.1f} s, {fps:g} frames per second{notes}"
+CROP_CAPTION = (
+    "{width}×{height} of {full_width}×{full_height} pixels · {seconds:.1f} s, {fps:g} frames per second{notes}"
+)
 LAB_SHOW = "Show what the model will get"
 LAB_PICTURE = "Clean and degraded, middle frame"
 

@@ -1,0 +1,92 @@
+"""Options that several commands share, the checks of them, and the model that they open."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mgld import errors, settings
+from mgld.settings import DEFAULT_MODEL, LIMITS, Settings
+
+if TYPE_CHECKING:
+    from mgld.pipeline import MGLDPipeline
+
+
+def add_range(command: argparse.ArgumentParser) -> None:
+    """Add which part of the clip is meant."""
+    command.add_argument("--frames", type=int, metavar="N", help="stop after this many frames")
+    command.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where in the clip to begin")
+
+
+def add_settings(command: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
+    """Add one option per field of Settings, but for those left out; ranges, defaults and words come from there."""
+    for f in (f for f in fields(Settings) if f.name not in without):
+        flag = "--" + f.name.replace("_", "-")
+        if "options" in f.metadata:
+            command.add_argument(flag, choices=f.metadata["options"], default=f.default, help=f.metadata["help"])
+            continue
+        low, high = f.metadata["range"]
+        text = f"{f.metadata['help']} ({low:g}…{high:g}, default {f.default:g})"
+        command.add_argument(flag, type=type(f.default), default=f.default, metavar="N", help=text)
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Add which weights to open."""
+    command.add_argument(
+        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository"
+    )
+
+
+def add_device(command: argparse.ArgumentParser) -> None:
+    """Add where and in what precision to compute."""
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+    command.add_argument(
+        "--dtype", default="auto", choices=("auto", *settings.DTYPES), help="precision of the networks"
+    )
+
+
+def settings_of(chosen: argparse.Namespace) -> Settings:
+    """Return the checked settings of a parsed command line; an option that was left out keeps its default."""
+    return Settings(**{f.name: getattr(chosen, f.name, f.default) for f in fields(Settings)}).checked()
+
+
+def check_range(chosen: argparse.Namespace) -> None:
+    """Refuse a part of a clip that cannot be."""
+    check_frames(chosen.frames)
+    if not (math.isfinite(chosen.start) and chosen.start >= 0):
+        raise errors.bad_setting("--start", chosen.start, "0 or more seconds")
+
+
+def check_rate(chosen: argparse.Namespace) -> None:
+    """Refuse a rate that cannot be, or that the clip has itself."""
+    if chosen.fps is None:
+        return
+    if not chosen.input.is_dir():
+        raise errors.bad_setting("--fps", chosen.fps, "left out: only a folder of frames has no rate of its own")
+    if not LIMITS.lowest_fps <= chosen.fps <= LIMITS.highest_fps:
+        raise errors.bad_setting("--fps", chosen.fps, f"from {LIMITS.lowest_fps:g} to {LIMITS.highest_fps:g}")
+
+
+def check_frames(count: int | None) -> None:
+    """Refuse to stop before the first frame."""
+    if count is not None and count < 1:
+        raise errors.bad_setting("--frames", count, "1 or more")
+
+
+def check_output(source: Path, output: Path) -> None:
+    """Refuse to write over what is read."""
+    if source.exists() and output.exists() and source.samefile(output):
+        raise errors.output_is_input(output)
+
+
+def open_pipeline(chosen: argparse.Namespace) -> MGLDPipeline:
+    """Load the chosen model; heavy imports wait until the arguments are known to be good."""
+    from diffusers.utils import logging
+
+    from mgld.pipeline import MGLDPipeline
+
+    logging.disable_progress_bar()  # one for every shard of a tiny model
+    return MGLDPipeline.from_pretrained(chosen.model, chosen.device, chosen.dtype)
