@@ -103,6 +103,16 @@ def memory_short() -> UserError:
     return UserError("There is not enough memory for this clip; try fewer frames per segment or a smaller picture.")
 
 
+def memory_too_small(needed_bytes: float, room_bytes: float, share: float | None, frames: int | None) -> UserError:
+    """share is the largest part of the frame's sides, and frames the longest clip, that would do; None where none would."""
+    ways = [f"{frames} frame{'s' if frames > 1 else ''}"] if frames else []
+    ways += [f"a part of the frame of {share:.0%} of its width and height"] if share else []
+    way = f"; {' or '.join(ways)} would do." if ways else "; no part of it would do."
+    return UserError(
+        f"This needs about {needed_bytes / 1e9:.0f} GB of memory, and {room_bytes / 1e9:.0f} GB are free{way}"
+    )
+
+
 def output_is_input(path: object) -> UserError:
     return UserError(f"{path} is the input itself; name another output.")
 

@@ -1,4 +1,4 @@
-"""The most memory that this process has held, as each operating system tells it."""
+"""How much memory this process has held at most, and how much it could hold, as each operating system tells it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
+MACHINE = Path("/proc/meminfo")
 
 
 def peak_bytes() -> int:
@@ -21,6 +22,15 @@ def peak_bytes() -> int:
             raise ctypes.WinError(ctypes.get_last_error())
         return counters.peak_working_set
     return _posix()
+
+
+def room_bytes() -> int | None:
+    """Return how large this process may become, in bytes: what it holds and what is free; None where nobody says (not Linux)."""
+    if sys.platform != "linux" or not MACHINE.exists():
+        return None
+    held = re.search(r"VmRSS:\s*(\d+) kB", STATUS.read_text(encoding="utf-8"))
+    free = re.search(r"MemAvailable:\s*(\d+) kB", MACHINE.read_text(encoding="utf-8"))
+    return (int(held[1]) + int(free[1])) * 1024 if held and free else None
 
 
 def _posix() -> int:

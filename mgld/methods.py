@@ -25,7 +25,7 @@ class Method:
 
 METHODS = {
     "bicubic": Method("Bicubic", "Input (bicubic)", peer=True),
-    "per_frame": Method("Per-frame diffusion (StableSR)", "Per-frame (StableSR)"),
+    "per_frame": Method("Per-frame diffusion (StableSR)", "Per-frame (no guidance)"),
     "per_frame+mds": Method("Per-frame + motion-guided sampling", "+ guided sampling", motion_guided=True),
     "per_frame+tsd": Method("Per-frame + temporal decoder", "+ temporal decoder", temporal_decoder=True),
     "mgld": Method("Motion-guided diffusion (MGLD)", "MGLD", motion_guided=True, temporal_decoder=True),

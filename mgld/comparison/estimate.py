@@ -12,18 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld import settings, worker
+from mgld import errors, memory, settings, worker
 from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels
 from mgld.comparison.figures import measure, write_stage
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.layers import INPUT
 from mgld.comparison.produce import Machine
+from mgld.comparison.request import Extent, Request, part_of
 from mgld.comparison.store import ClipPart, Store
 from mgld.events import Event
 from mgld.methods import COMPARED, segment_count
 from mgld.settings import SCALE, Settings
 from mgld.worker import DeviceJob
 
+ROOM_SHARE = 0.8  # of the memory that is free: others live on this machine too
 SHOWN_SIDES, SHOWN_FRAMES = (128, 384), 5  # of the comparison that is timed; the first opens the network that judges
 
 
@@ -65,10 +67,54 @@ def predict(
     seconds = sum(
         cost.seconds(r, frames, megapixels, store.is_sampled(part, r, segment_count(r, frames))) for r in missing
     )
+    memory = _memory_bytes(cost, missing, frames, size_hw, layers, megapixels)
     large = SCALE**2 * size_hw[0] * size_hw[1]
-    peaks = [p for r in missing if (p := cost.memory_bytes(r, frames, megapixels)) is not None]
-    memory = max(peaks) + 3 * large * frames * layers if peaks else None
     return Needed(seconds + cost.showing_seconds(layers, frames, large / 1e6), memory)
+
+
+def needed(device: str, request: Request, extent: Extent, store: Store) -> Needed:
+    """Predict a request whose clip has been looked at."""
+    part, size_hw = part_of(request, extent.frames), (extent.height, extent.width)
+    return predict(device, part, list(request.runs.values()), size_hw, extent.frames, request.layers, store)
+
+
+def check_fits(device: str, request: Request, size_hw: tuple[int, int], frames: int) -> None:
+    """Refuse what this machine's memory cannot hold, with the largest part or the longest clip that it can."""
+    room = memory.room_bytes()
+    runs = list(request.runs.values())
+
+    def needs(count: int, share: float) -> float:
+        size = int(size_hw[0] * share), int(size_hw[1] * share)
+        return _floor_bytes(request.model, device, runs, count, size, request.layers)
+
+    if room is None or needs(frames, 1.0) <= ROOM_SHARE * room:
+        return
+    fits = [count for count in range(1, frames) if needs(count, 1.0) <= ROOM_SHARE * room]
+    shares = [p / 100 for p in range(5, 100, 5) if needs(frames, p / 100) <= ROOM_SHARE * room]
+    raise errors.memory_too_small(needs(frames, 1.0), room, max(shares, default=None), max(fits, default=None))
+
+
+def _floor_bytes(
+    model: str, device: str, runs: Sequence[Settings], frames: int, size_hw: tuple[int, int], layers: int
+) -> float:
+    """Return what a job needs at least: the frames of all layers, and the networks' peak where it is known."""
+    cost, held = cost_of(model), _held_bytes(size_hw, frames, layers)
+    if not cost.ready or device.startswith("cuda"):
+        return held
+    megapixels = megapixels_of(model, device, *size_hw)
+    return _memory_bytes(cost, runs, frames, size_hw, layers, megapixels) or held
+
+
+def _memory_bytes(
+    cost: CostModel, runs: Sequence[Settings], frames: int, size_hw: tuple[int, int], layers: int, megapixels: float
+) -> float | None:
+    peaks = [p for r in runs if (p := cost.memory_bytes(r, frames, megapixels)) is not None]
+    return max(peaks) + _held_bytes(size_hw, frames, layers) if peaks else None
+
+
+def _held_bytes(size_hw: tuple[int, int], frames: int, layers: int) -> float:
+    """Return the bytes of every layer's frames, which a comparison holds until it is looked at no more."""
+    return 3.0 * SCALE**2 * size_hw[0] * size_hw[1] * frames * layers
 
 
 def learn_showing(model: str, layers: dict[str, np.ndarray], seconds: float) -> None:

@@ -27,7 +27,7 @@ class Form:
     controls: dict[str, gr.components.Component]
     run: gr.Button
     cancel: gr.Button
-    plan: gr.Markdown
+    plan: gr.HTML
     frame: CropBox
     lab_show: gr.Button
     lab_picture: gr.Image
@@ -46,8 +46,8 @@ def build(model: str) -> Form:
     gr.Examples([str(p) for p in EXAMPLES.values()], made["clip"], label=words.EXAMPLES)
     with gr.Row(elem_id="actions"):
         run = gr.Button(words.RUN, variant="primary", elem_id="run")
-        cancel = gr.Button(words.CANCEL, elem_id="cancel")
-    plan = gr.Markdown(words.PLAN_NONE, elem_id="plan")
+        cancel = gr.Button(words.CANCEL, elem_id="cancel", interactive=False)
+    plan = gr.HTML(words.PLAN_NONE, elem_id="plan")
     preset = gr.Radio(
         list(PAGE_PRESETS), value="Balanced", label=words.PRESETS, info=words.PRESETS_HELP, elem_id="preset"
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import inspect
 import json
+import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import gradio as gr
@@ -25,16 +28,17 @@ from mgld.presets import folder_of
 from mgld.settings import SCALE
 from mgld.ui import crop, running, words
 from mgld.ui.element import PAGE, joined
-from mgld.ui.progress import bar
+from mgld.ui.progress import bar, refusal
 
 LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
 drawn_text = crop.drawn_text
 
 
-def of_form(work: Callable[..., Iterator], *before: str) -> Callable:
+def of_form(work: Callable[..., Iterator], *before: str, beside_line: int | None = None) -> Callable:
     """Return work(asked, visitor, *before) as Gradio calls it: with texts named `before`, then the form's values by FIELDS.
 
-    Names, types and text of the API page come from the fields and from work's docstring.
+    Names, types and text of the API page come from the fields and from work's docstring. Where beside_line says how many outputs
+    follow the status line, which is the first, that line says what could not be done, and stays.
     """
     types = dict.fromkeys(before, str) | {name: TYPES[name] for name in FIELDS} | {"visitor": gr.Request}
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -43,10 +47,34 @@ def of_form(work: Callable[..., Iterator], *before: str) -> Callable:
     def handle(*values):
         named = signature.bind(*values).arguments
         visitor, texts = named.pop("visitor"), [named.pop(name) for name in before]
-        yield from work(Asked.of(named), visitor, *texts)
+        asked = Asked.of(named)
+        answers = work(asked, visitor, *texts)
+        yield from answers if beside_line is None else _answered(answers, asked, beside_line)
 
     handle.__signature__, handle.__annotations__, handle.__doc__ = signature, types, work.__doc__
     return handle
+
+
+def _answered(answers: Iterator, asked: Asked, beside_line: int) -> Iterator:
+    """Pass answers on; say in the status line why there are no more, and tell API clients the same."""
+    try:
+        yield from answers
+        return
+    except UserError as error:
+        text, cause = _with_names_alone(str(error), asked), error
+    except Exception as error:  # nothing of it is shown, but a reference under which the log has it
+        reference = secrets.token_hex(4)
+        logging.getLogger("mgld").exception("reference %s", reference)
+        text, cause = words.FAILED.format(reference=reference), error
+    yield (refusal(text), *[gr.skip()] * beside_line)
+    raise gr.Error(html.escape(text), visible=False, print_exception=False) from cause
+
+
+def _with_names_alone(text: str, asked: Asked) -> str:
+    """Return a sentence in which the visitor's files go by their names: where they lie on this machine is nobody's business."""
+    for path in filter(None, (asked.clip, asked.truth, *(asked.others or ()))):
+        text = text.replace(str(path), f"“{Path(path).name}”")
+    return text
 
 
 def comparing(machine: Machine) -> Callable:
@@ -57,35 +85,59 @@ def comparing(machine: Machine) -> Callable:
 
         The last answer holds the progress line, the preview, the comparison, its figures and the files.
         """
-        yield from running.compare(machine, _checked(asked), visitor.session_hash)
+        yield from running.compare(machine, request.checked(asked), visitor.session_hash)
 
-    return of_form(compare)
+    return of_form(compare, beside_line=4)
 
 
 def ablating(machine: Machine) -> Callable:
     """Bind the machine: the four combinations of the paper's two parts, whatever methods are ticked."""
 
     def ablate(asked: Asked, visitor: gr.Request) -> Iterator[running.Shown]:
-        four = _checked(replace(asked, methods=list(OURS)))
+        four = request.checked(replace(asked, methods=list(OURS)))
         yield from running.compare(machine, four, visitor.session_hash)
 
-    return of_form(ablate)
+    return of_form(ablate, beside_line=4)
 
 
 def sweeping(machine: Machine) -> Callable:
     """Bind the machine: MGLD at several strengths."""
 
     def sweep(asked: Asked, visitor: gr.Request, strengths: str) -> Iterator[running.Swept]:
-        with running.in_gradios_words():
-            chosen = strengths_of(strengths)
-        one = _checked(replace(asked, methods=["mgld"]))
+        one, chosen = request.checked(replace(asked, methods=["mgld"])), strengths_of(strengths)
         yield from running.run_sweep(machine, one, chosen, visitor.session_hash)
 
-    return of_form(sweep, "strengths")
+    return of_form(sweep, "strengths", beside_line=4)
+
+
+def queueing(machine: Machine) -> Callable:
+    """Return the handler that tells a visitor whose run has to wait how many are ahead of it, and for how long."""
+
+    def queue_up(asked: Asked, visitor: gr.Request) -> Iterator[tuple]:
+        try:
+            wanted = request.checked(asked)
+            ahead = request.extent_of(wanted)
+            seconds = estimate.needed(machine.device, wanted, ahead, running.STORE).seconds
+        except UserError:
+            seconds = 0.0  # the run itself will say why it cannot be
+        count, start_s = running.QUEUE.enter(visitor.session_hash, seconds)
+        ahead_of = words.counted(words.AHEAD, count)
+        known = words.WAITING.format(ahead=ahead_of, range=running.predicted(start_s)) if start_s else None
+        line = bar(known or words.WAITING_UNKNOWN.format(ahead=ahead_of)) if count else gr.skip()
+        yield line, gr.Button(interactive=False), gr.Button(interactive=True)
+
+    return of_form(queue_up)
+
+
+def ready_again(visitor: gr.Request) -> tuple[gr.Button, gr.Button]:
+    """Let the visitor run again, and cancel nothing, once a run is over, however it ended."""
+    running.QUEUE.leave(visitor.session_hash)
+    return gr.Button(interactive=True), gr.Button(interactive=False)
 
 
 def cancelled(visitor: gr.Request) -> Iterator[running.Shown]:
     """Show what the stopped job had finished."""
+    running.QUEUE.leave(visitor.session_hash)
     yield from running.keep_what_is_finished(visitor.session_hash)
 
 
@@ -110,39 +162,35 @@ def measured_yet(machine: Machine, measured: threading.Event) -> Callable:
 
 def _plan_or_refusal(device: str, asked: Asked) -> str:
     if asked.clip is None:
-        return words.PLAN_NONE
+        return html.escape(words.PLAN_NONE)
     try:
-        return plan_text(device, request.checked(asked))
+        return html.escape(plan_text(device, request.checked(asked)))
     except UserError as error:
-        return html.escape(str(error))
+        return refusal(_with_names_alone(str(error), asked))
 
 
-def plan_text(device: str, asked: request.Request) -> str:
-    """Say what a request comes to; raise UserError if its model or its part of the clip cannot be used."""
-    folder_of(asked.model)
-    ahead = request.extent_of(asked)
-    runs, size_hw = list(asked.runs.values()), (ahead.height, ahead.width)
-    part = request.part_of(asked, ahead.frames)
-    needed = estimate.predict(device, part, runs, size_hw, ahead.frames, asked.layers, running.STORE)
+def plan_text(device: str, wanted: request.Request) -> str:
+    """Say what a request comes to; raise UserError if its model or its part of the clip cannot be used, or would not fit."""
+    folder_of(wanted.model)
+    ahead = request.extent_of(wanted)
+    estimate.check_fits(device, wanted, (ahead.height, ahead.width), ahead.frames)
+    needed = estimate.needed(device, wanted, ahead, running.STORE)
     estimated = words.PLAN_UNKNOWN
     if needed.seconds:
         memory = "" if needed.memory_bytes is None else words.PLAN_MEMORY.format(gigabytes=needed.memory_bytes / 1e9)
-        estimated = words.PLAN_ESTIMATE.format(seconds=max(needed.seconds, 1), memory=memory)
-    count = segment_count(runs[-1], ahead.frames)
+        span = running.predicted(needed.seconds)
+        estimated = words.PLAN_ESTIMATE.format(range=span[0].upper() + span[1:], memory=memory)
+    count = segment_count(wanted.runs[wanted.methods[-1]], ahead.frames)
     return words.PLAN.format(
-        frames=_counted(words.PLAN_FRAMES, ahead.frames),
+        frames=words.counted(words.FRAMES, ahead.frames),
         duration=ahead.frames / ahead.fps,
         width=ahead.width,
         height=ahead.height,
         out_width=ahead.width * SCALE,
         out_height=ahead.height * SCALE,
-        segments=_counted(words.PLAN_SEGMENTS, count),
+        segments=words.counted(words.PLAN_SEGMENTS, count),
         estimate=estimated,
     )
-
-
-def _counted(forms: tuple[str, str], count: int) -> str:
-    return forms[0] if count == 1 else forms[1].format(count)
 
 
 def framed(clip: str | None, start_s: float, text: str) -> crop.CropPicture | None:

@@ -57,20 +57,29 @@ def build(model: str, machine: Machine) -> gr.Blocks:
                     files = _files_tab()
         outputs = [line, preview, stage, table, files]
         device = {"show_progress_on": line, **DEVICE}
-        run = asked.run.click(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **device)
-        four = ablate.click(handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **device)
-        sweep = swept.click(
+
+        def started(button: gr.Button) -> gr.events.Dependency:
+            """Line up for the device, and let only Cancel be pressed until the run is over."""
+            return button.click(handlers.queueing(machine), asked.inputs, [line, asked.run, asked.cancel], **AT_ONCE)
+
+        run = started(asked.run).then(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **device)
+        four = started(ablate).then(
+            handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **device
+        )
+        sweep = started(swept).then(
             handlers.sweeping(machine), [strengths, *asked.inputs], [line, preview, picture, sweep_table, stage],
             api_visibility="private", **device,
         )  # fmt: skip
         for work in (run, four, sweep):
+            work.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
             work.then(look, None, scope_parts, **AT_ONCE)
             work.then(study_tab.offered, None, pair, **AT_ONCE)
             work.then(handlers.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
-            work.failure(lambda: (bar(words.FAILED), None), None, [line, preview], **AT_ONCE)
+            work.failure(lambda: None, None, preview, **AT_ONCE)  # the line has said why
         four.then(_table_3, None, ablation_table, **AT_ONCE)
         stopped = asked.cancel.click(None, None, None, cancels=[run, four, sweep], **AT_ONCE)
         stopped.then(handlers.cancelled, None, outputs, **PRIVATE)
+        stopped.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
         scope_tab.select(look, None, scope_parts, **AT_ONCE)
         blind_tab.select(study_tab.offered, None, pair, **AT_ONCE)
         _wire_form(page, asked, machine, line)
@@ -160,6 +169,7 @@ def _table_3(request: gr.Request) -> str:
 
 
 def _left(request: gr.Request) -> None:
+    running.QUEUE.leave(request.session_hash)
     running.SESSIONS.forget(request.session_hash)
 
 

@@ -17,11 +17,11 @@ import gradio as gr
 import numpy as np
 
 from mgld.comparison import sweep
-from mgld.comparison.estimate import learn_run, learn_showing, predict
+from mgld.comparison.estimate import check_fits, learn_run, learn_showing, predict
 from mgld.comparison.figures import as_markdown, measure, write_stage
 from mgld.comparison.grid import stack_layers
 from mgld.comparison.job import ComparisonJob, Sessions, begin
-from mgld.comparison.layers import label_of
+from mgld.comparison.layers import INPUT, label_of
 from mgld.comparison.produce import Machine, produce
 from mgld.comparison.report import outcome_of
 from mgld.comparison.request import Request
@@ -30,24 +30,28 @@ from mgld.comparison.takeaway import write_files
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.segment import Watch
-from mgld.settings import PARTIAL_SHARE, PREVIEW_EVERY_S, Settings
+from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
 from mgld.ui.compare import shown
 from mgld.ui.progress import bar
+from mgld.ui.queue import DeviceQueue
 
 Shown = tuple[str, object, object, str, list[str] | None]  # progress, preview, comparison, table, files
 Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
 
 STORE = Store()
 SESSIONS = Sessions()
+QUEUE = DeviceQueue()
 WATCH = Watch(PREVIEW_EVERY_S, guidance=True)  # previews while it works, and the guidance scope afterwards
 
 
 def compare(machine: Machine, request: Request, session: str | None) -> Iterator[Shown]:
     """Yield what the page shows; closing it stops the work within one denoising step and keeps what is finished."""
-    with in_gradios_words(), job_folder() as folder:
+    QUEUE.begin(session)
+    with job_folder() as folder:
         yield bar(words.LOADING), None, gr.skip(), "", None
         job = _begun(machine, request, request.runs, session)
+        yield bar(words.LOADING), None, _input_alone(job, folder), "", None
         try:
             for line, preview, stage in _watched(machine, job, folder):
                 yield line, preview, stage, "", None
@@ -55,11 +59,18 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
             job.shown = True
         finally:
             job.stopped.set()
+            QUEUE.leave(session)
+
+
+def _input_alone(job: ComparisonJob, folder: Path) -> object:
+    """Return the stage with the visitor's own clip, which is there before anything is made of it."""
+    return shown(stack_layers(folder / "input.mp4", {INPUT: job.bicubic}, job.material.fps))
 
 
 def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
     """Run MGLD at every strength and yield progress, then the small multiples; what was run before is taken from memory."""
-    with in_gradios_words(), job_folder() as folder:
+    QUEUE.begin(session)
+    with job_folder() as folder:
         yield bar(words.LOADING), None, None, "", gr.skip()
         job = _begun(machine, request, sweep.runs_of(request, strengths), session)
         try:
@@ -68,6 +79,7 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
             job.shown = True
         finally:
             job.stopped.set()
+            QUEUE.leave(session)
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
         figures = sweep.measure_sweep(job)
         large = {name: run.frames_u8 for name, run in job.finished.items()}
@@ -81,8 +93,10 @@ def _begun(machine: Machine, request: Request, runs: dict[str, Settings], sessio
     job = begin(request, runs)
     clip, layers = job.material.clip, 1 + len(runs) + len(job.material.given)
     size_hw = clip[0].rgb_u8.shape[:2]
+    check_fits(machine.device, request, size_hw, len(clip))
     part, wanted = job.material.part, list(runs.values())
     job.predicted_s = predict(machine.device, part, wanted, size_hw, len(clip), layers, STORE).seconds
+    QUEUE.predict(session, job.predicted_s)
     SESSIONS.put(session, job)
     return job
 
@@ -111,6 +125,8 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     job.taken_s += showing_s
     learn_showing(job.request.model, layers, showing_s)
     done, table = bar(done_text(job, count)), as_markdown(job.figures)
+    if job.request.model == DEFAULT_MODEL:
+        table += f"\n\n{words.SMALL_MODEL}"
     yield bar(words.WRITING, 1.0), None, stage, table, None
     files = write_files(folder, outcome_of(job))
     yield done, None, stage, table, [str(f) for f in files]
@@ -130,16 +146,25 @@ def keep_what_is_finished(session: str | None) -> Iterator[Shown]:
     with in_gradios_words(), job_folder() as folder:
         for _, preview, stage, table, files in conclude(job, folder):
             count = len(next(iter(layers.values())))
-            yield bar(words.CANCELLED_KEPT.format(frames=count)), preview, stage, table, files
+            line = bar(words.CANCELLED_KEPT.format(frames=words.counted(words.FRAMES, count)))
+            yield line, preview, stage, table, files
 
 
 def done_text(job: ComparisonJob, frames: int) -> str:
-    """Say what was done, how long it took and how long it was thought to take."""
-    reports = [r for r in job.reports().values() if r]
-    peak = max((r["peak_memory_bytes"] for r in reports), default=0) / 1e9
-    device = reports[0]["device"] if reports else ""
-    text = words.DONE.format(frames=frames, seconds=job.taken_s, device=device, gigabytes=peak)
-    return text + (words.PREDICTED.format(seconds=job.predicted_s) if job.predicted_s else "")
+    """Say what was done by which model, how long it took and how long it was thought to take."""
+    reports = [report for report in job.reports().values() if report]
+    text = words.DONE.format(
+        frames=words.counted(words.FRAMES, frames),
+        taken=words.seconds(job.taken_s),
+        model=job.request.model,
+        device=reports[0]["device"] if reports else "",
+    )
+    return text + (words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else "")
+
+
+def predicted(seconds: float) -> str:
+    """Say how long something will take, as a range that holds in most runs."""
+    return words.span(*(share * seconds for share in PREDICTED_RANGE))
 
 
 class Countdown:
@@ -154,6 +179,7 @@ class Countdown:
             for layer, wanted in runs.items()
         }
         self._frames, self._order = len(clip), list(runs)
+        self._least_s = float("inf")
 
     def line(self, layer: str, event: Progress | Result) -> str:
         """Return the line after an event of a layer's run."""
@@ -163,6 +189,7 @@ class Countdown:
         own_s = getattr(event, "seconds_left", None)
         left_s = self._ahead_s[layer] * (1 - share) if own_s is None else own_s
         left_s += sum(self._ahead_s[name] for name in self._order[index + 1 :])
+        self._least_s = min(self._least_s, left_s)  # an estimate that rises again helps nobody
         text = words.WORKING.format(
             method=label_of(layer),
             number=index + 1,
@@ -170,7 +197,7 @@ class Countdown:
             stage=words.STAGES[event.stage if isinstance(event, Progress) else "decode"],
             done=done,
             total=self._frames,
-            left=left_s,
+            left=predicted(self._least_s),
         )
         return bar(text, passed / sum(self._ahead_s.values()))
 

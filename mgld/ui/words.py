@@ -52,20 +52,27 @@ LOADING = "Reading the clip and loading the model …"
 MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
 IDLE = "Nothing is running."
-CANCELLED = "Cancelled. Nothing was finished yet."
-CANCELLED_KEPT = "Cancelled. The {frames} frames that were finished are shown; run again to go on from there."
-FAILED = "That did not work; the message says why."
+SMALL_MODEL = (
+    "The embedded model is small: it shows on any machine what motion guidance does. It is no match for large ones, and where "
+    "bicubic leads, the table says so."
+)
+AHEAD = ("One run is ahead of you", "{} runs are ahead of you")
+WAITING = "{ahead}; yours starts in {range}."
+WAITING_UNKNOWN = "{ahead}."
+CANCELLED = "Cancelled before the first segment was finished."
+CANCELLED_KEPT = "Cancelled. What was finished is shown ({frames}); run again to go on from there."
+FAILED = "That did not work, and the fault is on this side. Its reference is {reference}; the server’s log says more under it."
 STAGES = {
     "condition": "encoding the input", "motion": "measuring motion", "sample": "denoising", "decode": "decoding",
 }  # fmt: skip
-WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, about {left:.0f} s left"
-DONE = "{frames} frames in {seconds:.0f} s on {device}, peak memory {gigabytes:.1f} GB"
-PREDICTED = " (predicted: {seconds:.0f} s)"
-PLAN_FRAMES = ("1 frame", "{} frames")
+WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, {left} left"
+DONE = "{frames} in {taken}, made by {model} on {device}."
+PREDICTED = " Predicted: {range}."
+FRAMES = ("1 frame", "{} frames")
 PLAN = "{frames} ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"
 PLAN_SEGMENTS = ("1 segment", "{} segments")
-PLAN_ESTIMATE = "About {seconds:.0f} s{memory}."
-PLAN_MEMORY = " and {gigabytes:.1f} GB"
+PLAN_ESTIMATE = "{range}{memory}."
+PLAN_MEMORY = ", {gigabytes:.1f} GB of memory"
 PLAN_UNKNOWN = "This machine’s speed is still being measured."
 PLAN_NONE = "Choose a clip: what will be done, and how long it takes, is said here."
 
@@ -172,6 +179,31 @@ STUDY_VOTES = {"left": "← Left is better", "tie": "↓ No difference", "right"
 STUDY_EMPTY = "There is nothing to compare: run a comparison with two methods first, then start again."
 STUDY_TWO = "Choose exactly two layers."
 STUDY_EXPORT = "Votes as CSV"
+
+
+def counted(forms: tuple[str, str], count: int) -> str:
+    """Return the singular or the plural form."""
+    return forms[0] if count == 1 else forms[1].format(count)
+
+
+def seconds(value_s: float) -> str:
+    """Say seconds as a person would: "12 s", "3 min", "2.5 h"."""
+    if value_s < 90:
+        return f"{max(value_s, 1):.0f} s"
+    return f"{value_s / 60:.0f} min" if value_s < 5400 else f"{value_s / 3600:.1f} h"
+
+
+def span(low_s: float, high_s: float) -> str:
+    """Say a range of seconds as a person would: "about 10–20 s", "about 1–2 min"; one number where both round alike."""
+    unit, name = next(((u, n) for u, n in ((3600, "h"), (60, "min")) if high_s >= 1.5 * u), (1, "s"))
+    low, high = (_round(value / unit) for value in (low_s, high_s))
+    return f"about {low:g}–{high:g} {name}" if low < high else f"about {high:g} {name}"
+
+
+def _round(value: float) -> float:
+    """Round to one digit that matters, or to five of them between 10 and 100, and never to nothing."""
+    step = next(s for limit, s in ((10, 1), (100, 5), (1e9, 10 ** max(len(str(int(value))) - 2, 1))) if value < limit)
+    return max(round(value / step) * step, 1)
 
 
 def placed(template: str, words: dict[str, str]) -> str:

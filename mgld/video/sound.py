@@ -133,6 +133,8 @@ def span(
     container: av.container.InputContainer, kept: list[Track], start_s: float, end_s: float
 ) -> Iterator[tuple[float, Track, av.Packet]]:
     """Yield (seconds after start_s, track, packet) for the packets that begin inside the span of the pictures' clock."""
+    if not kept:
+        return  # demuxing "these streams" of none would be all of them
     by_index, expected, over = {track.source.index: track for track in kept}, {}, set()
     for packet in readable(container, *(track.source for track in kept)):
         if packet.size == 0:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
 
-from mgld import worker
+from mgld import memory, worker
 from mgld.comparison import estimate, sweep, takeaway
 from mgld.comparison.ablation import table_3
-from mgld.comparison.asked import Asked
+from mgld.comparison.asked import FIELDS, Asked
 from mgld.comparison.grid import labelled_grid
 from mgld.comparison.job import Sessions
 from mgld.comparison.produce import Machine
 from mgld.comparison.report import line_of, outcome_of
 from mgld.comparison.request import checked
 from mgld.comparison.store import Store
+from mgld.errors import UserError
 from mgld.methods import OURS
 from mgld.settings import Settings
 from mgld.ui import handlers, running, scope, words
@@ -72,9 +75,10 @@ def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip, tmp_p
             seen.append((shown[2].layers, shown[2].frames))
             pairs.append(shown[2].pair)
         files = kept_copies(shown, tmp_path) if shown[4] else files
-    both = ["Input (bicubic)", "Per-frame (StableSR)", "MGLD"]
-    assert seen[0][0] == both[:2] and seen[-1] == (both, 5)
-    assert pairs[0] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
+    both = ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
+    assert seen[0] == (both[:1], 5)  # one's own clip is there at once
+    assert seen[1][0] == both[:2] and seen[-1] == (both, 5)
+    assert pairs[1] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
     assert "5 frames in" in shown[0] and "MGLD" in shown[3]
     names = [f.name for f in files]
     assert names == [
@@ -118,7 +122,7 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
     spent, after = len(machine.calls) - before, len(machine.calls)
     assert job.stopped.is_set() and spent < whole
     last = list(running.keep_what_is_finished("me"))[-1]
-    assert "2 frames that were finished" in last[0] and last[2].frames == 2 and last[4]
+    assert "What was finished is shown (2 frames)" in last[0] and last[2].frames == 2 and last[4]
     assert len(machine.calls) == after
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
 
@@ -140,20 +144,46 @@ def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     assert "RealBasicVSR" in shown[3]
 
 
-def test_a_problem_becomes_gradios_error_without_a_path(machine, tmp_path):
+def refused(machine, **values) -> tuple[str, str]:
+    """Return what the status line and an API client are told."""
+    lines = []
+    with pytest.raises(gr.Error) as raised:
+        visitor = SimpleNamespace(session_hash="me")
+        for line, *_ in handlers.comparing(machine)(
+            *((vars(Asked()) | vars(KNOBS) | values)[n] for n in FIELDS), visitor
+        ):
+            lines.append(line)
+    return lines[-1], raised.value.message
+
+
+def test_a_problem_stays_in_the_status_line_and_names_the_visitors_file_not_its_place(machine, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    with pytest.raises(gr.Error, match="not a video"):
-        list(running.compare(machine, asked(broken), "me"))
+    for told in refused(machine, clip=str(broken)):
+        assert "“broken.mp4” is not a video" in told and str(tmp_path) not in told
+    assert "Choose a clip first" in refused(machine, clip=None)[0]
 
 
-@pytest.mark.slow
+def test_a_fault_of_ours_is_told_by_a_reference_and_nothing_else(machine, clip, monkeypatch, caplog):
+    monkeypatch.setattr(running, "begin", lambda *_: 1 / 0)
+    line, answer = refused(machine, clip=str(clip))
+    reference = re.search(r"reference is (\w+)", line)[1]
+    assert reference in answer and reference in caplog.text and "ZeroDivisionError" in caplog.text
+    assert "Zero" not in line + answer and "division" not in line + answer
+
+
+def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(machine, clip, monkeypatch):
+    monkeypatch.setattr(memory, "room_bytes", lambda: 5 * 3 * 24 * 20 * 16 * 2)  # some three frames of three layers
+    with pytest.raises(UserError, match=r"GB are free; \d frames? or a part of the frame of \d+% .* would do"):
+        handlers.plan_text("cpu", asked(clip))
+
+
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
     told = handlers.plan_text("cpu", wanted)
     assert "5 frames (0.5 s), 24×20 → 96×80, 2 segments" in told and "About" in told and "GB" in told
-    assert "predicted" in list(running.compare(machine, wanted, "me"))[-1][0]
+    assert "Predicted: about" in list(running.compare(machine, wanted, "me"))[-1][0]
     assert running.SESSIONS.get("me").predicted_s > 0
 
 

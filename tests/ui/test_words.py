@@ -58,3 +58,23 @@ def test_keys_stand_out_and_words_are_escaped():
     assert 'title="Speed (&lt; and &gt;)"' in built
     with pytest.raises(KeyError):
         words.placed("[[nothing]]", {})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.2, 0.4, "about 1 s"), (7, 16, "about 7–15 s"), (42, 100, "about 1–2 min"), (1000, 2400, "about 15–40 min"),
+        (90_000, 210_000, "about 25–60 h"), (30, 31, "about 30 s"),
+    ],
+)  # fmt: skip
+def test_a_range_of_seconds_is_said_as_people_do(low, high, said):
+    assert words.span(low, high) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.3, "1 s"), (12.4, "12 s"), (150, "2 min"), (9000, "2.5 h")])
+def test_seconds_are_said_as_people_do(value, said):
+    assert words.seconds(value) == said
+
+
+def test_one_frame_is_one_frame():
+    assert words.counted(words.FRAMES, 1) == "1 frame" and words.counted(words.FRAMES, 2) == "2 frames"

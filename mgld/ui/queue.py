@@ -1,0 +1,47 @@
+"""Who has the device, and who waits for it in which order: what a waiting visitor is told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+
+
+class DeviceQueue:
+    """Visitors whose runs wait for the device, each with the seconds that it was predicted to take (0 while unknown)."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, float] = OrderedDict()
+        self._running: str | None = None
+        self._until_s = 0.0  # on the monotonic clock, when the running one is thought to end; 0 while unknown
+        self._lock = threading.Lock()
+
+    def enter(self, session: str | None, seconds: float) -> tuple[int, float]:
+        """Line up; return how many runs are ahead, and in how many seconds one's own begins (0 where that is unknown)."""
+        with self._lock:
+            if session is None or session == self._running:
+                return 0, 0.0
+            ahead = [s for name, s in self._waiting.items() if name != session]
+            self._waiting[session] = seconds
+            left_s = max(self._until_s - time.monotonic(), 0.0)
+            known = self._running is None or (left_s > 0 and all(ahead))
+            return len(ahead) + (self._running is not None), left_s + sum(ahead) if known else 0.0
+
+    def begin(self, session: str | None) -> None:
+        """Take the device."""
+        with self._lock:
+            self._waiting.pop(session, None)
+            self._running, self._until_s = session, 0.0
+
+    def predict(self, session: str | None, seconds: float) -> None:
+        """Tell how long the run that has the device will take from now on."""
+        with self._lock:
+            if session == self._running and seconds:
+                self._until_s = time.monotonic() + seconds
+
+    def leave(self, session: str | None) -> None:
+        """Give the device, or the place in the line, to the next one."""
+        with self._lock:
+            self._waiting.pop(session, None)
+            if session == self._running:
+                self._running, self._until_s = None, 0.0
