@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,10 @@ from mgld.errors import UserError
 from mgld.settings import Settings
 
 NUMBERS = [f for f in fields(Settings) if "range" in f.metadata]
+ENGINE = [
+    Path(__file__).resolve().parent.parent / "mgld" / name
+    for name in ("pipeline.py", "methods.py", "sampling/noise.py")
+]
 CHOICES = [f for f in fields(Settings) if "options" in f.metadata]
 
 
@@ -41,3 +47,9 @@ def test_overlap_must_be_shorter_than_the_segment():
     with pytest.raises(UserError, match="overlap"):
         Settings(segment=3, overlap=3).checked()
     assert Settings(segment=1, overlap=2).checked()
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda f: f.name)
+def test_a_setting_that_the_engine_does_not_read_would_change_nothing_in_silence(field):
+    source = "".join(path.read_text(encoding="utf-8") for path in ENGINE)
+    assert re.search(rf"(settings|wanted)\.{field.name}\b", source)

@@ -35,9 +35,9 @@ def load_flow(name: str, device: str | torch.device, weights_dir: Path | None = 
 
 
 def weights_of(name: str, weights_dir: Path | None = None) -> list[Path]:
-    """Return the files of a network's weights, none for dis; raise UserError saying how to get them if they are absent."""
+    """Return the files of a network's weights, none for WITHOUT_WEIGHTS; raise UserError saying how to get absent ones."""
     shards = sorted(Path(weights_dir or settings.MODELS / "flow").glob(f"{name}*.safetensors"))
-    if not shards and name != "dis":
+    if not shards and name not in WITHOUT_WEIGHTS:
         raise errors.weights_missing(name, f"Convert them once: `python -m mgld convert flow {name} FILE`.")
     return shards
 
@@ -52,3 +52,4 @@ def _dis() -> FlowNetwork:
 NETWORKS: dict[str, Callable[[], FlowNetwork]] = exhaustive(
     {"dis": _dis, "spynet": SpyNet, "raft": Raft}, settings.FLOWS
 )
+WITHOUT_WEIGHTS = ("dis",)
