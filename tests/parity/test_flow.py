@@ -12,14 +12,7 @@ from mgld.flow import ops
 from mgld.flow.raft import Raft, correlation_pyramid, lookup
 from mgld.flow.spynet import SpyNet
 from tests.parity import golden
-
-OPS_TOLERANCE = 1e-6
-NET_TOLERANCE = 2e-5
-RAFT_TOLERANCE = {1: 1e-3, 2: 1e-3, 3: 1e-3, 10: 1e-2}  # random weights amplify rounding with every iteration
-
-
-def close(ours: Tensor, theirs: Tensor, tolerance: float) -> None:
-    torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=tolerance)
+from tests.parity.golden import close, layers_of
 
 
 def fill(net: nn.Module, seed: int, kept: tuple[str, ...] = ("num_batches_tracked",)) -> nn.Module:
@@ -47,11 +40,11 @@ def frames(tensors: dict[str, Tensor], suffix: str = "") -> tuple[Tensor, Tensor
 @pytest.mark.parametrize("padding", ["zeros", "border"])
 def test_warp(flow_ops: dict[str, Tensor], padding: str) -> None:
     ours = ops.warp(flow_ops["x"], flow_ops["flow_i_to_next"], padding)
-    close(ours, flow_ops[f"warp_{padding}"], OPS_TOLERANCE)
+    close(ours, flow_ops[f"warp_{padding}"])
 
 
 def test_warp_of_the_second_published_function(flow_ops: dict[str, Tensor]) -> None:
-    close(ops.warp(flow_ops["x"], flow_ops["flow_i_to_next"]), flow_ops["warp_zeros_utilflow"], OPS_TOLERANCE)
+    close(ops.warp(flow_ops["x"], flow_ops["flow_i_to_next"]), flow_ops["warp_zeros_utilflow"])
 
 
 def test_in_bounds(flow_ops: dict[str, Tensor]) -> None:
@@ -70,7 +63,7 @@ def test_resize_flow(flow_ops: dict[str, Tensor]) -> None:
     assert wanted
     for key in wanted:
         ours = ops.resize_flow(flow_ops["flow_big"], tuple(flow_ops[key].shape[-2:]))
-        close(ours, flow_ops[key], OPS_TOLERANCE)
+        close(ours, flow_ops[key])
 
 
 def test_spynet(networks: tuple[dict[str, Tensor], dict]) -> None:
@@ -80,7 +73,7 @@ def test_spynet(networks: tuple[dict[str, Tensor], dict]) -> None:
     assert any(runs)
     for run in filter(None, runs):
         stride = int(run[2])
-        close(net(*frames(tensors, run[1] or ""))[..., ::stride, ::stride], tensors[run[0]], NET_TOLERANCE)
+        close(net(*frames(tensors, run[1] or ""))[..., ::stride, ::stride], tensors[run[0]], layers_of(net))
 
 
 @pytest.mark.parametrize("size", ["normal", "small"])
@@ -90,7 +83,7 @@ def test_raft_encoders(networks: tuple[dict[str, Tensor], dict], size: str) -> N
     first, _ = frames(tensors)
     for encoder, name in ((net.fnet, "fmap1"), (net.cnet, "cnet")):
         key = next(k for k in tensors if k.startswith(f"raft_{size}.{name}_ch0-"))
-        close(encoder(first)[:, : tensors[key].shape[1]], tensors[key], NET_TOLERANCE)
+        close(encoder(first)[:, : tensors[key].shape[1]], tensors[key], layers_of(encoder))
 
 
 @pytest.mark.parametrize("size", ["normal", "small"])
@@ -102,7 +95,7 @@ def test_raft(networks: tuple[dict[str, Tensor], dict], size: str) -> None:
     for run in filter(None, runs):
         net.iterations, stride = int(run[1]), int(run[3])
         ours = net(*frames(tensors, run[2] or ""))[..., ::stride, ::stride]
-        close(ours, tensors[run[0]], RAFT_TOLERANCE.get(net.iterations, 1e-2))
+        close(ours, tensors[run[0]], layers_of(net.fnet, net.cnet) + net.iterations * layers_of(net.update_block))
 
 
 def test_raft_takes_ten_iterations(networks: tuple[dict[str, Tensor], dict]) -> None:
@@ -114,4 +107,4 @@ def test_raft_correlation() -> None:
     key = next(k for k in tensors if k.startswith("corr_"))
     radius, levels, stride = (int(n) for n in re.fullmatch(r"corr_r(\d+)_l(\d+)_stride(\d+)", key).groups())
     pyramid = correlation_pyramid(tensors["fmap1"], tensors["fmap2"], levels)
-    close(lookup(pyramid, tensors["coords"], radius)[..., ::stride, ::stride], tensors[key], NET_TOLERANCE)
+    close(lookup(pyramid, tensors["coords"], radius)[..., ::stride, ::stride], tensors[key])

@@ -12,7 +12,6 @@ from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.layers import SFT, FeatureFusion, TemporalAttention, TemporalConv
 from tests.parity import golden
 
-TOLERANCE = 2e-5
 PUBLISHED_SFT_WIDTH = 128  # a constant inside the published class
 
 
@@ -23,9 +22,9 @@ def matching(pattern: str, tensors: dict) -> list[str]:
     return names
 
 
-def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    """Compare to 2e-5 of the largest number where that is above 1: rounding grows with what random weights grow."""
-    torch.testing.assert_close(ours, theirs, atol=TOLERANCE * max(1.0, float(theirs.abs().max())), rtol=1e-5)
+def close(ours: torch.Tensor, theirs: torch.Tensor, *nets: torch.nn.Module) -> None:
+    """Compare what went through these networks."""
+    golden.close(ours, theirs, golden.layers_of(*nets))
 
 
 def fill(net: torch.nn.Module, sources: dict, seed: int) -> None:
@@ -81,14 +80,14 @@ def test_unet_with_given_structure():
     structure = [tensors[f"struct.{w}"] for w in widths]
     x, text, frames = tensors["x"], tensors["ctx"], meta["num_frames"]
     for name in matching(r"t\d+", tensors):
-        close(net(x, tensors[name], structure, frames, text=text), tensors[f"y_{name}"])
+        close(net(x, tensors[name], structure, frames, text=text), tensors[f"y_{name}"], net)
     for name, parameter in net.named_parameters():
         if name.endswith("temporal_alpha"):
             parameter.zero_()
     for y in matching(r"y_t\d+_alpha0", tensors):
         t = tensors[y.split("_")[1]]
-        close(net(x, t, structure, frames, text=text), tensors[y])
-        close(net(x, t, structure, frames, text=text, temporal=False), tensors[y])
+        close(net(x, t, structure, frames, text=text), tensors[y], net)
+        close(net(x, t, structure, frames, text=text, temporal=False), tensors[y], net)
 
 
 @pytest.mark.slow
@@ -107,7 +106,7 @@ def test_unet_and_structure_encoder_of_the_full_layout():
         x, latent = (key + (f"_{kind}" if kind else "") for key in ("x", "struct_latent"))
         text = tensors.get(f"ctx_{kind}", tensors["ctx"])
         structure = encoder(tensors[latent], tensors[t])
-        close(net(tensors[x], tensors[t], structure, frames, text=text), tensors[y])
+        close(net(tensors[x], tensors[t], structure, frames, text=text), tensors[y], encoder, net)
 
 
 @torch.no_grad()
@@ -124,7 +123,7 @@ def test_structure_encoder(name):
         latent = tensors["latent_nonsquare" if "nonsquare" in case else "latent"]
         maps = net(latent, tensors[case.removeprefix("nonsquare_")])
         ours = next(m for m in maps if m.shape[-1] == int(width))
-        close(ours[: len(expected)], expected)
+        close(ours[: len(expected)], expected, net)
         compared += 1
     assert compared >= 3
 
@@ -135,18 +134,18 @@ def test_video_autoencoder():
     net = vae_of(meta["ddconfig"])
     fill(net, official.vae_sources(net), meta["weight_seed"])
     posterior, features = net.encode(tensors["x"])
-    close(posterior.parameters, tensors["moments"])
-    close(posterior.mode(), tensors["mean"])
-    close(posterior.logvar, tensors["logvar_clamped"])
+    close(posterior.parameters, tensors["moments"], net)
+    close(posterior.mode(), tensors["mean"], net)
+    close(posterior.logvar, tensors["logvar_clamped"], net)
     for ours, name in zip(features, matching(r"enc_fea\.\d+", tensors), strict=True):
-        close(ours, tensors[name])
+        close(ours, tensors[name], net)
     posterior_nonsquare, features_nonsquare = net.encode(tensors["x_nonsquare"])
-    close(posterior_nonsquare.parameters, tensors["moments_nonsquare"])
+    close(posterior_nonsquare.parameters, tensors["moments_nonsquare"], net)
     for y in matching(r"y_(nonsquare_)?w[\d.]+(_alpha0)?", tensors):
         z, seen = ("z_nonsquare", features_nonsquare) if "nonsquare" in y else ("z", features)
         fidelity = float(re.search(r"w([\d.]+)", y)[1])
         ours = net.decode(tensors[z], seen, meta["ddconfig"]["num_frames"], fidelity, temporal="alpha0" not in y)
-        close(ours, tensors[y])
+        close(ours, tensors[y], net)
 
 
 @pytest.mark.slow
@@ -160,7 +159,7 @@ def test_stablesr_unet_is_ours_without_temporal_layers():
     for t in matching(r"t\d+", tensors):
         structure = encoder(tensors["struct_latent"], tensors[t])
         y = net(tensors["x"], tensors[t], structure, frames, temporal=False, text=tensors["ctx"])
-        close(y, tensors[f"y_{t}"])
+        close(y, tensors[f"y_{t}"], encoder, net)
 
 
 @torch.no_grad()
@@ -170,10 +169,10 @@ def test_stablesr_decoders():
     net = vae_of(meta["ddconfig"], block="rrdb")
     fill(net, official.vae_sources(net, temporal=False), meta["weight_seed"])
     features, frames = [reference[k] for k in matching(r"enc_fea\.\d+", reference)], len(tensors["z"])
-    close(net.decode(tensors["z"], features, frames, 0.0, temporal=False), tensors["y_plain_decoder"])
+    close(net.decode(tensors["z"], features, frames, 0.0, temporal=False), tensors["y_plain_decoder"], net)
     for y in matching(r"y_cfw_w[\d.]+", tensors):
         fidelity = float(y.removeprefix("y_cfw_w"))
-        close(net.decode(tensors["z"], features, frames, fidelity, temporal=False), tensors[y])
+        close(net.decode(tensors["z"], features, frames, fidelity, temporal=False), tensors[y], net)
 
 
 def constructed(meta: dict, module: str, argument: str) -> int:
@@ -196,7 +195,7 @@ def test_sft_alone():
     tensors, meta = golden.load("10c_small_modules")
     net = SFT(tensors["spade.h"].shape[1], tensors["spade.cond"].shape[1], PUBLISHED_SFT_WIDTH)
     net.load_state_dict(module_state(net, official.SFT_LAYERS, meta["seed"]))
-    close(net(tensors["spade.h"], tensors["spade.cond"]), tensors["spade.out"])
+    close(net(tensors["spade.h"], tensors["spade.cond"]), tensors["spade.out"], net)
 
 
 @torch.no_grad()
@@ -209,8 +208,8 @@ def test_temporal_layers_alone():
     conv.load_state_dict(state)
     attention = TemporalAttention(tensors["tattn.x"].shape[1], heads=constructed(meta, "tattn", "num_heads"))
     attention.load_state_dict({k.removeprefix("tattn:"): v for k, v in weights.items() if k.startswith("tattn:")})
-    close(conv(tensors["tconv.x"], constructed(meta, "tconv", "num_frames")), tensors["tconv.out"])
-    close(attention(tensors["tattn.x"], constructed(meta, "tattn", "num_frames")), tensors["tattn.out"])
+    close(conv(tensors["tconv.x"], constructed(meta, "tconv", "num_frames")), tensors["tconv.out"], conv)
+    close(attention(tensors["tattn.x"], constructed(meta, "tattn", "num_frames")), tensors["tattn.out"], attention)
 
 
 @torch.no_grad()
@@ -224,4 +223,4 @@ def test_feature_fusion_alone(block):
     net.load_state_dict(module_state(net, keys, meta["seed"]))
     for name in matching(rf"cfw_{block}\.out_w[\d.]+", tensors):
         fidelity = float(name.removeprefix(f"cfw_{block}.out_w"))
-        close(net(tensors["cfw.enc"], tensors["cfw.dec"], fidelity), tensors[name])
+        close(net(tensors["cfw.enc"], tensors["cfw.dec"], fidelity), tensors[name], net)
