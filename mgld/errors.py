@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 HOW_TO_GET_TEXT = (
     "give it as --text: Stable Diffusion 2.1's text_encoder folder, OpenCLIP's ViT-H-14 file, or a stored tensor"
 )
@@ -69,6 +71,18 @@ def checkpoints_refused(faults: list[str]) -> UserError:
     return UserError(
         "Nothing was converted, because the checkpoints are not what they should be:\n  " + "\n  ".join(faults)
     )
+
+
+def hub_unreachable(repo: str) -> UserError:
+    return UserError(f"{repo} cannot be reached on the Hub; this machine may have no network.")
+
+
+def hash_differs(file: object, found: str, wanted: str) -> UserError:
+    return UserError(f"{file} was thrown away: its sha256 is {found}, not {wanted}.")
+
+
+def not_on_hub(name: str, known: Iterable[str]) -> UserError:
+    return UserError(f"{name} is not on the Hub; what can be fetched is {', '.join(known)}.")
 
 
 def option_alone(given: str, lacking: str) -> UserError:

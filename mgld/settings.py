@@ -29,7 +29,8 @@ DEFAULT_MODEL = "tiny"
 PASSED_ON = {n: os.environ[n] for n in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR") if n in os.environ}
 HOW_TO_GET = {
     "tiny": "It ships with the repository in assets/models/tiny; restore that folder or run `python -m mgld train`.",
-    "sd21": "It needs the published checkpoints, which this version cannot convert yet; give a converted folder as --model.",
+    "sd21": "Convert the published checkpoints once: `python -m mgld convert sd21 --mgld-unet mgldvsr_unet.ckpt "
+    f"--mgld-vae video_vae_cfw.ckpt {MODELS / 'sd21'}`; `python -m mgld doctor` says where they are.",
 }
 
 SCALE = 4  # output side / input side, everywhere

@@ -24,7 +24,7 @@ HEADS = (
 )  # fmt: skip
 SHOWN = 8  # names of one kind of fault; the rest are counted
 
-LACKS, MISSHAPEN, NOT_USABLE, UNKNOWN = "lacks", "misshapen", "not usable", "unknown"
+LACKS, MISSHAPEN, NOT_USABLE, UNKNOWN, UNFIT = "lacks", "misshapen", "not usable", "unknown", "does not fit"
 
 
 def plain_name(raw: str) -> str:
@@ -126,6 +126,11 @@ class Account:
     def lack(self, what: str) -> None:
         """Note that a whole network is not there."""
         self._fault(LACKS, what)
+
+    def fit(self, said: str, fits: bool) -> None:
+        """Note that one network does not go with another."""
+        if not fits:
+            self._fault(UNFIT, said)
 
     def report(self) -> list[str]:
         """Return what is wrong with the file, one line for each kind; call it when all is used or left."""

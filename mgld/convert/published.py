@@ -129,6 +129,7 @@ def _examine(system: System, plan: Plan, published: Published, read: Callable[[i
         _part(vae, f"{system.place}vae", "", _vae, vaes, read),
     ]
     plan.parts += [part for part in parts if part is not None]
+    _check_fit(*parts)
     _flow_inside(plan, system.main, read)
     tower = _tower(main, published, read)
     _first_stage(plan, main, parts[2])
@@ -143,6 +144,24 @@ def _examine(system: System, plan: Plan, published: Published, read: Callable[[i
         _embed(plan, published, parts[0], tower)
     main.release()
     vae.release()
+
+
+def _check_fit(unet: Part | None, structure: Part | None, vae: Part | None) -> None:
+    """Note where the numbers of one network do not fit the next."""
+    if unet is None:
+        return
+    wanted = unet.net.config
+    if structure is not None:
+        found = structure.net.config
+        for name, here, there in (
+            ("latent channels", found.latent_channels, wanted.latent_channels),
+            ("levels", len(found.channels), len(wanted.channels)),
+            ("channels a feature map", found.out_channels, wanted.structure_channels),
+        ):
+            structure.account.fit(f"{structure.place} has {here} {name}, the U-Net {there}", here == there)
+    if vae is not None:
+        here, there = vae.net.config.latent_channels, wanted.latent_channels
+        vae.account.fit(f"{vae.place} has {here} latent channels, the U-Net {there}", here == there)
 
 
 def _structure(found: shapes.Shapes) -> nn.Module:

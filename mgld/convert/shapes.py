@@ -23,10 +23,10 @@ def unet_config(shapes: Shapes, head_channels: int = HEAD_CHANNELS) -> dict:
     """Return VideoUNet's arguments from its tensors' shapes (spec §2.3); raise LookupError if they show no U-Net."""
     config = _half_unet(shapes)
     return config | {
-        "latent_channels": _most(shapes, r"out\.2\.(weight|bias)"),
+        "latent_channels": _most(shapes, r"out\.2\.(weight|bias)", r"input_blocks\.0\.0\.weight"),
         "head_channels": math.gcd(head_channels, *config["channels"]),
-        "text_channels": _most(shapes, r".+attn2\.to_[kv]\.weight", axis=1),
-        "structure_channels": _most(shapes, r".+spade\.mlp_shared\.0\.weight", axis=1),
+        "text_channels": _most(shapes, second=r".+attn2\.to_[kv]\.weight"),
+        "structure_channels": _most(shapes, second=r".+spade\.mlp_shared\.0\.weight"),
         "sft_channels": _most(shapes, r".+spade\.mlp_shared\.0\.(weight|bias)"),
     }
 
@@ -34,7 +34,7 @@ def unet_config(shapes: Shapes, head_channels: int = HEAD_CHANNELS) -> dict:
 def structure_config(shapes: Shapes) -> dict:
     """Return StructureEncoder's arguments from its tensors' shapes; raise LookupError if they show none."""
     return _half_unet(shapes) | {
-        "latent_channels": _most(shapes, r"input_blocks\.0\.0\.weight", axis=1),
+        "latent_channels": _most(shapes, second=r"input_blocks\.0\.0\.weight"),
         "out_channels": _most(shapes, r"fea_tran\.\d+\.out_layers\.3\.(weight|bias)"),
     }
 
@@ -49,7 +49,7 @@ def vae_config(shapes: Shapes) -> dict:
     widths = [_most(shapes, rf"encoder\.down\.{i}\.block\.\d+\.(conv1|norm2|conv2)\.bias") for i in levels]
     fused = {int(m[1]) for name in shapes if (m := re.match(r"decoder\.fusion_layer_(\d+)\.", name))} & set(levels)
     config = {
-        "latent_channels": _most(shapes, r"(decoder\.conv_in|post_quant_conv)\.weight", axis=1),
+        "latent_channels": _most(shapes, r"post_quant_conv\.(weight|bias)", r"decoder\.conv_in\.weight"),
         "channels": tuple(widths),
         "layers_per_block": blocks.most_common(1)[0][0],
         "middle_attention": any(".mid.attn_1." in name for name in shapes),
@@ -100,11 +100,16 @@ def _half_unet(shapes: Shapes) -> dict:
     }
 
 
-def _most(shapes: Shapes, pattern: str, axis: int = 0) -> int:
-    """Return the length along axis that most tensors of that name have."""
-    sizes = [s[axis] for name, s in shapes.items() if len(s) > axis and re.fullmatch(pattern, name)]
+def _most(shapes: Shapes, first: str = "$^", second: str = "$^") -> int:
+    """Return the length that most tensors have: along the first axis if called so, along the second if called so."""
+    sizes = [
+        shape[axis]
+        for axis, pattern in enumerate((first, second))
+        for name, shape in shapes.items()
+        if len(shape) > axis and re.fullmatch(pattern, name)
+    ]
     if not sizes:
-        raise LookupError(pattern)
+        raise LookupError(first)
     return Counter(sizes).most_common(1)[0][0]
 
 

@@ -129,6 +129,11 @@ FAULTS = {
     "strange average": ("mgld_unet", having("model_ema.nothing", torch.zeros(1)), "unknown: 1: model_ema.nothing"),
     "a level more": ("mgld_unet", having(UNET + "input_blocks.4.0.op.weight", torch.zeros(64, 64, 3, 3)), "unknown: 1"),
     "last of a level": ("mgld_unet", without(UNET + "input_blocks.2.0.op.weight"), r"lacks: 1: .+\.2\.0\.op\.weight"),
+    "another latent": (
+        "mgld_unet",
+        having("structcond_stage_model.input_blocks.0.0.weight", torch.zeros(32, 5, 3, 3)),
+        "does not fit: 1: structure_encoder has 5 latent channels, the U-Net 4",
+    ),
     "text": ("mgld_unet", without("cond_stage_model.model.ln_final.bias"), "lacks: 1: .+ln_final.bias"),
     "raft": ("with raft", without("flownet_model.fnet.conv1.bias"), "lacks: 1: flownet_model.fnet.conv1.bias"),
     "vae": ("mgld_vae", without("encoder.down.1.block.0.conv1.bias"), "lacks: 1: encoder.down.1"),
