@@ -99,7 +99,7 @@ def _pictures(path: Path, start_s: float, fps: float | None, deinterlace: bool, 
     if path.is_dir():
         return folder.frames(path, start_s, fps)
     if _is_animation(path):
-        return from_start((picture[:3] for picture in animation.frames(path)), start_s)
+        return from_start((picture[:3] for picture in animation.frames(path, damage)), start_s)
     return _file_frames(path, start_s, deinterlace, damage)
 
 
