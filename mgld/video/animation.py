@@ -10,6 +10,7 @@ from PIL import Image
 
 from mgld import errors
 from mgld.video.container import check_size
+from mgld.video.damage import Damage
 from mgld.video.picture import on_black
 
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
@@ -31,7 +32,7 @@ def kind(path: Path) -> str | None:
     return "GIF" if head.startswith(b"GIF8") else None
 
 
-def frames(path: Path) -> Iterator[tuple[np.ndarray, float, float, bool]]:
+def frames(path: Path, damage: Damage | None = None) -> Iterator[tuple[np.ndarray, float, float, bool]]:
     """Yield (u8 [H,W,3] on black, begin in seconds, end in seconds, whether anything shines through).
 
     A damaged file yields what decodes; raises UserError if nothing does, for a still, and outside the limits.
@@ -45,6 +46,9 @@ def frames(path: Path) -> Iterator[tuple[np.ndarray, float, float, bool]]:
             except BROKEN as error:
                 if index == 0:
                     raise errors.clip_unreadable(path) from error
+                if damage is not None:
+                    damage.begin(begin_s)
+                    damage.seen()
                 return
             end_s = begin_s + _delay_ms(image) / 1000
             yield on_black(rgba[..., :3], rgba[..., 3:]), begin_s, end_s, bool(rgba[..., 3].min() < 255)

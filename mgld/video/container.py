@@ -147,7 +147,8 @@ def raw_frames(
     """Yield every frame that decodes, all of one size; raise UserError if none does."""
     size, decoder, damage = None, _alpha_decoder(stream), damage or Damage()
     for packet in readable(container, stream, damage=damage):
-        damage.begin(_seconds(packet, stream))
+        if packet.size:
+            damage.begin(_seconds(packet, stream))
         for frame in decodable(_clear(packet), decoder, damage):
             if size is None:
                 size = (frame.width, frame.height)

@@ -11,10 +11,9 @@ import av.logging
 
 @dataclass
 class Damage:
-    """Counts trouble packet by packet; first_s is the time of the first packet that made some."""
+    """Counts packets that gave no picture; first_s is the time of the first packet that made trouble."""
 
     packets: int = 0
-    troubled: int = 0
     lost: int = 0
     first_s: float | None = None
     _now_s: float = 0.0
@@ -24,9 +23,13 @@ class Damage:
         self.packets += 1
         self._now_s = self._now_s if time_s is None else time_s
 
+    def forget(self) -> None:
+        """Let go what was found so far: after a jump into a clip, decoders complain of what they did not see."""
+        self.packets = self.lost = 0
+        self.first_s = None
+
     def seen(self, lost: bool = False) -> None:
         """Take notice of trouble with the present packet; lost says that it gives no picture."""
-        self.troubled += 1
         self.lost += lost
         self.first_s = self._now_s if self.first_s is None else min(self.first_s, self._now_s)
 

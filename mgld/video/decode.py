@@ -99,7 +99,7 @@ def _pictures(path: Path, start_s: float, fps: float | None, deinterlace: bool, 
     if path.is_dir():
         return folder.frames(path, start_s, fps)
     if _is_animation(path):
-        return from_start((picture[:3] for picture in animation.frames(path)), start_s)
+        return from_start((picture[:3] for picture in animation.frames(path, damage)), start_s)
     return _file_frames(path, start_s, deinterlace, damage)
 
 
@@ -108,7 +108,10 @@ def _file_frames(path: Path, start_s: float, deinterlace: bool, damage: Damage) 
     matrix = None
     timed = _growing(path, start_s, deinterlace, damage)
     for (frame, stream), time_s in from_start(timed, start_s):
-        matrix = display_matrix(frame) if matrix is None else matrix
+        if matrix is None:
+            matrix = display_matrix(frame)
+            if start_s > 0:
+                damage.forget()
         yield _checked_rgb(frame, stream, matrix, path), time_s
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 
 import av
 import numpy as np
@@ -160,3 +161,34 @@ def test_impossible_times_and_rates_are_refused(tmp_path):
     with pytest.raises(UserError, match="no frame"), VideoWriter(tmp_path / "a.mp4", 10):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+FULL_DISK = """import resource, signal, sys
+import numpy as np
+from mgld.errors import UserError
+from mgld.video import VideoWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # as a quota: no file may grow further
+try:
+    with VideoWriter(sys.argv[1], 10) as writer:
+        for i in range(40):
+            writer.write(np.random.default_rng(i).integers(0, 256, (240, 320, 3), np.uint8), i / 10)
+except UserError as error: print(error)"""
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.gif", "frames"])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, name):
+    pytest.importorskip("resource")
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "could not be written" in done.stdout, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_forbids_writing_is_refused_before_the_work(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refused)
+    with pytest.raises(UserError, match="Permission denied"), VideoWriter(tmp_path / "a.mp4", 10):
+        pytest.fail("the work began")
