@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import signal
 import sys
+import threading
 from typing import NoReturn
 
 from mgld.commands import ablate, benchmark, compare, convert, degrade, doctor, evaluate, flow, sweep, train, upscale
@@ -28,6 +30,12 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _stop_as_by_ctrl_c() -> None:
+    """Let SIGTERM end a command as Ctrl-C does, so that nothing half-written stays; only a main thread may ask for that."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -35,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("mgld").setLevel(logging.INFO)
     chosen = parser().parse_args(arguments)
+    _stop_as_by_ctrl_c()
     try:
         chosen.run(chosen)
     except UserError as error:

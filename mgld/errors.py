@@ -131,6 +131,10 @@ def output_is_input(path: object) -> UserError:
     return UserError(f"{path} is the input itself; name another output.")
 
 
+def start_beyond(start_s: float, duration_s: float) -> UserError:
+    return UserError(f"The clip is {duration_s:.2f} s long; it cannot begin at {start_s:g} s.")
+
+
 def no_frames() -> UserError:
     return UserError("The clip holds no frame in the chosen range.")
 

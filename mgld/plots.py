@@ -94,14 +94,21 @@ def guidance_scope(event, pair: int, frame_u8: np.ndarray) -> bytes:
     figure = Figure(figsize=(11, 5.8), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[3, 2.6])
     flow_px, panels = event.flow_px[pair], above.subplots(1, 4)
-    _show(panels[0], frame_u8, f"Frame {event.first_frame + pair + 1} and its motion")
+    _show(panels[0], frame_u8, f"Frame {event.first_frame + pair + 1}; arrows: its motion")
     _arrows(panels[0], flow_px, frame_u8.shape[:2])
-    _show(panels[1], flow_colours(flow_px), f"Flow, up to {np.hypot(*flow_px).max():.2f} latent pixels")
+    _show(
+        panels[1],
+        flow_colours(flow_px),
+        f"Motion; the wheel tells directions\nfastest: {np.hypot(*flow_px).max():.2f} latent px",
+    )
     _wheel(panels[1])
-    _show(panels[2], event.hidden[pair], f"Hidden in the next frame: {event.hidden[pair].mean():.0%}", "cividis", 1)
-    moved = event.moved[pair] if event.moved is not None else np.zeros(event.hidden.shape[1:], np.float32)
-    picture = _show(panels[3], moved, "Where guidance moved the latent", "viridis", None)
-    above.colorbar(picture, ax=panels[3], orientation="horizontal", shrink=0.8, pad=0.02).ax.tick_params(labelsize=7)
+    hidden = event.hidden[pair]
+    _show(panels[2], hidden, f"Yellow: hidden in the next frame\n({hidden.mean():.0%}, left alone)", "cividis", 1)
+    moved = event.moved[pair] if event.moved is not None else np.zeros(hidden.shape, np.float32)
+    moves = _show(panels[3], moved, "How far guidance moved the latent\n(yellow: farthest)", "viridis", None)
+    inset = panels[3].inset_axes([0.05, 0.05, 0.9, 0.05])  # inside, so that the four pictures stay of one size
+    bar = above.colorbar(moves, cax=inset, orientation="horizontal")
+    bar.ax.tick_params(labelsize=7, colors="white", top=True, labeltop=True, bottom=False, labelbottom=False)
     _steps(below.subplots(1, 2), event)
     return _png(figure)
 
@@ -118,17 +125,23 @@ def flow_colours(flow_px: np.ndarray, longest: float | None = None) -> np.ndarra
 
 
 def sweep_multiples(
-    strengths: list[float], layers: list[np.ndarray], figures: dict[str, list[float | None]], row: int
+    strengths: list[float],
+    layers: list[np.ndarray],
+    figures: dict[str, list[float | None]],
+    row: int,
+    chosen: float | None = None,
 ) -> bytes:
-    """Draw a sweep of guidance strength: each figure over strength, and under it the x-t profile at each strength; PNG."""
-    count, names = len(strengths), list(figures)
-    figure = Figure(figsize=(11, 2.8 + 1.05 * count), layout="constrained")
-    top, below = figure.subfigures(2, 1, height_ratios=[2.6, 1.05 * count])
-    for panel, name, colour in zip(top.subplots(1, len(names), squeeze=False)[0], names, OKABE_ITO, strict=False):
-        panel.plot(strengths, figures[name], color=colour, marker="o")
-        panel.set(title=name, xlabel="guidance strength")
-        panel.set_ylim(bottom=0)
-        panel.grid(alpha=0.3)
+    """Draw a sweep of guidance strength: two figures over strength, one against the other, and the x-t profile of each; PNG.
+
+    chosen is the strength that is marked, if it is among them.
+    """
+    count = len(strengths)
+    figure = Figure(figsize=(11, 3.0 + 1.05 * count), layout="constrained")
+    top, below = figure.subfigures(2, 1, height_ratios=[2.8, 1.05 * count])
+    panels = top.subplots(1, len(figures) + 1)
+    for panel, (name, values), colour in zip(panels[:-1], figures.items(), OKABE_ITO, strict=False):
+        _over_strength(panel, strengths, name, values, colour, chosen)
+    _trade_off(panels[-1], strengths, figures, chosen)
     panels = below.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for panel, strength, frames in zip(panels, strengths, layers, strict=True):
         panel.imshow(frames[:, row], aspect="auto", interpolation="nearest")
@@ -136,6 +149,33 @@ def sweep_multiples(
         panel.set_yticks([])
     panels[-1].set_xlabel(f"x (pixels), at y = {row}; time runs downwards in each strip")
     return _png(figure)
+
+
+def _over_strength(panel, strengths: list[float], name: str, values: list, colour: str, chosen: float | None) -> None:
+    """Draw one figure over strengths that stand evenly apart: most of them are small."""
+    places = range(len(strengths))
+    panel.plot(places, values, color=colour, marker="o")
+    if chosen in strengths:
+        at = strengths.index(chosen)
+        panel.plot(at, values[at], color=colour, marker="*", markersize=16, markeredgecolor="black")
+    panel.set(title=name, xlabel="guidance strength")
+    panel.set_xticks(places, [f"{strength:g}" for strength in strengths])
+    panel.set_ylim(0, 1.15 * max([v for v in values if v is not None], default=1.0))
+    panel.grid(alpha=0.3)
+
+
+def _trade_off(panel, strengths: list[float], figures: dict[str, list[float | None]], chosen: float | None) -> None:
+    """Draw the first figure against the second, each point with its strength."""
+    (name_y, ys), (name_x, xs) = figures.items()
+    panel.plot(xs, ys, color=OKABE_ITO[3], marker="o")
+    for strength, x, y in zip(strengths, xs, ys, strict=True):
+        panel.annotate(f"{strength:g}", (x, y), textcoords="offset points", xytext=(6, 6), fontsize=8)
+        if strength == chosen:
+            panel.plot(x, y, color=OKABE_ITO[3], marker="*", markersize=16, markeredgecolor="black", label="chosen")
+            panel.legend(fontsize=8)
+    panel.set(title="What steadiness costs", xlabel=name_x, ylabel=name_y)
+    panel.margins(0.2)
+    panel.grid(alpha=0.3)
 
 
 def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: float | None = None):

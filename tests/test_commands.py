@@ -192,7 +192,8 @@ def test_words_that_a_console_cannot_show_do_not_end_a_command():
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])  # Ctrl-C; what a service manager sends
+def test_being_stopped_ends_quietly_and_leaves_nothing(tmp_path, pipeline, name):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))
     command = [sys.executable, "-m", "mgld", "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
@@ -201,7 +202,10 @@ def test_ctrl_c_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
     while not list(tmp_path.glob(".mgld-*/encoded.mkv")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the encoder gets it too
+    if name == "SIGINT":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the encoder gets it too
+    else:
+        process.terminate()
     assert process.wait(timeout=30) == 130
     assert process.stderr.read().splitlines()[-1] == "mgld: stopped."
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "model"]
@@ -231,3 +235,18 @@ def test_memory_does_not_grow_with_the_clip(tmp_path, pipeline):
         peaks[count] = peak_bytes(*arguments, str(tmp_path / "model"))
         assert probe(out).frame_count == count
     assert peaks[400] < 1.15 * peaks[40] and peaks[400] < peaks[40] + 25e6, peaks
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--model", "nothing"], "is not on this machine"), (["--device", "gpu7"], "there is no device of that name"),
+        (["--start", "99"], "it cannot begin at 99 s"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_before_torch_is_loaded(tmp_path, more, said):
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=1", str(tmp_path / "clip.mp4"))
+    code = "import sys; from mgld.__main__ import main; end = main(sys.argv[1:]); sys.exit(9 if 'torch' in sys.modules else end)"
+    command = [sys.executable, "-c", code, "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4"), *more]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr

@@ -54,6 +54,8 @@ def test_the_scope_is_drawn_for_still_clips_and_for_sampling_that_moved_nothing(
 
 def test_a_sweep_has_a_strip_for_every_strength():
     layers = [np.full((4, 8, 16, 3), 40 * i, np.uint8) for i in range(4)]
-    few, many = (plots.sweep_multiples([0, 1, 2, 3][:n], layers[:n], {"a": [1.0] * n}, 2) for n in (3, 4))
+    few, many = (
+        plots.sweep_multiples([0, 1, 2, 3][:n], layers[:n], {"a": [1.0] * n, "b": [2.0] * n}, 2, 1) for n in (3, 4)
+    )
     heights = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape[0] for png in (few, many)]
     assert heights[1] > heights[0]

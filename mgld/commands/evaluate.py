@@ -124,16 +124,17 @@ def _clip(
 
     truth, blurred, latents, measured = given.pop(TRUTH, None), bicubic(lq_u8), {}, {}
     motion = None if truth is None else measures.motion_of(truth)
+    truth_errors = None if truth is None else measures.errors_of(truth, motion)
     for recipe, wanted in recipes.items():
         say(f"{name}: {METHODS[recipe].label if recipe in METHODS else recipe}")
         started = time.monotonic()
         large_u8, borders = upscaled(pipeline, lq_u8, wanted, latents.setdefault(sampled_as(wanted), {}))
         seconds = round(time.monotonic() - started, 3)
-        row = measures.measure(large_u8, truth, motion, borders, blurred)
+        row = measures.measure(large_u8, truth, motion, borders, blurred, truth_errors)
         measured[recipe] = row | {"segment_borders": borders, "seconds": seconds}
     for result, large_u8 in given.items():
         say(f"{name}: {result}")
-        measured[result] = measures.measure(large_u8, truth, motion, (), blurred)
+        measured[result] = measures.measure(large_u8, truth, motion, (), blurred, truth_errors)
     of_truth = None if truth is None else measures.measure(truth, None, motion, (), truth)
     frames, height, width = blurred.shape[:3]
     return {"frames": frames, "width": width, "height": height, TRUTH: of_truth, "methods": measured}

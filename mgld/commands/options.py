@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
+from mgld.presets import folder_of
 from mgld.settings import DEFAULT_MODEL, LIMITS, Settings
 
 if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
+    from mgld.video import Probe
+
+DEVICE_NAMES = r"auto|(cpu|cuda|mps|xpu)(:\d+)?"
 
 
 def add_range(command: argparse.ArgumentParser) -> None:
@@ -74,6 +79,19 @@ def check_frames(count: int | None) -> None:
     """Refuse to stop before the first frame."""
     if count is not None and count < 1:
         raise errors.bad_setting("--frames", count, "1 or more")
+
+
+def check_model(chosen: argparse.Namespace) -> None:
+    """Refuse a model that is not here and a device that has no such name, before seconds go into loading libraries."""
+    folder_of(chosen.model)
+    if not re.fullmatch(DEVICE_NAMES, chosen.device):
+        raise errors.device_unusable(chosen.device, "there is no device of that name; try auto, cpu, cuda or cuda:1")
+
+
+def check_start(clip: Probe, start_s: float) -> None:
+    """Refuse to begin after the clip's end."""
+    if clip.duration_s is not None and start_s >= clip.duration_s > 0:
+        raise errors.start_beyond(start_s, clip.duration_s)
 
 
 def check_output(source: Path, output: Path) -> None:

@@ -12,9 +12,11 @@ from mgld.commands.options import (
     add_model,
     add_range,
     add_settings,
+    check_model,
     check_output,
     check_range,
     check_rate,
+    check_start,
     open_pipeline,
     settings_of,
 )
@@ -50,16 +52,19 @@ def run(chosen: argparse.Namespace) -> None:
     from mgld.video import VideoWriter, probe, read_frames
 
     started = time.monotonic()
+    check_model(chosen)
     clip = probe(chosen.input, chosen.fps)
+    check_start(clip, chosen.start)
+    output = VideoWriter(
+        chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
+    )
     say_notes(clip.notes)
     pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
     total = clip.frames_ahead(chosen.start, chosen.frames)
     report, damage = {}, []
     frames = read_frames(chosen.input, chosen.start, chosen.frames, chosen.fps, chosen.deinterlace, damage)
-    with VideoWriter(
-        chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
-    ) as writer:
+    with output as writer:
         early = list(writer.notes)  # what cannot be kept is said before the work
         say_notes(early)
         for event in pipeline.run(frames, wanted, total):

@@ -86,7 +86,7 @@ class Asked:
 
     clip: str | None = _entry("video", "Low-quality clip", linked=_clip)
     methods: list[str] = _entry(
-        "checks", "Methods to run", "The bicubic input is always beside them.", list(COMPARED),
+        "checks", "Methods to run", "“Per-frame” is StableSR’s recipe; the bicubic input is always beside them.", list(COMPARED),
         options=[(METHODS[name].layer, name) for name in OURS], linked=_methods,
     )  # fmt: skip
     frames: int = _entry(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mgld.comparison.grid import Heat, StageVideo, stack_layers
-from mgld.comparison.layers import GIVEN, INPUT, TRUTH, label_of
+from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
 from mgld.metrics.table import markdown
@@ -17,14 +17,15 @@ from mgld.metrics.temporal import Backward, at_half_size, mean_residual, motion_
 from mgld.plots import heat
 
 BRIGHTEST_PERCENTILE = 99.5  # of the residuals of the worst layer: a single pixel does not dim all others
-COLUMNS = ("we", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
+COLUMNS = ("we", "we_excess", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
 HEADING = "### Flicker and sharpness\n"
 BLUR_NOTE = (
     "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
     "it too, so read it beside sharpness."
 )
+ONE_FRAME = "One frame cannot flicker: there is nothing to compare it with."
 NOTE = (
-    "Bold: the best of the results; input and ground truth do not compete. Motion: measured once for all, "
+    "Bold: the best result, where it beats the input. Motion: measured once for all, "
     "on “{clip}”, by {flow}, not by the network that guided."
 )
 
@@ -61,7 +62,10 @@ def measure(
     motion = motion_of(known[reference], measuring_flow(judge))
     flicker = {name: flicker_of(frames, motion) for name, frames in layers.items()}
     evidence = {
-        name: Evidence(frames, flicker[name][0], _truth_of(name, layers), borders) for name, frames in layers.items()
+        name: Evidence(
+            frames, flicker[name][0], _truth_of(name, layers), borders, truth_errors=flicker.get(TRUTH, [None])[0]
+        )
+        for name, frames in layers.items()
     }
     curves = {
         name: {"we": [None, *map(_known, seen.pair_errors)], "sharpness": list(seen.edges)}
@@ -73,15 +77,19 @@ def measure(
 
 def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: Figures) -> StageVideo:
     """Write the stage's video of the layers that were measured to path; return what the stage shows."""
-    drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in titled(figures.curves).items()]
+    frames = len(next(iter(layers.values())))
+    curves = titled(figures.curves) if frames > 1 else {}  # one frame has nothing that could flicker
+    drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in curves.items()]
     return stack_layers(path, layers, fps, figures.borders, drawn, heat_of(figures.residuals))
 
 
 def as_markdown(figures: Figures) -> str:
     """Return the table of the layers by their names, the best result in bold, and how it was measured."""
     labels = {name: label_of(name) for name in figures.rows}
+    if len(next(iter(figures.curves.values()))["sharpness"]) == 1:
+        return f"{HEADING}{ONE_FRAME}\n\n{markdown(figures.rows, labels, '', (TRUTH,), (INPUT,))}"
     note = NOTE.format(flow=figures.judge, clip=label_of(figures.reference))
-    return HEADING + markdown(figures.rows, labels, "", GIVEN) + f"\n\n{BLUR_NOTE} {note}"
+    return HEADING + markdown(figures.rows, labels, "", (TRUTH,), (INPUT,)) + f"\n\n{BLUR_NOTE} {note}"
 
 
 def titled(curves: dict[str, dict[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:

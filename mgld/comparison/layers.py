@@ -5,7 +5,6 @@ from __future__ import annotations
 from mgld.methods import METHODS
 
 INPUT, TRUTH = "bicubic", "truth"
-GIVEN = (INPUT, TRUTH)  # no results: they do not compete
 PREFERRED = ("per_frame", "mgld")  # the two that are compared first, where they are there
 
 

@@ -51,7 +51,7 @@ def picture(job: ComparisonJob, strengths: tuple[float, ...], figures: Figures) 
     """Draw u8 [H,W,3]: the curves over strength, and each strength's temporal profile."""
     lines = {METRICS[key].heading: [row[key] for row in figures.rows.values()] for key in SHOWN}
     large = [job.finished[name].frames_u8 for name in job.runs]
-    png = plots.sweep_multiples(list(strengths), large, lines, job.bicubic.shape[1] // 2)
+    png = plots.sweep_multiples(list(strengths), large, lines, job.bicubic.shape[1] // 2, job.request.knobs.guidance)
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 

@@ -20,6 +20,7 @@ class Better(Enum):
     HIGHER = "↑"
     LOWER = "↓"
     NEAREST_ONE = "→1"
+    NEAREST_ZERO = "→0"
 
 
 class Need(Enum):
@@ -28,6 +29,7 @@ class Need(Enum):
     TRUTH = "truth"
     MOTION = "motion"
     BORDERS = "segment borders"
+    TRUTH_MOTION = "the truth's own warping error"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Evidence:
     """One clip u8 [T,H,W,3] and what its figures are measured from.
 
     truth_u8 is the ground truth of the same shape; pair_errors the warping error of each pair of frames, 0…255, NaN where nothing
-    is visible; borders the frames that begin a segment; sharp_u8 what is as sharp as it should be.
+    is visible, truth_errors the ground truth's own; borders the frames that begin a segment; sharp_u8 what is as sharp as it should
+    be.
     """
 
     clip_u8: np.ndarray
@@ -43,6 +46,7 @@ class Evidence:
     truth_u8: np.ndarray | None = None
     borders: Collection[int] = ()
     sharp_u8: np.ndarray | None = None
+    truth_errors: list[float] | None = None
 
     @cached_property
     def edges(self) -> list[float]:
@@ -56,6 +60,7 @@ class Evidence:
             Need.TRUTH: self.truth_u8 is not None,
             Need.MOTION: bool(self.pair_errors),
             Need.BORDERS: bool(self.borders),
+            Need.TRUTH_MOTION: bool(self.truth_errors),
         }
         return frozenset(need for need, is_met in met.items() if is_met)
 
@@ -97,7 +102,14 @@ class Metric:
         """Return a number that is lower for a better value."""
         if self.better is Better.NEAREST_ONE:
             return abs(value - 1)
+        if self.better is Better.NEAREST_ZERO:
+            return abs(value)
         return -value if self.better is Better.HIGHER else value
+
+
+def _excess(evidence: Evidence, _: None) -> float | None:
+    """A picture that is steadier than the truth has lost something: the truth's own noise, or its sharpness."""
+    return temporal.warping_error(evidence.pair_errors) - temporal.warping_error(evidence.truth_errors)
 
 
 def _sharpness_ratio(evidence: Evidence, _: None) -> float | None:
@@ -133,6 +145,10 @@ _CATALOGUE = (  # in the order of the columns
     Metric(
         "we", "warping error", Better.LOWER, 3, lambda e, _: temporal.warping_error(e.pair_errors),
         "grey levels", MOTION,
+    ),
+    Metric(
+        "we_excess", "excess over the truth’s", Better.NEAREST_ZERO, 3, _excess, "grey levels",
+        MOTION | {Need.TRUTH_MOTION},
     ),
     Metric(
         "we_border_ratio", "error at borders ÷ inside", Better.LOWER, 3,

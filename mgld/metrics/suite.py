@@ -35,6 +35,10 @@ class Suite:
         """Return the motion of u8 [T,H,W,3] that warping errors follow; measure it once per ground truth."""
         return temporal.motion_of(reference_u8, self._flow)
 
+    def errors_of(self, clip_u8: np.ndarray, motion: temporal.Backward) -> list[float]:
+        """Return the warping error of each pair of u8 [T,H,W,3], 0…255, NaN where nothing is visible."""
+        return temporal.warping_errors(clip_u8, motion)
+
     def measure(
         self,
         clip_u8: np.ndarray,
@@ -42,13 +46,17 @@ class Suite:
         motion: temporal.Backward | None,
         borders: Collection[int] = (),
         blurred_u8: np.ndarray | None = None,
+        truth_errors: list[float] | None = None,
     ) -> Measured:
         """Return every metric of clip u8 [T,H,W,3]; JSON-ready, None for what cannot be measured.
 
         motion is the ground truth's, or None to follow the clip's own; sharpness is set against the truth, else against blurred.
+        truth_errors are the warping errors of the ground truth's own pairs.
         """
         pairs = temporal.warping_errors(clip_u8, motion or self.motion_of(clip_u8))
-        evidence = Evidence(clip_u8, pairs, truth_u8, borders, blurred_u8 if truth_u8 is None else truth_u8)
+        evidence = Evidence(
+            clip_u8, pairs, truth_u8, borders, blurred_u8 if truth_u8 is None else truth_u8, truth_errors
+        )
         measured: Measured = {key: metric.of(evidence, self._models[key]) for key, metric in METRICS.items()}
         return measured | {"we_pairs": [e if math.isfinite(e) else None for e in pairs]}
 

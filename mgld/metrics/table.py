@@ -31,13 +31,22 @@ def markdown(
     labels: Mapping[str, str] | None = None,
     heading: str = "method",
     unranked: Collection[str] = (),
+    rivals: Collection[str] = (),
 ) -> str:
-    """Return one table; rows that are unranked do not compete for the best. labels may hold several cells, by ` | `."""
+    """Return one table. labels may hold several cells, by ` | `.
+
+    Neither unranked rows nor rivals are marked as the best; where a rival is better than every other row, nothing is.
+    """
     shown, head = columns(rows), heading.split(" | ")
-    best = {m.key: best_text(m, [row[m.key] for name, row in rows.items() if name not in unranked]) for m in shown}
+    beside = {*unranked, *rivals}
+    best = {m.key: best_text(m, [row[m.key] for name, row in rows.items() if name not in beside]) for m in shown}
+    for metric in shown:
+        theirs = [rows[name][metric.key] for name in rivals if name in rows]
+        if best[metric.key] is not None and _is_beaten(metric, rows, beside, theirs):
+            best[metric.key] = None
     lines = [[*head, *(m.heading for m in shown)], [*["---"] * len(head), *["---:"] * len(shown)]]
     for name, row in rows.items():
-        ranked = {} if name in unranked else best
+        ranked = {} if name in beside else best
         lines.append([(labels or {}).get(name, name), *(_cell(m, row[m.key], ranked.get(m.key)) for m in shown)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -46,6 +55,13 @@ def best_text(metric: Metric, values: Iterable[float | None]) -> str | None:
     """Return how the best of at least two values is written: equal to the eye is equally good."""
     known = [value for value in values if value is not None]
     return metric.text(min(known, key=metric.badness)) if len(known) > 1 else None
+
+
+def _is_beaten(
+    metric: Metric, rows: Mapping[str, Row], beside: Collection[str], rivals: Iterable[float | None]
+) -> bool:
+    own = [row[metric.key] for name, row in rows.items() if name not in beside and row[metric.key] is not None]
+    return any(r is not None and metric.badness(r) < min(map(metric.badness, own)) for r in rivals)
 
 
 def _mean(values: list[float | None]) -> float | None:

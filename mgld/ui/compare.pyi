@@ -25,13 +25,11 @@ SCRIPT = ("state", "frames", "drawing", "profile", "curves", "saving", "hands", 
 LARGEST_SIDE_PX = 4096  # what every H.264 decoder of a browser takes
 MAPS_A_CELL = 4  # heat-maps are half as wide and high as the pictures
 
-
 class Curve(GradioModel):
     """One figure per frame and layer; None where it is not defined."""
 
     name: str
     values: list[list[float | None]]
-
 
 class Residual(GradioModel):
     """Where the heat-map of each layer lies in the same video, (x, y, width, height), and what its colours mean."""
@@ -40,7 +38,6 @@ class Residual(GradioModel):
     top: float
     colours: list[str]
     hidden: str
-
 
 class Comparison(GradioModel):
     """What the stage shows: one video with the layers in a grid, row by row, each width × height pixels."""
@@ -58,14 +55,12 @@ class Comparison(GradioModel):
     residual: Residual | None = None
     colours: list[str] = list(OKABE_ITO)
 
-
 @dataclass(frozen=True)
 class Heat:
     """Coloured maps u8 [T,H,W,3] by layer, of any size, in the order of the layers, and their scale from 0 to top."""
 
     maps: dict[str, np.ndarray]
     top: float
-
 
 class CompareStage(gr.HTML):
     """Wipe, flip, grid, difference, temporal profile and curves over one video; the value is a Comparison."""
@@ -95,10 +90,10 @@ class CompareStage(gr.HTML):
     from typing import TYPE_CHECKING, Any, Literal
 
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
-
 
 def _page() -> str:
     """Return the page with its words; Gradio takes it as a template, so no word may hold a backtick, ${ or {{."""
@@ -106,15 +101,12 @@ def _page() -> str:
     template = (PAGE / "compare.html").read_text(encoding="utf-8").replace("[[key_rows]]", "\n".join(rows))
     return words.placed(template, {"empty": words.STAGE_TOLD["empty"], **words.STAGE})
 
-
 def _keyed(text: str) -> str:
     return re.sub("`(.+?)`", r"<kbd>\1</kbd>", html.escape(text))
-
 
 def _script() -> str:
     parts = [(PAGE / "compare" / f"{part}.js").read_text(encoding="utf-8") for part in SCRIPT]
     return "\n".join([f"const WORDS = {json.dumps(words.STAGE_TOLD, ensure_ascii=False)};", *parts])
-
 
 def stack_layers(
     path: Path,
@@ -150,17 +142,14 @@ def stack_layers(
         pair=(1, last) if last > 1 else (0, last),  # the input is first: of two layers it is one side, of more none
     )  # fmt: skip
 
-
 def _cell(index: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
     return index % columns * width, index // columns * height, width, height
-
 
 def _quarter(index: int, layers: int, columns: int, height: int, width: int) -> tuple[int, int, int, int]:
     """Return the place (x, y, width, height) of one layer's map: four share the cell of a picture, after all pictures."""
     x, y, _, _ = _cell(layers + index // MAPS_A_CELL, columns, height, width)
     w, h = _even(width / 2), _even(height / 2)
     return x + index % 2 * w, y + index % MAPS_A_CELL // 2 * h, w, h
-
 
 def plan_grid(count: int, height: int, width: int) -> tuple[int, int, int]:
     """Return (columns, height, width) of the squarest grid; layers shrink evenly if it would be too large for browsers."""
@@ -169,11 +158,9 @@ def plan_grid(count: int, height: int, width: int) -> tuple[int, int, int]:
     scale = min(1.0, LARGEST_SIDE_PX / (columns * width), LARGEST_SIDE_PX / (rows * height))
     return columns, _even(height * scale), _even(width * scale)
 
-
 def _even(side: float) -> int:
     """Round to the even number that H.264 with halved chroma needs, so that layers begin on whole pixels of both planes."""
     return max(2, int(side) // 2 * 2)
-
 
 def _fitted(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     """Shrink a frame, or cut the odd row or column that the grid has no place for."""

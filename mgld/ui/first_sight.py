@@ -19,19 +19,36 @@ FOLDER = ASSETS / "example"
 
 @dataclass(frozen=True)
 class Example:
-    """A comparison and its table; value is None where the example has not been made."""
+    """A comparison and its table, and what the other tabs hold of it; value is None where the example has not been made."""
 
     value: object | None
     table: str
+    scope_choice: str = ""
+    scope_summary: str = ""
+    scope_picture: str | None = None
+    sweep_table: str = ""
+    sweep_picture: str | None = None
+    ablation_table: str = ""
 
 
+@lru_cache(maxsize=1)
 def finished_example() -> Example:
     """Return the shipped example."""
     if not (FOLDER / "stage.json").exists():
         return Example(None, "")
     stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
     video = FileData(path=str(FOLDER / "stage.mp4"), orig_name="comparison.mp4", mime_type="video/mp4")
-    return Example(Comparison(video=video, **stored["stage"]), stored["table"])
+    tabs = json.loads((FOLDER / "tabs.json").read_text(encoding="utf-8"))
+    return Example(
+        Comparison(video=video, **stored["stage"]),
+        stored["table"],
+        tabs["scope"]["choice"],
+        tabs["scope"]["summary"],
+        str(FOLDER / "scope.webp"),
+        tabs["sweep"],
+        str(FOLDER / "sweep.webp"),
+        tabs["ablation"],
+    )
 
 
 @lru_cache(maxsize=1)

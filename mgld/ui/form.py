@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import gradio as gr
@@ -15,7 +16,9 @@ from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, VIDEO_SUFFIXES
 from mgld.ui import words
 from mgld.ui.crop import CropBox
 
-MAIN = ("steps", "guidance", "flow", "frames", "methods")  # beside the clip; everything else is behind the fold
+MAIN = ("guidance", "steps", "frames", "flow")  # beside the clip; everything else is behind the fold, in groups
+CLIP_GROUP = ("start_s", "crop")
+MODEL_GROUP = ("methods", "model")
 IDS = {"start_s": "start", "degrade_seed": "degrade-seed"}  # of elements, where they differ from the field's name
 _DEFAULT = vars(Asked())
 
@@ -53,11 +56,18 @@ def build(model: str) -> Form:
     )
     made |= {name: _control(name, model) for name in MAIN}
     with gr.Accordion(words.ADVANCED, open=False, elem_id="advanced"):
-        made["start_s"] = _control("start_s", model)
+        _heading("clip")
         frame = CropBox(elem_id="frame")
-        made |= {name: _control(name, model) for name in FIELDS if name not in made}
+        made |= _controls(CLIP_GROUP, model)
+        _heading("model")
+        made |= _controls(MODEL_GROUP, model)
+        _heading("sampling")
+        made |= _controls([name for name in KNOBS if name not in MAIN], model)
+        _heading("truth")
+        made |= _controls([name for name in FIELDS if name not in made], model)
         lab_show = gr.Button(words.LAB_SHOW, size="sm", elem_id="lab-show")
         lab_picture = gr.Image(label=words.LAB_PICTURE, interactive=False, format="webp", elem_id="lab", visible=False)
+        _heading("link")
         copy_link = gr.Button(words.COPY_LINK, size="sm", elem_id="copy-link")
         link = gr.Textbox("", label=words.LINK, interactive=False, max_lines=1, elem_id="link")
     controls = {name: made[name] for name in FIELDS}
@@ -70,6 +80,16 @@ PRESET_KNOBS = tuple(next(iter(PAGE_PRESETS.values())))
 def preset_of(*values: float) -> str | None:
     """Return the preset that stands for these values of PRESET_KNOBS, if one does."""
     return next((name for name, preset in PAGE_PRESETS.items() if tuple(preset.values()) == values), None)
+
+
+def _heading(group: str) -> None:
+    gr.HTML(f'<h3 class="group">{words.GROUPS[group]}</h3>')
+
+
+def _controls(names: Iterable[str], model: str) -> dict[str, gr.components.Component]:
+    """Make controls that belong together; short ones stand side by side where there is room."""
+    with gr.Row(elem_classes="group"):
+        return {name: _control(name, model) for name in names}
 
 
 def _control(name: str, model: str) -> gr.components.Component:

@@ -106,18 +106,19 @@ def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
             text = ", ".join(f"{s:g}" for s in settings.SWEEP)
             strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
             run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
+        example = finished_example()
         picture = gr.Image(
-            label=words.SWEEP_FIGURE, show_label=False, interactive=False, format="png", elem_id="sweep",
+            example.sweep_picture, label=words.SWEEP_FIGURE, show_label=False, interactive=False, format="png", elem_id="sweep",
             buttons=["download", "fullscreen"],
         )  # fmt: skip
-        return run, strengths, picture, gr.Markdown("", elem_id="sweep-table")
+        return run, strengths, picture, gr.Markdown(example.sweep_table, elem_id="sweep-table")
 
 
 def _ablation_tab() -> tuple[gr.Button, gr.Markdown]:
     with gr.Tab(words.TABS["ablation"], id="ablation"):
         gr.Markdown(words.ABLATION_INTRO, elem_classes="quiet")
         run = gr.Button(words.ABLATION_RUN, elem_id="ablate", elem_classes="lone")
-        return run, gr.Markdown(words.ABLATION_EMPTY, elem_id="table-3")
+        return run, gr.Markdown(finished_example().ablation_table or words.ABLATION_EMPTY, elem_id="table-3")
 
 
 def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:

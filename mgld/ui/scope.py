@@ -11,6 +11,7 @@ import numpy as np
 from mgld import plots
 from mgld.comparison.job import ComparisonJob
 from mgld.ui import words
+from mgld.ui.first_sight import finished_example
 from mgld.ui.running import SESSIONS
 
 
@@ -55,20 +56,27 @@ def summary(event, pair: int) -> str:
 def build(private: dict) -> tuple[list, Callable]:
     """Make the tab's contents; return its parts and the handler that fills them after a run."""
     gr.Markdown(words.SCOPE_INTRO, elem_classes="quiet")
-    pair = gr.Dropdown([], label=words.SCOPE_CHOICE, elem_id="scope-pair", interactive=True)
+    example = finished_example()
+    choice = example.scope_choice
+    pair = gr.Dropdown([choice], value=choice, label=words.SCOPE_CHOICE, elem_id="scope-pair", interactive=True)
     picture = gr.Image(
-        label=words.SCOPE_FIGURE, show_label=False, interactive=False, format="png", elem_id="scope",
+        example.scope_picture, label=words.SCOPE_FIGURE, show_label=False, interactive=False, format="png", elem_id="scope",
         buttons=["download", "fullscreen"],
     )  # fmt: skip
-    summary_text = gr.Markdown(words.SCOPE_EMPTY, elem_id="scope-summary")
+    summary_text = gr.Markdown(example.scope_summary or words.SCOPE_EMPTY, elem_id="scope-summary")
 
     def show(choice: str | None, request: gr.Request) -> tuple:
         job = SESSIONS.get(request.session_hash)
+        if job is None:
+            return example.scope_picture, example.scope_summary
         if choice not in {value for _, value in choices(job)}:
             return None, words.SCOPE_EMPTY
         return figure(job, choice)
 
     def refresh(request: gr.Request) -> Iterator[tuple]:
+        if SESSIONS.get(request.session_hash) is None:  # the example's stays
+            yield gr.skip(), gr.skip(), gr.skip()
+            return
         found = choices(SESSIONS.get(request.session_hash))
         first = found[0][1] if found else None
         yield gr.Dropdown(found, value=first), *show(first, request)

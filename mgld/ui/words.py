@@ -39,6 +39,9 @@ PRESETS = "Preset"
 PRESETS_HELP = "Sets steps and segment length."
 ABSENT = "{} (not here)"
 ADVANCED = "Advanced"
+GROUPS = {
+    "clip": "Clip", "model": "Methods and model", "sampling": "Sampling", "truth": "Truth and other results", "link": "Link",
+}  # fmt: skip
 RUN = "Upscale and compare"
 CANCEL = "Cancel"
 PREVIEW = "While it works"

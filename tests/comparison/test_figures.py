@@ -86,3 +86,10 @@ def test_grids_stay_within_what_browsers_decode():
 def test_two_different_layers_are_compared_first(tmp_path, count, pair):
     layers = {f"Layer {i}": np.zeros((2, 16, 16, 3), np.uint8) for i in range(count)}
     assert stack_layers(tmp_path / "stage.mp4", layers, 10).pair == pair
+
+
+def test_one_frame_cannot_flicker(tmp_path, layers):
+    alone = {name: frames[:1] for name, frames in layers.items()}
+    figures_ = figures.measure(alone, (), "dis")
+    assert "One frame cannot flicker" in figures.as_markdown(figures_)
+    assert figures.write_stage(tmp_path / "stage.mp4", alone, 10, figures_).curves == []

@@ -42,7 +42,7 @@ def test_every_metric_is_printed_with_its_arrow_unit_and_decimals(key):
     metric = METRICS[key]
     head, _, cells = markdown({"a": row(**{key: 1.23456789})}).splitlines()
     heading = head.split(" | ")[1].removesuffix(" |")
-    assert heading.startswith(metric.label) and heading.endswith((" ↑", " ↓", " →1")) and metric.unit in heading
+    assert heading.startswith(metric.label) and heading.endswith((" ↑", " ↓", " →1", " →0")) and metric.unit in heading
     assert cells == f"| a | {round(1.23456789, metric.decimals)} |"
 
 
@@ -53,3 +53,9 @@ def test_a_figure_that_the_catalogue_does_not_know_is_refused():
 
 def test_what_a_report_says_beside_the_figures_is_no_column():
     assert [m.key for m in columns({"a": row(psnr=30) | dict.fromkeys(BESIDE_FIGURES, 1)})] == ["psnr"]
+
+
+def test_nothing_is_marked_where_the_input_beats_every_result():
+    rows = {"input": row(we=1, psnr=20), "a": row(we=3, psnr=30), "b": row(we=4, psnr=25)}
+    told = markdown(rows, rivals=("input",))
+    assert "**3.000**" not in told and "**1.000**" not in told and "**30.00**" in told
