@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from mgld.training import run as run_module
 from mgld.training import stages
 from mgld.training.run import Plan, Run, first_step, stream_seed
 
@@ -29,6 +31,22 @@ def test_the_log_holds_means_however_often_a_step_takes_notes(tmp_path):
         run.note(first=float(step))
         run.note(second=10.0)
     assert [(float(r["first"]), float(r["second"])) for r in rows(tmp_path)] == [(0.5, 10), (2.5, 10)]
+
+
+def test_the_log_tells_the_share_of_time_that_went_by_waiting_for_the_loader(tmp_path, monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(run_module, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+
+    def loader():
+        while True:
+            now_s[0] += 1
+            yield torch.ones(1, 3)
+
+    run, samples = start(tmp_path), loader()
+    for _ in run.steps():
+        run.take(samples)
+        now_s[0] += 3
+    assert [row["waiting"] for row in rows(tmp_path)] == ["0.250"] * 2
 
 
 def test_a_fresh_run_begins_a_log_of_its_own(tmp_path):
