@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fuzz.seeds import damaged, valid_files
+from tests.fuzz.seeds import damaged, encoded_pictures, valid_files
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0  # for one file, on a busy machine
@@ -24,13 +24,14 @@ PATIENCE_S = 30.0  # for one file, on a busy machine
 class Worker:
     """A process that reads files; started anew when one of them ended it."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoded: Path) -> None:
+        self._encoded = encoded
         self._process: subprocess.Popen | None = None
 
     def outcome(self, path: Path) -> dict:
         """Return what came out of a file: clip, refused, broke (with its trace), crashed or hung."""
         if self._process is None:
-            command = [sys.executable, "-m", "tests.fuzz.worker"]
+            command = [sys.executable, "-m", "tests.fuzz.worker", str(self._encoded)]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
             self._process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
         watch = threading.Timer(PATIENCE_S, self._process.kill)
@@ -74,10 +75,10 @@ def cases(seeds: list[Path], folder: Path, first: int) -> Iterator[tuple[int, Pa
 
 def run(seconds: float, first: int, keep: Path, most: int | None = None) -> tuple[Counter, list[tuple[int, dict]]]:
     """Try damaged files for so long; return how often each outcome came, and what was neither clip nor refusal."""
-    counts, findings, worker = Counter(), [], Worker()
+    counts, findings = Counter(), []
     with tempfile.TemporaryDirectory(prefix="mgld-fuzz-") as name:
         folder = Path(name)
-        seeds = valid_files(folder)
+        seeds, worker = valid_files(folder), Worker(encoded_pictures(folder))
         for seed in seeds:
             assert worker.outcome(seed)["outcome"] == "clip", f"{seed.name} is not even read whole"
         end = time.monotonic() + seconds
@@ -90,7 +91,7 @@ def run(seconds: float, first: int, keep: Path, most: int | None = None) -> tupl
                 path.rename(keep / f"{number}-{path.name}")
             if time.monotonic() > end or sum(counts.values()) == most:
                 break
-    worker.close()
+        worker.close()
     return counts, findings
 
 

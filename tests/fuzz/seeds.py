@@ -32,6 +32,14 @@ def valid_files(folder: Path) -> list[Path]:
     return made + [_pictures(folder / name, frames[:2]) for name in ("jpg", "png", "tif", "bmp")]
 
 
+def encoded_pictures(folder: Path) -> Path:
+    """Make two pictures as the writer has them before they are muxed, .mkv and .gif; return their common name."""
+    frames = media.coded_frames(2)
+    media.make_video(folder / "encoded.mkv", frames)
+    media.animation(folder / "encoded.gif", frames, [40, 40], plays=0)
+    return folder / "encoded"
+
+
 def _pictures(folder: Path, frames: list[np.ndarray]) -> Path:
     folder.mkdir()
     for i, rgb in enumerate(frames):
