@@ -156,7 +156,7 @@ def _written(
         _keep_words(heard, out, begin_s, begin_s + end_s)
         if job.start_s > 0:
             sound.seek(heard, begin_s)
-        waiting = sound.span(heard, kept, begin_s, begin_s + end_s) if kept else waiting
+        waiting = sound.span(heard, kept, begin_s, begin_s + end_s)
     held = next(waiting, None)
     packets = (packet for packet in encoded.demux(pictures) if packet.size)
     for count, (packet, tick, following) in enumerate(zip(packets, job.ticks[:-1], job.ticks[1:], strict=True)):

@@ -210,3 +210,8 @@ def test_sound_with_a_hole_stays_in_time_when_it_is_transcoded(tmp_path):
 
 def test_the_ways_are_tried_in_the_order_of_their_loss():
     assert sound.WAYS == ("copy", "transcode", "silent")
+
+
+def test_a_source_without_sound_is_silence_without_a_word(tmp_path):
+    source = media.make_video(tmp_path / "a.mkv", media.coded_frames(5), 10)
+    assert rewrite(source, tmp_path / "out.mp4") == []
