@@ -22,6 +22,7 @@ from mgld.methods import COMPARED  # noqa: E402
 from mgld.pipeline import MGLDPipeline  # noqa: E402
 from mgld.presets import describe_model  # noqa: E402
 from mgld.settings import Settings  # noqa: E402
+from mgld.ui.first_sight import write_stills  # noqa: E402
 from mgld.video import probe, read_frames  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -42,6 +43,7 @@ def main() -> None:
     del stage["video"]
     shown = {"stage": stage, "table": as_markdown(figures)}
     (HERE / "stage.json").write_text(json.dumps(shown, indent=1) + "\n")
+    write_stills(HERE)
     manifest = {"clip": CLIP.name, "frames": FRAMES, "settings": asdict(Settings()), "model": describe_model("tiny")}
     (HERE / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
