@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,19 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # told apart by every eye
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f8794")  # told apart by every eye
+LAYER_COLOURS = dict(
+    zip(("bicubic", "per_frame", "mgld", "per_frame+mds", "per_frame+tsd", "truth"), OKABE_ITO, strict=False)
+)
 DASHES = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (7, 2, 2, 2)), (0, (4, 1)), (0, (1, 1)))  # and without colour
 MARK = "#ffb000"
 HEAT, HIDDEN = "inferno", "#5a6270"  # of one rising lightness, so that it is read without colour; grey is not in it
+
+
+def colours_of(layers: Sequence[str]) -> list[str]:
+    """Return a colour a layer, #rrggbb: each method has its own wherever it stands, other layers have what is left in turn."""
+    left = cycle([colour for colour in OKABE_ITO if colour not in map(LAYER_COLOURS.get, layers)])
+    return [LAYER_COLOURS.get(name) or next(left) for name in layers]
 
 
 def training_curves(log: Path, picture: Path) -> None:

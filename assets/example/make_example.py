@@ -29,6 +29,7 @@ from mgld.presets import describe_model  # noqa: E402
 from mgld.segment import Watch  # noqa: E402
 from mgld.settings import Settings  # noqa: E402
 from mgld.ui import scope  # noqa: E402
+from mgld.ui.first_sight import write_stills  # noqa: E402
 from mgld.worker import run_all  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -48,6 +49,7 @@ def main() -> None:
     stage = asdict(write_stage(HERE / "stage.mp4", shown, job.material.fps, figures))
     del stage["video"]
     _write("stage.json", {"stage": stage, "table": as_markdown(figures)})
+    write_stills(HERE)
 
     strengths = settings.SWEEP
     swept = _run(machine, replace(request, methods=("mgld",)), sweep.runs_of(request, strengths), store)

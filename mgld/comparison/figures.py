@@ -78,8 +78,11 @@ def measure(
 def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: Figures) -> StageVideo:
     """Write the stage's video of the layers that were measured to path; return what the stage shows."""
     frames = len(next(iter(layers.values())))
-    curves = titled(figures.curves) if frames > 1 else {}  # one frame has nothing that could flicker
-    drawn = [{"name": heading, "values": list(lines.values())} for heading, lines in curves.items()]
+    keys = next(iter(figures.curves.values())) if frames > 1 else ()  # one frame has nothing that could flicker
+    drawn = [
+        {"key": key, "name": METRICS[key].heading, "values": [lines[key] for lines in figures.curves.values()]}
+        for key in keys
+    ]
     return stack_layers(path, layers, fps, figures.borders, drawn, heat_of(figures.residuals))
 
 

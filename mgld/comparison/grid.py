@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mgld.comparison.layers import first_pair, label_of
-from mgld.plots import HIDDEN, heat_scale
+from mgld.plots import HIDDEN, colours_of, heat_scale
 from mgld.video import VideoWriter
 
 LARGEST_SIDE_PX = 4096  # what every H.264 decoder of a browser takes
@@ -41,7 +41,8 @@ class MapPlaces:
 class StageVideo:
     """One video with the layers in a grid, row by row, each width × height pixels, and what is drawn beside it.
 
-    layers are labels; curves {"name": …, "values": one list per layer}; pair the two layers that are compared first.
+    keys are the layers' names, layers their labels, colours one #rrggbb each; curves {"key": …, "name": …, "values": one list per
+    layer}; pair the two layers that are compared first.
     """
 
     video: Path
@@ -50,7 +51,9 @@ class StageVideo:
     height: int
     fps: float
     frames: int
+    keys: list[str]
     layers: list[str]
+    colours: list[str]
     borders: list[int]
     curves: list[dict]
     pair: tuple[int, int]
@@ -83,9 +86,10 @@ def stack_layers(
                 sheet[y : y + h, x : x + w] = _fitted(clip[n], h, w)
             writer.write(sheet, n / fps)
     places = MapPlaces([place for _, place in maps], heat.top, heat_scale(), HIDDEN) if heat else None
+    keys = list(layers)
     return StageVideo(
-        path, columns, width, height, fps, len(frames), [label_of(name) for name in layers], list(borders), list(curves),
-        pair or first_pair(list(layers)), places,
+        path, columns, width, height, fps, len(frames), keys, [label_of(key) for key in keys], colours_of(keys), list(borders),
+        list(curves), pair or first_pair(keys), places,
     )  # fmt: skip
 
 

@@ -6,20 +6,24 @@ import html
 import json
 import re
 from dataclasses import asdict
+from statistics import fmean
 
 import gradio as gr
 from gradio.data_classes import FileData, GradioModel
 
 from mgld.comparison.grid import StageVideo
-from mgld.plots import OKABE_ITO
+from mgld.comparison.layers import PREFERRED
 from mgld.ui import words
 from mgld.ui.element import PAGE, Unstubbed, joined
 
+STEADIER = 0.9  # of the other's warping error: what an eye takes for steadier
+
 
 class Curve(GradioModel):
-    """One figure per frame and layer; None where it is not defined."""
+    """One figure per frame and layer, named for readers and by its metric's key; None where it is not defined."""
 
     name: str
+    key: str
     values: list[list[float | None]]
 
 
@@ -32,6 +36,14 @@ class FlickerMaps(GradioModel):
     hidden: str
 
 
+class Opening(GradioModel):
+    """How a comparison opens: at a frame, as "picture", "heat" or "both"; with a speed it plays by itself until a hand stops it."""
+
+    frame: int
+    show: str
+    speed: float | None = None
+
+
 class Comparison(GradioModel):
     """What the stage shows: one video with the layers in a grid, row by row, each width × height pixels."""
 
@@ -41,18 +53,32 @@ class Comparison(GradioModel):
     height: int
     fps: float
     frames: int
+    keys: list[str]
     layers: list[str]
+    colours: list[str]
     borders: list[int]
     curves: list[Curve]
     pair: tuple[int, int]  # the layers that are compared first
     residual: FlickerMaps | None = None
-    colours: list[str] = list(OKABE_ITO)
+    claim: str = ""  # a sentence about the pair
+    opens: Opening | None = None
+    poster: FileData | None = None  # the video's picture at the frame with which it opens
+    slices: FileData | None = None  # the middle row of every frame, layer by layer, one below another
 
 
 def shown(stage: StageVideo) -> Comparison:
     """Return a comparison as the browser gets it."""
     video = FileData(path=str(stage.video), orig_name="comparison.mp4", mime_type="video/mp4")
-    return Comparison(**asdict(stage) | {"video": video})
+    return Comparison(**asdict(stage) | {"video": video, "claim": _claim(stage)})
+
+
+def _claim(stage: StageVideo) -> str:
+    """Return what is to be seen where per-frame diffusion stands beside MGLD, if the numbers say so."""
+    errors = next((curve["values"] for curve in stage.curves if curve["key"] == "we"), None)
+    if errors is None or tuple(stage.keys[i] for i in stage.pair) != PREFERRED:
+        return ""
+    alone, guided = (fmean([e for e in errors[i] if e is not None] or [0.0]) for i in stage.pair)
+    return words.CLAIM if guided < STEADIER * alone else ""
 
 
 class CompareStage(gr.HTML, metaclass=Unstubbed):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 from gradio.data_classes import FileData
 
-from mgld.comparison.layers import TRUTH, label_of
-from mgld.methods import METHODS
+from mgld.comparison.grid import StageVideo
 from mgld.settings import ASSETS
-from mgld.ui.compare import Comparison
+from mgld.ui.compare import Opening, shown
 
 FOLDER = ASSETS / "example"
+# The first frame whose flicker is known, slowly: what jumps from frame to frame is then seen at once, in the picture and as sparks.
+OPENING = Opening(frame=1, show="both", speed=0.5)
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,14 @@ def finished_example() -> Example:
     if not (FOLDER / "stage.json").exists():
         return Example(None, "")
     stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
-    video = FileData(path=str(FOLDER / "stage.mp4"), orig_name="comparison.mp4", mime_type="video/mp4")
+    stage = shown(StageVideo(video=FOLDER / "stage.mp4", **stored["stage"]))
+    poster, slices = (
+        FileData(path=str(FOLDER / name), orig_name=name, mime_type=kind)
+        for name, kind in (("poster.webp", "image/webp"), ("slices.png", "image/png"))
+    )
     tabs = json.loads((FOLDER / "tabs.json").read_text(encoding="utf-8"))
     return Example(
-        Comparison(video=video, **stored["stage"]),
+        stage.model_copy(update={"poster": poster, "slices": slices, "opens": OPENING}),
         stored["table"],
         tabs["scope"]["choice"],
         tabs["scope"]["summary"],
@@ -49,6 +56,24 @@ def finished_example() -> Example:
         str(FOLDER / "sweep.webp"),
         tabs["ablation"],
     )
+
+
+def write_stills(folder: Path) -> None:
+    """Write what is seen before the example's video is there: the picture with which it opens, and the profile's lines."""
+    from mgld.video import read_frames
+
+    stage = json.loads((folder / "stage.json").read_text(encoding="utf-8"))["stage"]
+    sheets = np.stack([f.rgb_u8 for f in read_frames(folder / "stage.mp4")])
+    row = stage["height"] // 2
+    lines = [sheets[:, y + row, x : x + stage["width"]] for x, y in _corners(stage)]
+    cv2.imwrite(str(folder / "poster.webp"), sheets[OPENING.frame, ..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 80])
+    cv2.imwrite(str(folder / "slices.png"), np.concatenate(lines)[..., ::-1])
+
+
+def _corners(stage: dict) -> list[tuple[int, int]]:
+    """Return where each layer begins in the example's video, (x, y) in pixels."""
+    columns, width, height = stage["columns"], stage["width"], stage["height"]
+    return [(i % columns * width, i // columns * height) for i in range(len(stage["layers"]))]
 
 
 @lru_cache(maxsize=1)
@@ -60,9 +85,5 @@ def example_layers() -> dict[str, np.ndarray]:
         return {}
     stage = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))["stage"]
     sheets = np.stack([f.rgb_u8 for f in read_frames(FOLDER / "stage.mp4")])
-    names = {label_of(name): name for name in (*METHODS, TRUTH)}
-    height, width, found = stage["height"], stage["width"], {}
-    for i, label in enumerate(stage["layers"]):
-        y, x = i // stage["columns"] * height, i % stage["columns"] * width
-        found[names.get(label, label)] = sheets[:, y : y + height, x : x + width]
-    return found
+    places = zip(stage["keys"], _corners(stage), strict=True)
+    return {key: sheets[:, y : y + stage["height"], x : x + stage["width"]] for key, (x, y) in places}

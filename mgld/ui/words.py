@@ -103,7 +103,8 @@ STAGE = {
     "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
     "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
     "gain": "Gain", "gain_help": "Difference gain", "show": "Show", "show_help": "Picture or flicker map",
-    "picture": "picture", "heat_map": "flicker map", "both": "both", "zoom": "Zoom", "zoom_out": "Zoom out",
+    "picture": "Picture", "heat_map": "Flicker", "both": "Both", "zoom": "Zoom", "zoom_out": "Zoom out",
+    "numbers": "What the two layers differ by",
     "zoom_in": "Zoom in", "fit": "Zoom; press to see the whole picture", "fit_help": "Whole picture", "tools": "Tools",
     "loupe": "Loupe", "loupe_help": "Every layer, enlarged, at the pointer", "crop_strip": "Crop strip",
     "strip_help": "A region in several frames of every layer", "save": "Save view", "save_help": "Save what is seen as PNG",
@@ -117,17 +118,21 @@ STAGE = {
     "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
     "save_curves": "Save curves",
 }  # fmt: skip
+CLAIM = "Left flickers. Right is held steady along the motion."
 STAGE_TOLD = {
     "empty": "The comparison appears here after a run.",
     "broken": "The comparison video could not be loaded. Reload the page to try again.",
     "layer": "Layer", "mean": "mean", "frames": "frame", "across": "{axis} (pixels)", "at": "at {place}",
-    "borders": "dashed: segment borders", "scaled": "shown at {percent} % of the width to spare memory",
+    "borders": "ticks: segment borders", "scaled": "shown at {percent} % of the width to spare memory",
     "reading": "reading frames {frame} / {frames}", "frame": "frame {frame} of {frames}",
     "slices": "Slices at {place} of {layers} over {frames} frames. {told}", "change": "mean change {change}",
     "changeTold": "{layer} changes by {change} grey levels a frame along this line", "meanTold": "{layer}: mean {mean}",
-    "difference": "|{b} − {a}| ×{gain}", "heat": "{layer}: flicker", "heatScale": "{top} grey levels",
+    "difference": "|{b} − {a}| ×{gain}", "heatScale": "{top} grey levels",
     "heatFirst": "{layer}: no earlier frame to compare with",
     "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": "Temporal profile at {place}",
+    "claim_wipe": "Left: {a}. Right: {b}.", "claim_side": "Left: {a}. Right: {b}.",
+    "claim_grid": "Every layer, at the same frame.", "claim_flip": "Hold the picture to see {a} in place of {b}.",
+    "claim_diff": "Where {b} differs from {a}.", "we": "Flicker", "sharpness": "Sharpness",
     "strip": "frames {first}–{last}, {width} × {height} pixels, each ×{scale}",
 }  # fmt: skip
 STAGE_KEYS = {

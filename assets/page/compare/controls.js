@@ -4,9 +4,10 @@ import { clamp } from '../maths/geometry.js';
 import { draw } from './drawing.js';
 import { seek, setSpeed, step, toggle } from './frames.js';
 import { zoom, zoomTo } from './hands.js';
+import { tellPair } from './hero.js';
 import { showLoop } from './loop.js';
 import { arrange } from './panes.js';
-import { drawProfile, linePixels, linePlace } from './profile.js';
+import { collect, drawProfile, linePixels, linePlace } from './profile.js';
 import { download, saveCurves, saveProfile, saveView } from './saving.js';
 import { $, TURN_TO, all, canvas, data, fill, press, s, scrub, viewer } from './state.js';
 import { stripLater, toggleStrip } from './strip.js';
@@ -16,17 +17,18 @@ export function show(view) {
   for (const b of all('[data-view]')) b.setAttribute('aria-pressed', b.dataset.view === view);
   $('.gain').hidden = view !== 'diff';
   $('.pick').hidden = view === 'grid';
-  $('.kind').hidden = !data.residual || view === 'diff';
+  $('.lens').hidden = !data.residual || view === 'diff';
   canvas.dataset.view = view;
   arrange();
   showScale();
+  tellPair();
   draw();
 }
 
 export function showKind(kind) {
   if (!data.residual) return;
   s.show = kind;
-  $('.kind select').value = kind;
+  for (const b of all('[data-show]')) b.setAttribute('aria-pressed', b.dataset.show === kind);
   showScale();
   draw();
 }
@@ -45,6 +47,7 @@ function showScale() {
 export function setLine(share) {
   s.at = clamp(share, 0, 1 - 1e-6);
   drawProfile();
+  collect();
 }
 export const nudge = (pixels) => {
   setLine((linePlace() + 0.5 + pixels) / linePixels());
@@ -55,6 +58,7 @@ export const turn = () => {
   $('[data-do=turn]').textContent = TURN_TO[s.line];
   draw();
   drawProfile();
+  collect();
 };
 export const slide = (by) => {
   s.wipe = clamp(s.wipe + by, 0, 1);
@@ -64,6 +68,7 @@ export const pick = (which, layer) => {
   if (layer < data.layers.length) {
     s[which] = layer;
     $(`.${which}`).value = layer;
+    tellPair();
     draw();
   }
 };
@@ -114,6 +119,7 @@ element.addEventListener('click', (e) => {
   const button = e.target.closest('button');
   if (!button || !data) return;
   if (button.dataset.view) show(button.dataset.view);
+  else if (button.dataset.show) showKind(button.dataset.show);
   else if (ACTIONS[button.dataset.do]) ACTIONS[button.dataset.do]();
 });
 
@@ -123,7 +129,6 @@ $('.k').addEventListener('change', (e) => {
   s.gain = Number(e.target.value);
   draw();
 });
-$('.kind select').addEventListener('change', (e) => showKind(e.target.value));
 $('.speed').addEventListener('change', () => setSpeed(0));
 $('.strip-frames').addEventListener('change', (e) => {
   s.stripFrames = Number(e.target.value);

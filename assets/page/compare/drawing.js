@@ -1,10 +1,25 @@
 // What the canvas shows: layers, heat-maps, differences, and their names.
 import { WORDS } from '../host.js';
 import { cornerOf } from '../maths/geometry.js';
-import { drawBox, drawLine, drawLoupe, drawMap, placeHandles } from './overlays.js';
+import { drawBox, drawInset, drawLine, drawLoupe, drawMap, placeHandles } from './overlays.js';
 import { layout, seen } from './panes.js';
 import { markFrame } from './profile.js';
-import { $, BACKDROP, canvas, context, data, fill, pixelRatio, s, scrub, sheet } from './state.js';
+import {
+  $,
+  BACKDROP,
+  INPUT,
+  SHADE,
+  canvas,
+  context,
+  data,
+  fill,
+  pixelRatio,
+  s,
+  scrub,
+  sheet,
+  sparks,
+  sparksContext,
+} from './state.js';
 
 export function paint(target, source, layer, part, pane, cut = [0, 1]) {
   // cut: the share of the pane's width, from where to where
@@ -47,22 +62,40 @@ export function paintLayer(layer, part, pane, cut = [0, 1]) {
   if (cut[1] <= cut[0]) return;
   if (s.show !== 'heat') paint(context, sheet, layer, part, pane, cut);
   if (s.show === 'picture' || !data.residual) return;
-  if (s.show === 'both') {
-    context.fillStyle = 'rgba(0,0,0,.45)';
-    context.fillRect(pane.x + pane.w * cut[0], pane.y, pane.w * (cut[1] - cut[0]), pane.h);
-    context.globalCompositeOperation = 'screen';
+  if (s.show === 'heat') return paintHeat(context, layer, part, pane, cut);
+  context.fillStyle = SHADE;
+  context.fillRect(pane.x + pane.w * cut[0], pane.y, pane.w * (cut[1] - cut[0]), pane.h);
+  paintSparks(layer, part, pane, cut);
+}
+
+function paintSparks(layer, part, pane, cut) {
+  // the map times itself: what hardly flickers leaves the picture as it is
+  const w = Math.ceil(pane.w);
+  const h = Math.ceil(pane.h);
+  if (sparks.width !== w || sparks.height !== h) {
+    sparks.width = w;
+    sparks.height = h;
   }
-  paintHeat(context, layer, part, pane, cut);
+  sparksContext.globalCompositeOperation = 'source-over';
+  sparksContext.clearRect(0, 0, w, h);
+  paintHeat(sparksContext, layer, part, { x: 0, y: 0, w: pane.w, h: pane.h }, cut);
+  sparksContext.globalCompositeOperation = 'multiply';
+  sparksContext.drawImage(sparks, 0, 0);
+  context.globalCompositeOperation = 'screen';
+  context.drawImage(sparks, pane.x, pane.y);
   context.globalCompositeOperation = 'source-over';
 }
 
-function label(target, text, pane, { right = false, bottom = false, colour = null, room = pane.w } = {}) {
+const shorter = (name) => name.replace(/ \([^)]*\)$/, ''); // a name without what stands in brackets
+
+export function label(target, text, pane, { right = false, bottom = false, colour = null, room = pane.w } = {}) {
   const ratio = pixelRatio();
   const pad = 7 * ratio;
   const high = 22 * ratio;
   const mark = colour ? 14 * ratio : 0;
   target.font = `500 ${12 * ratio}px system-ui, sans-serif`;
   const most = room - 2 * pad - mark - 12 * ratio;
+  if (target.measureText(text).width > most) text = shorter(text);
   while (text.length > 3 && target.measureText(text).width > most) text = `${text.slice(0, -2)}…`;
   const width = target.measureText(text).width + 2 * pad + mark;
   const x = right ? pane.x + pane.w - width - 6 * ratio : pane.x + 6 * ratio;
@@ -85,12 +118,16 @@ export const colourOf = (layer) => data.colours[layer % data.colours.length];
 const nameOf = (layer) => {
   const name = data.layers[layer];
   if (s.show === 'picture') return name;
-  return s.frame ? fill(WORDS.heat, { layer: name }) : fill(WORDS.heatFirst, { layer: name });
+  return s.frame ? name : fill(WORDS.heatFirst, { layer: name });
 };
 export const named = (layer, pane, more = {}) =>
   label(context, nameOf(layer), pane, { colour: colourOf(layer), ...more });
 
 function drawSingle(pane, part) {
+  if (s.peeks) {
+    paintLayer(INPUT, part, pane);
+    return named(INPUT, pane);
+  }
   if (s.view === 'diff') return drawDifference(pane, part);
   if (s.view === 'flip') {
     const layer = s.flipped ? s.a : s.b;
@@ -132,12 +169,13 @@ export function drawPanes(list, part, { line = true } = {}) {
 }
 
 export function draw() {
-  if (!data || !s.painted) return;
+  if (!data || !(s.painted || s.isPoster)) return;
   const list = layout();
   const part = seen();
   if (!list.length) return;
   drawPanes(list, part);
   const spots = s.strip ? list.map((pane) => drawBox(pane, part)) : [];
+  drawInset(list[0], part);
   if (s.zoom > 1) drawMap(part);
   if (s.loupe) drawLoupe(list, part);
   placeHandles(list[0], part, spots[0]);

@@ -43,12 +43,14 @@ export function copy(picture, n) {
   s.painted = true;
   draw();
   if (!isFirst) return;
+  if (s.playsItself) return again();
   if (s.resume) seek(s.resume);
   collect();
 }
 
 export function seek(n) {
   if (!data) return;
+  s.playsItself = false;
   s.target = clamp(n, 0, data.frames - 1);
   video.pause();
   if (!video.seeking) video.currentTime = middleOf(s.target, data);
@@ -56,6 +58,7 @@ export function seek(n) {
 
 export function toggle() {
   if (!data) return;
+  s.playsItself = false;
   if (!video.paused) return video.pause();
   s.target = null;
   if (video.ended || s.frame >= (s.loop ? s.to : data.frames - 1))
@@ -63,7 +66,7 @@ export function toggle() {
   video.play();
 }
 
-function again() {
+export function again() {
   // from the start of the loop
   s.target = null;
   video.currentTime = middleOf(s.from, data);
@@ -102,13 +105,15 @@ export function openReader(url) {
   const player = document.createElement('video');
   player.muted = player.playsInline = true;
   player.preload = 'auto';
-  player.src = url;
-  player.load();
-  let last = new Promise((done) => {
-    player.addEventListener('loadeddata', done, { once: true });
-  });
+  let last = null;
+  const opened = () =>
+    new Promise((done) => {
+      player.addEventListener('loadeddata', done, { once: true });
+      player.src = url;
+      player.load();
+    });
   return (n, use) => {
-    last = last
+    last = (last || opened())
       .then(
         () =>
           new Promise((done) => {

@@ -4,7 +4,7 @@ import { setLine } from './controls.js';
 import { frameAcrossPointer } from './curves.js';
 import { draw } from './drawing.js';
 import { seek } from './frames.js';
-import { levelOf, mapPlace } from './overlays.js';
+import { insetPlace, levelOf, mapPlace } from './overlays.js';
 import { layout, seen } from './panes.js';
 import { frameUnderPointer } from './profile.js';
 import {
@@ -44,6 +44,8 @@ function grab(point) {
   const near = NEAR_PX * pixelRatio();
   const held = (kind, more = {}) => ({ kind, pane, part, point, ...more });
   if (s.zoom > 1 && inside(mapPlace(), point)) return held('map');
+  const inset = insetPlace(list[0]);
+  if (inset && inside(inset, point)) return held('peek');
   const level = levelOf(part);
   const away = s.line === 'h' ? pane.y + level * pane.h - point.y : pane.x + level * pane.w - point.x;
   if (s.view === 'wipe' && Math.abs(pane.x + pane.w * s.wipe - point.x) < near) return held('wipe');
@@ -81,6 +83,9 @@ const DRAGS = {
     const dy = (((p.y - point.y) / pane.h) * part.h) / data.height;
     s.region = { ...s.region, x: clamp(x + dx, 0, 1 - s.region.w), y: clamp(y + dy, 0, 1 - s.region.h) };
     stripLater();
+  },
+  peek: () => {
+    s.peeks = true;
   },
   flip: () => {
     s.flipped = true;
@@ -129,7 +134,7 @@ function down(event, kind) {
   if (fingers.size === 2) {
     pinch = { spread: spread(), middle: between() };
     s.drag = null;
-    s.flipped = false;
+    s.flipped = s.peeks = false;
     return draw();
   }
   s.drag = grab(pointOf(event));
@@ -181,7 +186,7 @@ for (const name of ['pointerup', 'pointercancel']) {
     fingers.delete(e.pointerId);
     pinch = null;
     s.drag = null;
-    s.flipped = false;
+    s.flipped = s.peeks = false;
     draw();
   });
 }

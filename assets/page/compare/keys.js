@@ -48,7 +48,7 @@ const KEYS = {
 };
 const PANS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
 
-function key(e) {
+export function key(e) {
   if (!data || e.ctrlKey || e.metaKey || e.altKey) return;
   const digit = e.code.match(/^Digit([1-6])$/);
   let action = KEYS[e.key.length === 1 ? e.key.toLowerCase() : e.key];

@@ -1,15 +1,16 @@
 // From the first picture to the next comparison.
 import './keys.js';
 import { WORDS, watch } from '../host.js';
-import { frameAt } from '../maths/frames.js';
+import { frameAt, middleOf } from '../maths/frames.js';
 import { show, showKind } from './controls.js';
 import { drawCurves, makeCurves } from './curves.js';
 import { draw } from './drawing.js';
 import { capture, onEnded, onFrame, onSeeked, openReader } from './frames.js';
 import { zoomTo } from './hands.js';
 import { showBorders, showLoop } from './loop.js';
+import { openWith } from './opening.js';
 import { arrange } from './panes.js';
-import { drawProfile } from './profile.js';
+import { collect, drawProfile } from './profile.js';
 import {
   $,
   TURN_TO,
@@ -32,7 +33,9 @@ import { stripLater } from './strip.js';
 for (const name of ['play', 'pause', 'ended']) {
   video.addEventListener(name, () => {
     $('[data-do=play]').setAttribute('aria-pressed', !video.paused);
-    if (video.paused) stripLater();
+    if (!video.paused) return;
+    stripLater();
+    if (data && s.painted && !s.playsItself) collect();
   });
 }
 video.addEventListener('seeked', () => {
@@ -90,7 +93,7 @@ function fillLayers() {
 }
 
 function open() {
-  video.src = data.video.url;
+  video.src = data.video.url + (s.resume ? `#t=${middleOf(s.resume, data)}` : '');
   video.load();
   s.read = openReader(data.video.url);
 }
@@ -128,8 +131,9 @@ function load() {
   startOver();
   $('.empty').hidden = !!data;
   $('.empty').textContent = WORDS.empty;
-  for (const part of all('.profile, .curves, .bars')) part.hidden = !data;
-  for (const handle of [divider, lineHandle, box, $('.scale'), $('.strip')]) handle.hidden = true;
+  for (const part of all('.hero, .profile, .curves, .bars')) part.hidden = !data;
+  for (const handle of [divider, lineHandle, box, $('.lens'), $('.scale'), $('.strip')]) handle.hidden = true;
+  if (old.playsItself) $('.speed').value = 1;
   viewer.classList.remove('picking', 'zoomed', 'looking');
   press('strip', false);
   press('loupe', false);
@@ -142,6 +146,7 @@ function load() {
   }
   [s.a, s.b] = data.pair;
   s.to = data.frames - 1;
+  if (data.opens) openWith(data.opens);
   Object.assign(s, keptFrom(before, old));
   video.playbackRate = Number($('.speed').value);
   video.defaultPlaybackRate = video.playbackRate;

@@ -1,8 +1,22 @@
 // What lies over the layers: the profile's line, a strip's region, the loupe, the overview, and the handles.
 import { clamp, inside, lineLevel } from '../maths/geometry.js';
-import { named, paintLayer } from './drawing.js';
+import { colourOf, label, named, paint, paintLayer } from './drawing.js';
 import { linePixels, linePlace, lineText } from './profile.js';
-import { MARK, box, canvas, context, data, divider, lineHandle, pixelRatio, s } from './state.js';
+import {
+  INPUT,
+  INSET_SHARE,
+  LEAST_INSET_PX,
+  MARK,
+  box,
+  canvas,
+  context,
+  data,
+  divider,
+  lineHandle,
+  pixelRatio,
+  s,
+  sheet,
+} from './state.js';
 
 export const levelOf = (part) => lineLevel(s.line, s.at, part, data);
 
@@ -77,6 +91,27 @@ export function drawLoupe(list, part) {
     paintLayer(layer, spot, glass);
     named(layer, glass);
   });
+}
+
+// The input stands in a corner of the first pane wherever no other pane shows it; null where it has no place.
+export function insetPlace(pane) {
+  const isShown = s.view === 'grid' || s.view === 'diff' || s.peeks || [s.a, s.b].includes(INPUT);
+  if (isShown || data.layers.length < 3) return null;
+  const ratio = pixelRatio();
+  const w = Math.max(pane.w * INSET_SHARE, LEAST_INSET_PX * ratio);
+  const h = (w * data.height) / data.width;
+  return { x: pane.x + 8 * ratio, y: pane.y + pane.h - h - 8 * ratio, w, h };
+}
+
+export function drawInset(pane, part) {
+  const inset = insetPlace(pane);
+  if (!inset) return;
+  const ratio = pixelRatio();
+  paint(context, sheet, INPUT, part, inset);
+  context.lineWidth = 2 * ratio;
+  context.strokeStyle = '#fff';
+  context.strokeRect(inset.x, inset.y, inset.w, inset.h);
+  label(context, data.layers[INPUT], inset, { colour: colourOf(INPUT) });
 }
 
 export function mapPlace() {

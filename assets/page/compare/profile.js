@@ -5,15 +5,20 @@ import { ticks } from '../maths/scales.js';
 import { changeOf, cutLine, frameUnder, pack } from '../maths/slices.js';
 import { markCurves } from './curves.js';
 import { colourOf } from './drawing.js';
-import { $, AXES, MARK, PROFILE_BYTES, canvas, data, fill, pixelRatio, s, slices, viewer } from './state.js';
+import { $, AXES, MARK, MIDDLE, PROFILE_BYTES, canvas, data, fill, pixelRatio, s, slices, viewer } from './state.js';
 
 export const linePixels = () => (s.line === 'h' ? data.height : data.width); // how many lines there are
 const alongPixels = () => (s.line === 'h' ? data.width : data.height); // how long each is
 export const linePlace = () => clamp(Math.floor(s.at * linePixels()), 0, linePixels() - 1);
 export const lineText = () => `${AXES[s.line][1]} = ${linePlace()}`;
 
+const hasAll = () => s.copies.length === data.frames;
+export const canSlice = () => hasAll() || (s.ready && s.line === 'h' && s.at === MIDDLE);
+
 export async function collect() {
   // every frame once, in order, by the second player
+  if (s.collects) return;
+  s.collects = true;
   const mine = s;
   const wide = data.columns * data.width;
   const high = Math.ceil(data.layers.length / data.columns) * data.height;
@@ -34,6 +39,7 @@ export async function collect() {
 
 export function sliceOf(layer) {
   // ImageData [frames, along]: the line of one layer in every frame
+  if (!hasAll()) return s.ready(layer);
   const { scale } = s;
   const [left, top] = cornerOf(layer, data).map((v) => Math.round(v * scale));
   const length = Math.floor(alongPixels() * scale);
@@ -148,7 +154,7 @@ function paintAcross(c, plan, ink, y) {
 
 export function drawProfile() {
   viewer.dataset.line = `${AXES[s.line][0]} ${s.at}`; // for the report
-  if (!data || s.copies.length < data.frames || !slices.clientWidth) return;
+  if (!data || !canSlice() || !slices.clientWidth) return;
   const began = performance.now();
   const ratio = pixelRatio();
   const plan = { ...planOf(slices.clientWidth), ratio };
@@ -161,6 +167,7 @@ export function drawProfile() {
   c.scale(ratio, ratio);
   paintSlices(c, plan, getComputedStyle(element).color, images);
   slices.dataset.ms = (performance.now() - began).toFixed(1);
+  s.profiled = true;
   tellProfile(images);
   markFrame();
 }
@@ -189,7 +196,7 @@ export function markFrame() {
     mark.style.left = `${plan.gutter - 2}px`;
     mark.style.right = `${plan.right - 2}px`;
   });
-  marks.hidden = s.copies.length < data.frames;
+  marks.hidden = !s.profiled;
   markCurves();
 }
 

@@ -4,7 +4,7 @@ import { figure, mean } from '../maths/scales.js';
 import { CHART, chartHeight, drawFrames, drawPanel, panelTop, stroke } from './curves.js';
 import { draw, drawPanes } from './drawing.js';
 import { layout, seen } from './panes.js';
-import { linePlace, lineText, paintSlices, planOf, sliceOf } from './profile.js';
+import { canSlice, linePlace, lineText, paintSlices, planOf, sliceOf } from './profile.js';
 import { AXES, canvas, chart, data, fill, pixelRatio, s } from './state.js';
 
 export function download(target, name) {
@@ -26,7 +26,7 @@ export function saveView() {
 
 export function saveProfile() {
   // as on the screen, on paper: at least one pixel of the picture a pixel, with a title and scales
-  if (s.copies.length < data.frames) return;
+  if (!canSlice()) return;
   const images = data.layers.map((_, layer) => sliceOf(layer));
   const base = planOf(0);
   const ratio = 2;

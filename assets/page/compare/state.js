@@ -10,6 +10,8 @@ export const canvas = $('canvas.stage');
 export const context = canvas.getContext('2d');
 export const sheet = document.createElement('canvas');
 export const sheetContext = sheet.getContext('2d');
+export const sparks = document.createElement('canvas');
+export const sparksContext = sparks.getContext('2d');
 export const slices = $('.slices');
 export const chart = $('.chart');
 export const scrub = $('.scrub');
@@ -20,6 +22,8 @@ export const box = $('.box');
 export const DASHES = [[], [7, 3], [2, 2], [7, 3, 2, 3], [4, 2], [1, 2]]; // so that curves are told apart without colour
 export const MARK = '#ffb000';
 export const BACKDROP = '#0b0d12';
+export const SHADE = 'rgba(0,0,0,.3)'; // on the picture under its flicker
+export const INPUT = 0; // the layer of the low-quality clip
 export const PROFILE_BYTES = (navigator.deviceMemory || 8) >= 4 ? 320e6 : 120e6; // of frames kept, so that a line moves without decoding
 export const LATE_TRIES = 200;
 export const LATE_MS = 10; // how long a picture is waited for that a busy browser still owes
@@ -29,11 +33,15 @@ export const BESIDE_PX = 360;
 export const LEAST_STAGE_PX = 480; // widths of a profile beside the picture, and of the picture beside it
 export const LARGEST_ZOOM = 8;
 export const SPEEDS = [0.1, 0.25, 0.5, 1];
+export const INSET_SHARE = 0.24; // of a pane's width, for the input in its corner
+export const LEAST_INSET_PX = 84;
 export const SMALLEST_BOX_PX = 8; // of the region of a strip
 
 export const AXES = { h: ['x', 'y'], v: ['y', 'x'] }; // along the line, and the one that says where it is
 export const TURN_TO = { h: 'x–t', v: 'y–t' };
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]); // a sentence and what is put for its {names}
+
+export const MIDDLE = 0.5; // where the profile's line begins
 
 const start = () => ({
   view: 'wipe',
@@ -46,6 +54,7 @@ const start = () => ({
   y: 0.5,
   gain: 4,
   flipped: false,
+  peeks: false,
   loupe: false,
   pointer: null,
   loop: true,
@@ -56,10 +65,15 @@ const start = () => ({
   painted: false,
   resume: 0,
   line: 'h',
-  at: 0.5,
+  at: MIDDLE,
   drag: null,
   copies: [],
   scale: 1,
+  ready: null,
+  profiled: false,
+  isPoster: false,
+  playsItself: false,
+  collects: false,
   read: null,
   strip: false,
   region: { x: 0.375, y: 0.375, w: 0.25, h: 0.25 },

@@ -7,6 +7,13 @@ export const mean = (values) => known(values).reduce((sum, v) => sum + v, 0) / M
 export const figure = (value) =>
   value === null || value === undefined ? '–' : Number(value.toPrecision(3)).toString();
 
+// By how much a figure changes: '−41 %'.
+export function change(from, to) {
+  if (!from) return '';
+  const percent = Math.round((100 * (to - from)) / from);
+  return `${percent < 0 ? '−' : '+'}${Math.abs(percent)} %`;
+}
+
 // The next of 1, 2, 5, 10, 20 …
 export function roundStep(least) {
   const ten = 10 ** Math.floor(Math.log10(least));
