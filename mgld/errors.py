@@ -7,6 +7,10 @@ from collections.abc import Iterable
 HOW_TO_GET_TEXT = (
     "give it as --text: Stable Diffusion 2.1's text_encoder folder, OpenCLIP's ViT-H-14 file, or a stored tensor"
 )
+CLIPS = (
+    "this program reads MP4, MOV, MKV, WebM, AVI, MPEG, TS, WMV, FLV, OGV and DV, GIF, animated WebP and PNG, and folders or "
+    "zips of frames"
+)
 
 
 class UserError(Exception):
@@ -150,10 +154,7 @@ def clip_empty(path: object) -> UserError:
 
 
 def clip_unreadable(path: object) -> UserError:
-    return UserError(
-        f"{path} is not a video that this program can read, or it is damaged beyond use; it reads MP4, MOV, MKV, WebM, "
-        "AVI, MPEG, TS, WMV, FLV, OGV and DV, GIF, animated WebP and PNG, and folders of frames."
-    )
+    return UserError(f"{path} is not a video that can be read here, or it is damaged beyond use; {CLIPS}.")
 
 
 def clip_incomplete(path: object) -> UserError:
@@ -200,6 +201,32 @@ def large_clip_differs(
 
 def folder_without_pictures(path: object) -> UserError:
     return UserError(f"The folder {path} holds no PNG, JPEG, WebP, BMP or TIFF frames.")
+
+
+def archive_without_pictures(path: object) -> UserError:
+    return UserError(
+        f"The archive {path} holds no PNG, JPEG, WebP, BMP or TIFF frames; archives inside it are not opened."
+    )
+
+
+def archive_unreadable(path: object) -> UserError:
+    return UserError(f"The archive {path} is damaged or incomplete; make it again.")
+
+
+def archive_encrypted(path: object) -> UserError:
+    return UserError(f"The archive {path} asks for a password; make it again without one.")
+
+
+def archive_too_large(path: object, most: str) -> UserError:
+    return UserError(f"The archive {path} holds more than is read of one; at most {most}.")
+
+
+def archive_of_several(path: object) -> UserError:
+    return UserError(f"The archive {path} holds pictures in several folders; put the frames of one clip alone into it.")
+
+
+def clip_of_other_kind(path: object, kind: str) -> UserError:
+    return UserError(f"{path} is {kind}, not a clip; {CLIPS}.")
 
 
 def output_unknown(path: object) -> UserError:

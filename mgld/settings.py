@@ -181,6 +181,8 @@ class Limits:
     highest_fps: float = 120.0
     default_fps: float = 25.0
     streams: int = 48  # films carry subtitles in thirty languages
+    archive_pictures: int = 20_000
+    picture_bytes: int = 128 * 2**20  # of a file in an archive, unpacked
     decoder_bytes: int = 2 * 2**30  # address space of the process that decodes
     decoder_stall_s: float = 60.0  # without a frame, before the decoder is given up
 

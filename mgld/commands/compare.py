@@ -16,7 +16,7 @@ from mgld.methods import OURS
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("compare", help="run every method on a clip and write videos, plots and a report")
-    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF or folder of frames")
+    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF, folder or zip of frames")
     command.add_argument("output", metavar="OUT_DIR", type=Path, help="a new or empty folder")
     command.add_argument(
         "--methods", nargs="+", choices=OURS, default=OURS, metavar="METHOD", help="any of " + ", ".join(OURS)

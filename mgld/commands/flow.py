@@ -24,7 +24,7 @@ PARTS = ("flow", "occlusion")  # folders inside OUT
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("flow", help="draw the motion between frames, and where it is hidden")
-    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF or folder of frames")
+    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF, folder or zip of frames")
     command.add_argument(
         "output", metavar="OUT", type=Path, help="a folder for flow/ and occlusion/ pictures, or a video of both"
     )

@@ -69,7 +69,7 @@ def check_rate(chosen: argparse.Namespace) -> None:
     """Refuse a rate that cannot be, or that the clip has itself."""
     if chosen.fps is None:
         return
-    if not chosen.input.is_dir():
+    if not chosen.input.is_dir() and chosen.input.suffix.lower() != ".zip":
         raise errors.bad_setting("--fps", chosen.fps, "left out: only a folder of frames has no rate of its own")
     if not LIMITS.lowest_fps <= chosen.fps <= LIMITS.highest_fps:
         raise errors.bad_setting("--fps", chosen.fps, f"from {LIMITS.lowest_fps:g} to {LIMITS.highest_fps:g}")

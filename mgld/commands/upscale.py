@@ -26,7 +26,7 @@ from mgld.commands.report import check_place, write_json
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command with one option per setting."""
     command = commands.add_parser("upscale", help="enlarge a video, GIF or folder of frames four times")
-    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF or folder of frames")
+    command.add_argument("input", metavar="IN", type=Path, help="video file, GIF, folder or zip of frames")
     command.add_argument("output", metavar="OUT", type=Path, help=".mp4 .mov .mkv .gif, or a folder for PNG frames")
     add_model(command)
     add_range(command)

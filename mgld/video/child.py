@@ -9,14 +9,14 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av.logging
 import cv2
 
 from mgld import errors
 from mgld.errors import UserError
-from mgld.video import decode, mux, wire
+from mgld.video import archive, decode, mux, wire
 from mgld.video.confine import confine, renew_cpu_time
 from mgld.video.container import BROKEN
 
@@ -60,7 +60,10 @@ def answer_on(out: BinaryIO, job: dict) -> None:
     """Do one task; every way in which it can end becomes a message."""
     path = Path(job.pop("path"))
     try:
-        for message, payload in TASKS[job.pop("task")](path, job):
+        source = (
+            cast(Path, archive.opened(path)) if archive.is_archive(path) else path
+        )  # a folder, as far as is asked of it
+        for message, payload in TASKS[job.pop("task")](source, job):
             wire.send(out, message, payload)
         wire.send(out, {"end": True})
     except UserError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from mgld import errors
 from mgld.errors import UserError
 from mgld.settings import LIMITS
+from mgld.video import kinds
 from mgld.video.damage import Damage
 
 # Demuxers and protocols are allow-listed: a playlist renamed .mp4 would make libav open other files and hosts.
@@ -32,6 +33,8 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     """Open through a file object: a name is never interpreted as a protocol or an option."""
     if not path.is_file():  # a pipe or a device could be read for ever
         raise errors.clip_unreadable(path)
+    if (kind := kinds.still(path)) is not None:  # which libav would take for films of one picture
+        raise errors.clip_of_other_kind(path, kind)
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
     try:
         file = path.open("rb")
@@ -47,7 +50,9 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 
 def _not_opened(path: Path) -> UserError:
-    """Tell an MP4 that lost its index (written last) from what never was a video."""
+    """Tell an MP4 that lost its index (written last) from what never was a video, and say what that is."""
+    if (kind := kinds.told(path)) is not None:
+        return errors.clip_of_other_kind(path, kind)
     with path.open("rb") as file:
         return (errors.clip_incomplete if file.read(8)[4:] == b"ftyp" else errors.clip_unreadable)(path)
 

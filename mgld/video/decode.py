@@ -212,7 +212,7 @@ def _probe_folder(path: Path, fps: float | None) -> Probe:
     return Probe(width, height, rate, times[-1] + gap_s, len(files), _is_variable(times), False, notes)
 
 
-def _folder_notes(path: Path, files: list[Path], fps: float | None) -> Iterator[str]:
+def _folder_notes(path: folder.Folder, files: list[folder.Picture], fps: float | None) -> Iterator[str]:
     stated = folder.stated_times_s(path)
     if fps is None and stated is not None and len(stated) != len(files):
         yield f"{folder.TIMES} states {len(stated)} times for {len(files)} frames, and is not used"

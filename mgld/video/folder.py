@@ -1,7 +1,8 @@
-"""A folder of pictures, read as a clip."""
+"""A folder of pictures, or a zip of them, read as a clip."""
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Iterator
@@ -14,16 +15,19 @@ from PIL import Image
 from mgld import errors
 from mgld.settings import LIMITS, PICTURE_SUFFIXES
 from mgld.video import icc
+from mgld.video.archive import Archive, Packed
 from mgld.video.container import check_size
 from mgld.video.picture import on_black
 from mgld.video.start import from_start
 
 TIMES = "times.txt"  # beside the frames: one time a line in milliseconds, as in "timestamp format v2"
 TIMES_HEAD = "# timestamp format v2"
+Folder = Path | Archive
+Picture = Path | Packed
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 
 
-def pictures(folder: Path) -> list[Path]:
+def pictures(folder: Folder) -> list[Picture]:
     """List the frames in natural order: f2 before f10."""
     files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
     if not files:
@@ -31,19 +35,20 @@ def pictures(folder: Path) -> list[Path]:
     return sorted(files, key=_natural)
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def _natural(path: Picture) -> list[tuple[int, str]]:
     parts = re.split(r"([0-9]+)", path.name.lower())
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_picture(path: Picture) -> np.ndarray:
     """Return u8 [H,W,3], upright, sRGB; the first page of a file with several."""
     try:
-        height, width = iio.improps(path, plugin="pillow", index=0).shape[:2]
+        stored = path.read_bytes()
+        height, width = iio.improps(stored, plugin="pillow", index=0).shape[:2]
         check_size(width, height)  # from the header, before memory is taken
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(stored)) as image:
             converted = icc.to_srgb(image, path)
-        picture = iio.imread(path, plugin="pillow", index=0, rotate=True) if converted is None else converted
+        picture = iio.imread(stored, plugin="pillow", index=0, rotate=True) if converted is None else converted
     except BROKEN as error:
         raise errors.clip_unreadable(path) from error
     if picture.dtype != np.uint8:
@@ -56,12 +61,12 @@ def read_picture(path: Path) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
 
 
-def bits_per_colour(path: Path) -> int:
+def bits_per_colour(path: Picture) -> int:
     """Return the depth of a picture that read_picture could read."""
-    return 8 * iio.improps(path, plugin="pillow", index=0).dtype.itemsize
+    return 8 * iio.improps(path.read_bytes(), plugin="pillow", index=0).dtype.itemsize
 
 
-def frames(folder: Path, start_s: float, fps: float | None) -> Iterator[tuple[np.ndarray, float]]:
+def frames(folder: Folder, start_s: float, fps: float | None) -> Iterator[tuple[np.ndarray, float]]:
     """Yield (u8 [H,W,3], seconds) from start_s on, at fps, else at the folder's own times, else at the default rate."""
     files = pictures(folder)
     moments = times_s(folder, len(files), fps)
@@ -70,7 +75,7 @@ def frames(folder: Path, start_s: float, fps: float | None) -> Iterator[tuple[np
         yield read_picture(path), time_s
 
 
-def times_s(folder: Path, count: int, fps: float | None) -> list[float]:
+def times_s(folder: Folder, count: int, fps: float | None) -> list[float]:
     """Return when each of count frames is shown."""
     stated = None if fps else stated_times_s(folder)
     if stated is not None and len(stated) == count:
@@ -78,11 +83,10 @@ def times_s(folder: Path, count: int, fps: float | None) -> list[float]:
     return [i / (fps or LIMITS.default_fps) for i in range(count)]
 
 
-def stated_times_s(folder: Path) -> list[float] | None:
+def stated_times_s(folder: Folder) -> list[float] | None:
     """Return the times that lie beside the frames; None if there are none that grow from line to line."""
     try:
-        with (folder / TIMES).open(encoding="ascii") as file:
-            lines = file.read(2**24).splitlines()
+        lines = (folder / TIMES).read_bytes()[: 2**24].decode("ascii").splitlines()
         times = [float(line) / 1000 for line in lines if line.strip() and not line.startswith("#")]
     except (OSError, ValueError):
         return None
