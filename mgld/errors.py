@@ -101,6 +101,23 @@ def split_empty(split: str) -> UserError:
     return UserError(f"The corpus has nothing in its {split!r} split; pack two files at least, better hundreds.")
 
 
+def bank_of_another(folder: object, differing: list[str]) -> UserError:
+    return UserError(
+        f"The latents in {folder} were sampled with other {' and '.join(differing)}; name another --run, or remove that folder."
+    )
+
+
+def shape_differs(model: object, part: str, name: str, has: object, wanted: object) -> UserError:
+    return UserError(
+        f"The {part} in {model} has {name} {has!r}, but --config says {wanted!r}; a trained network keeps its shape, so begin "
+        "another folder."
+    )
+
+
+def config_broken(path: object, reason: str) -> UserError:
+    return UserError(f"{path} cannot be used as --config: {reason}.")
+
+
 def too_few_frames() -> UserError:
     return UserError("Motion needs two frames, and the clip holds fewer in the chosen range.")
 
