@@ -21,9 +21,9 @@ class VideoVAE(ModelMixin, ConfigMixin):
     """Encode frames one by one; decode them together (paper §3.3).
 
     patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a few cheap
-    convolutions at full resolution, which keep the patch grid out of flat areas; smoothing is the n of 1 - sinⁿ(ω/2), which is left of
-    each frequency ω of their picture. linear=True lays a linear map of whole cells beside the convolutions of both: PCA sets it, and
-    the convolutions learn only what it cannot do.
+    convolutions at full resolution, which keep the patch grid out of flat areas; of each frequency ω of their picture 1 - sinⁿ(ω/2)
+    is left, n = smoothing. linear=True lays a linear map of whole cells beside the convolutions of both: PCA sets it, and the
+    convolutions learn only what it cannot do.
     """
 
     @register_to_config
