@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ CODED_SHARE = (
     0.3  # of stills are one frame of a degraded clip, since a codec treats the first frame of a clip as no other
 )
 CODED_FRAMES = 3
+WORKER_NICENESS = 5  # the thread that launches work on a GPU must never wait for a core
 DENSEST = 0.5  # photographs are shrunk by a factor between this and 1, so that crops are rich in detail
 
 
@@ -144,9 +146,11 @@ def _tensor(frames: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Leave Ctrl-C to the main process, which ends its workers itself: a terminal sends it to all."""
+def _serve(worker: int) -> None:
+    """Give way to the process that trains, and leave Ctrl-C to it: it ends its workers itself, but a terminal sends it to all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(WORKER_NICENESS)
 
 
 def batches(
@@ -157,7 +161,7 @@ def batches(
     clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
     several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
-    several |= {"worker_init_fn": _leave_interrupts} if workers else {}
+    several |= {"worker_init_fn": _serve} if workers else {}
     loader = DataLoader(clips, batch, num_workers=workers, **several)
     for hq, lq in loader:
         yield hq.float() / 127.5 - 1, lq.float() / 127.5 - 1
