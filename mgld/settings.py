@@ -50,6 +50,7 @@ PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twic
 # of sliders; the API and the command line go further
 PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
+PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, 6)
