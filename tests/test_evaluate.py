@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mgld import settings
 from mgld.__main__ import main
 from mgld.canvas import bicubic
 from mgld.commands import evaluate
+from mgld.nets.esrgan import SRVGG
 from mgld.sharing import sampled_as
 from mgld.video import VideoWriter
 
@@ -62,6 +65,21 @@ def test_methods_and_results_are_measured(clips, capsys):
     told = capsys.readouterr()
     assert "| Dark |" in told.out and "Mean of 2 clips" in told.out and "LPIPS" not in told.out
     assert "note: no lpips" in told.err
+
+
+def test_a_checkpoint_of_the_esrgan_family_is_measured_beside_the_methods(clips, capsys):
+    torch.manual_seed(0)
+    save_file(SRVGG(1, 8).state_dict(), clips / "small.safetensors")
+    peer = f"esrgan:{clips / 'small.safetensors'}"
+    assert run(clips, "--gt", str(clips / "gt"), "--methods", "bicubic", peer, "--frames", "2", "--device", "cpu") == 0
+    report = json.loads((clips / "out.json").read_text())
+    assert list(report["mean"]) == ["bicubic", "small"] and list(report["settings"]) == ["bicubic"]
+    assert report["mean"]["small"]["psnr"] != report["mean"]["bicubic"]["psnr"]
+    assert run(clips, "--methods", "esrgan:absent.pth") == 1
+    assert "There is no ESRGAN checkpoint at absent.pth. Name a 4×" in capsys.readouterr().err
+    assert run(clips, "--methods", peer, "--results", f"small={clips / 'elsewhere'}") == 1
+    with pytest.raises(SystemExit):
+        run(clips, "--methods", "esrgan:")
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ FLOORS = (  # from the ground up, modules and packages of mgld
     "memory", "methods", "errors", "settings", "events",  # what a run is asked for, every sentence
     "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
     "sampling", "metrics", "segment",  # the paper's loop; what is measured
-    "pipeline", "worker",  # load, run, tell
+    "pipeline", "worker", "peers",  # load, run, tell; what stands beside it
     "training", "convert", "comparison",
     "ui", "commands", "__main__",
 )  # fmt: skip

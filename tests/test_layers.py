@@ -7,7 +7,7 @@ import torch
 
 from mgld.nets import VideoVAE
 from mgld.nets.layers import TemporalConv
-from mgld.nets.vae import _smooth
+from mgld.nets.vae import SMOOTH, _smooth
 from mgld.presets import TINY
 
 
@@ -50,9 +50,13 @@ def test_a_cpu_codes_frame_by_frame_what_training_codes_together(temporal):
     torch.testing.assert_close(same, pictures, atol=1e-5, rtol=0)
 
 
-def test_an_unfolded_picture_holds_no_chequerboard_and_keeps_what_is_smooth():
+@pytest.mark.parametrize(("power", "kept"), [(2, 0.5), (4, 0.75)])
+def test_an_unfolded_picture_holds_no_chequerboard_and_keeps_what_is_smooth(power, kept):
+    taps = SMOOTH[power]
     board = ((torch.arange(16)[:, None] + torch.arange(16)) % 2).float().expand(1, 3, -1, -1)
     inside = (..., slice(3, -3), slice(3, -3))
-    assert _smooth(board)[inside].std() < 1e-6
+    assert _smooth(board, taps)[inside].std() < 1e-6
     ramp = torch.linspace(-1, 1, 16).expand(1, 3, 16, -1)
-    torch.testing.assert_close(_smooth(ramp)[inside], ramp[inside], atol=1e-6, rtol=0)
+    torch.testing.assert_close(_smooth(ramp, taps)[inside], ramp[inside], atol=1e-6, rtol=0)
+    stripes = torch.tensor([1.0, 0, -1, 0]).repeat(4).expand(1, 3, 16, -1)  # period 4: 1 - sinⁿ(π/4) of it stays
+    torch.testing.assert_close(_smooth(stripes, taps)[inside], kept * stripes[inside], atol=1e-6, rtol=0)

@@ -18,6 +18,13 @@ POSIX_NAMES = {  # attributes of os and signal, and arguments of subprocess, tha
 }  # fmt: skip
 
 
+GUARDED = {  # used only where they are, as the line around them says
+    "mgld/video/confine.py": {"resource", "geteuid"},
+    "mgld/training/data.py": {"nice"},
+}
+LIBRARIES_OWN = {"mgld/video/archive.py": ["self.archive.open(self.entry)", "self.open()"]}  # of zip files: bytes
+
+
 def posix_only(source: str) -> set[str]:
     """Return what a module needs of a POSIX system as soon as it is imported, or names that only such systems have."""
     tree = ast.parse(source)
@@ -65,8 +72,9 @@ def _reads_text_blindly(call: ast.Call, libraries: set[str]) -> bool:
 def test_a_module_can_be_imported_on_any_system_and_reads_utf8_there(source):
     text = source.read_text(encoding="utf-8")
     posix, blind = posix_only(text), without_encoding(text)
-    assert posix == set()
-    assert blind == []
+    place = source.relative_to(ROOT).as_posix()
+    assert posix == GUARDED.get(place, set())
+    assert blind == LIBRARIES_OWN.get(place, [])
 
 
 @pytest.mark.parametrize(

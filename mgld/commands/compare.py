@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mgld import errors, settings
 from mgld.commands.console import say, say_progress
-from mgld.commands.options import add_device, add_model, add_settings, settings_of
+from mgld.commands.options import add_device, add_methods, add_model, add_settings, peers_among, settings_of
 from mgld.methods import OURS
 
 
@@ -18,9 +18,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("compare", help="run every method on a clip and write videos, plots and a report")
     command.add_argument("input", metavar="IN", type=Path, help="video file, GIF, folder or zip of frames")
     command.add_argument("output", metavar="OUT_DIR", type=Path, help="a new or empty folder")
-    command.add_argument(
-        "--methods", nargs="+", choices=OURS, default=OURS, metavar="METHOD", help="any of " + ", ".join(OURS)
-    )
+    add_methods(command, OURS, OURS, count="+")
     command.add_argument("--gt", type=Path, metavar="CLIP", help="the ground truth, four times as large")
     command.add_argument(
         "--others", nargs="*", type=Path, default=(), metavar="CLIP", help="results made elsewhere, four times as large"
@@ -80,9 +78,10 @@ def _request(chosen: argparse.Namespace, wanted: settings.Settings):
     from mgld.comparison.request import Request
 
     methods = tuple(m for m in OURS if m in chosen.methods)
+    others = (*chosen.others, *peers_among(chosen.methods).values())
     return Request(
         chosen.input, chosen.start, chosen.frames, methods, wanted, chosen.model, crop_of(chosen.crop), chosen.gt,
-        tuple(chosen.others),
+        others,
     )  # fmt: skip
 
 

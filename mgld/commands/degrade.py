@@ -12,6 +12,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("input", metavar="GT", type=Path)
     command.add_argument("output", metavar="OUT", type=Path)
     command.add_argument("--seed", type=int, default=0, help="the same seed gives the same clip")
+    command.add_argument("--mild", action="store_true", help="as decent web video is, in place of RealBasicVSR's")
     command.add_argument("--frames", type=int, default=100, help="stop after this many frames (default 100)")
     command.set_defaults(run=run)
 
@@ -24,6 +25,7 @@ def run(chosen: argparse.Namespace) -> None:
     from mgld.commands.console import say
     from mgld.commands.options import check_frames, check_output
     from mgld.degrade import degrade
+    from mgld.degrade.mild import degrade_mildly
     from mgld.settings import SCALE
     from mgld.video import VideoWriter, probe, read_frames
 
@@ -37,8 +39,9 @@ def run(chosen: argparse.Namespace) -> None:
         raise errors.no_frames()
     height, width = (side - side % (2 * SCALE) for side in frames[0].rgb_u8.shape[:2])
     clean = [f.rgb_u8[:height, :width] for f in frames]
+    low_quality = (degrade_mildly if chosen.mild else degrade)(clean, np.random.default_rng(chosen.seed))
     lossless = chosen.output.suffix == ".mkv"
     with VideoWriter(chosen.output, clip.fps, lossless=lossless) as writer:
-        for frame, lq in zip(frames, degrade(clean, np.random.default_rng(chosen.seed)), strict=True):
+        for frame, lq in zip(frames, low_quality, strict=True):
             writer.write(lq, frame.time_s)
     say(f"{len(frames)} frames of {width // SCALE}×{height // SCALE} → {chosen.output}")

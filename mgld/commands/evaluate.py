@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
 from mgld.commands.console import say
-from mgld.commands.options import add_device, add_model, add_settings, check_frames, open_pipeline, settings_of
+from mgld.commands.options import (
+    add_device,
+    add_methods,
+    add_model,
+    add_settings,
+    check_frames,
+    open_pipeline,
+    ours_among,
+    peers_among,
+    settings_of,
+)
 from mgld.commands.report import check_place, write_json
 from mgld.methods import COMPARED, METHODS, is_guided
 from mgld.settings import Settings
@@ -31,10 +42,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser("evaluate", help="measure methods and results on a folder of clips")
     command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
     command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
-    command.add_argument(
-        "--methods", nargs="*", choices=tuple(METHODS), default=("bicubic", *COMPARED),
-        metavar="METHOD", help="any of " + ", ".join(METHODS),
-    )  # fmt: skip
+    add_methods(command, tuple(METHODS), ("bicubic", *COMPARED), count="*")
     command.add_argument(
         "--results", nargs="+", default=(), metavar="NAME=DIR", help="clips that were upscaled elsewhere"
     )
@@ -56,7 +64,10 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure, then print a table per clip and the mean."""
-    report = evaluate(chosen, recipes_of(chosen, chosen.methods), _named_results(chosen.results))
+    results, peers = _named_results(chosen.results), peers_among(chosen.methods)
+    if taken := [name for name in peers if name in (*results, *METHODS, TRUTH)]:
+        raise errors.results_unnamed(taken[0])
+    report = evaluate(chosen, recipes_of(chosen, ours_among(chosen.methods)), results, peers)
     from mgld.metrics.catalogue import METRICS
     from mgld.metrics.table import markdown
 
@@ -82,8 +93,13 @@ def recipes_of(chosen: argparse.Namespace, methods: Iterable[str]) -> dict[str, 
     return {method: replace(settings_of(chosen), method=method) for method in methods}
 
 
-def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: dict[str, Path]) -> dict:
-    """Measure recipes (settings by name) and results clip by clip; write the report after each clip and return it."""
+def evaluate(
+    chosen: argparse.Namespace,
+    recipes: dict[str, Settings],
+    results: dict[str, Path],
+    peers: dict[str, Path] | None = None,
+) -> dict:
+    """Measure recipes (settings by name), results and peers clip by clip; write the report after each clip and return it."""
     judge = metric_flow(chosen.metric_flow, recipes.values())
     check_place(chosen.json)
     check_frames(chosen.frames)
@@ -96,6 +112,7 @@ def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: 
         for name in found
     }
     pipeline = open_pipeline(chosen) if any(not METHODS[r.method].peer for r in recipes.values()) else None
+    networks = _opened(peers or {}, chosen.device)
     measures = suite.Suite(judge, "cpu" if pipeline is None else str(pipeline.device))
     missing = ({} if chosen.gt else suite.without_truth()) | measures.missing
     report = {"metric_flow": judge, "missing": missing, "clips": {}, "mean": {}}
@@ -105,10 +122,21 @@ def evaluate(chosen: argparse.Namespace, recipes: dict[str, Settings], results: 
     for name, path in found.items():
         lq_u8 = clips.read_clip(path, chosen.frames)
         large = {of: clips.read_large(p, name, of, lq_u8, chosen.frames) for of, p in paths[name].items()}
+        large |= {peer: enlarge(lq_u8) for peer, enlarge in networks.items()}
         report["clips"][name] = _clip(name, lq_u8, large, recipes, pipeline, measures)
         report["mean"] = table.mean_rows(clip["methods"] for clip in report["clips"].values())
         write_json(chosen.json, report)
     return report
+
+
+def _opened(peers: dict[str, Path], device: str) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return what enlarges u8 [T,h,w,3] four times, by each peer's name."""
+    if not peers:
+        return {}
+    from mgld.device import device_of
+    from mgld.peers import enlarge, load_peer
+
+    return {name: partial(enlarge, load_peer(path, device_of(device))) for name, path in peers.items()}
 
 
 def _clip(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,34 @@ def add_settings(command: argparse.ArgumentParser, without: tuple[str, ...] = ()
         low, high = f.metadata["range"]
         text = f"{f.metadata['help']} ({low:g}…{high:g}, default {f.default:g})"
         command.add_argument(flag, type=type(f.default), default=f.default, metavar="N", help=text)
+
+
+PEER = "esrgan:"  # in front of a checkpoint's file where methods are named
+
+
+def add_methods(
+    command: argparse.ArgumentParser, methods: tuple[str, ...], default: tuple[str, ...], count: str
+) -> None:
+    """Add which methods to run, peers among them."""
+
+    def named(text: str) -> str:
+        if text in methods or text.removeprefix(PEER) not in ("", text):
+            return text
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(methods)}, {PEER}FILE)")
+
+    told = f"any of {', '.join(methods)}, and {PEER}FILE for a 4x checkpoint of the ESRGAN family"
+    command.add_argument("--methods", nargs=count, type=named, default=default, metavar="METHOD", help=told)
+
+
+def ours_among(named: Sequence[str]) -> list[str]:
+    """Return the methods of --methods without the peers."""
+    return [name for name in named if not name.startswith(PEER)]
+
+
+def peers_among(named: Sequence[str]) -> dict[str, Path]:
+    """Return the checkpoints of --methods by the names of their files."""
+    files = [Path(name.removeprefix(PEER)) for name in named if name.startswith(PEER)]
+    return {file.stem: file for file in files}
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

@@ -1,22 +1,13 @@
-"""`train corpus|autoencoder|denoiser|decoder`: what made the shipped weights, from photographs to safetensors."""
+"""`train corpus|autoencoder|denoiser|decoder|distil|all`: what made the shipped weights, from photographs to safetensors."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 
 from mgld import errors, settings
-
-# Defaults per stage: steps, clips per step, side of a training square in pixels, learning rate.
-STAGES = {
-    "autoencoder": (200_000, 8, 128, 4e-4),
-    "denoiser": (200_000, 24, 192, 4e-4),
-    "decoder": (50_000, 4, 160, 2e-4),
-}
-
-GRID_PX = 32  # a training square is whole in every network's coarsest grid
+from mgld.commands.train_runs import SITTING, STAGES, run_all, run_stage
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -59,34 +50,72 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     decoder.add_argument(
         "--bank-guidance", type=float, default=settings.Settings.guidance, help="guidance strength for them"
     )
+    distil = _stage(
+        train, "distil", "few steps: denoiser and decoder together, against critics, then the temporal layers"
+    )
+    distil.add_argument("--phase", choices=("spatial", "temporal"), required=True)
+    _add_distilling(distil)
+    _add_all(train)
+
+
+def _add_distilling(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--critics", type=float, default=settings.CRITICS_SHARE, metavar="SHARE",
+        help="length of the critics' gradient at the picture, in that of the other losses'",
+    )  # fmt: skip
+    command.add_argument("--flat", type=float, default=settings.FLAT_WEIGHT, help="weight of hatches on flat ground")
+    command.add_argument("--square", type=int, default=64, metavar="PX", help="square of a picture that LPIPS sees")
+
+
+def _add_all(train: argparse._SubParsersAction) -> None:
+    """Register `train all`; it takes one stage's options, and None stands for each stage's own default."""
+    command = train.add_parser("all", help="several stages in a row, one budget of time split over them")
+    command.add_argument(
+        "--stages", nargs="+", default=SITTING, metavar="STAGE[:PHASE][=SHARE]", help=f"default: {' '.join(SITTING)}"
+    )
+    _add_common(command)
+    _add_distilling(command)
+    for option in ("steps", "batch", "size", "rate"):
+        command.set_defaults(**{option: None})
+    command.set_defaults(run=run_all)
 
 
 def _stage(train: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
     steps, batch, side_px, rate = STAGES[name]
     command = train.add_parser(name, help=text)
+    _add_common(command)
+    command.set_defaults(run=run_stage, steps=steps, batch=batch, size=side_px, rate=rate)
+    return command
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--corpus", type=Path, required=True)
     command.add_argument("--model", type=Path, required=True, help="model folder to begin or go on with")
+    command.add_argument(
+        "--config", type=Path, metavar="JSON", help="shapes of networks that are begun: {NETWORK: {NAME: VALUE}}"
+    )
     command.add_argument("--run", type=Path, dest="folder", help="state, log and sheets (default runs/MODEL/STAGE)")
     command.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
-    command.add_argument("--steps", type=int, default=steps)
+    command.add_argument("--steps", type=int)
     command.add_argument(
         "--time-limit",
         type=float,
         metavar="MINUTES",
         help="finish properly once it has trained for so long, resumed parts included",
     )
-    command.add_argument("--batch", type=int, default=batch)
-    command.add_argument("--size", type=int, default=side_px, metavar="PX")
+    command.add_argument("--batch", type=int)
+    command.add_argument("--size", type=int, metavar="PX")
     command.add_argument("--frames", type=int, default=5, help="clip length of temporal phases")
-    command.add_argument("--rate", type=float, default=rate, help="learning rate")
+    command.add_argument("--rate", type=float, help="learning rate")
     command.add_argument("--sheet-every", type=int, default=500, metavar="STEPS")
     command.add_argument("--seed", type=int, default=0)
-    command.add_argument("--workers", type=int, default=1, help="processes that make samples")
+    command.add_argument(
+        "--workers", type=int, help="processes that make samples (default: all cores but the one that trains)"
+    )
     command.add_argument("--no-perceptual", action="store_true", help="train without LPIPS")
+    command.add_argument("--compile", metavar="BACKEND", help="torch.compile the networks (few-step stage): inductor")
     command.add_argument("--device", default="auto")
     command.add_argument("--dtype", default="auto", choices=("auto", *settings.DTYPES[:2]))
-    command.set_defaults(run=run_stage)
-    return command
 
 
 def run_corpus(chosen: argparse.Namespace) -> None:
@@ -99,54 +128,6 @@ def run_corpus(chosen: argparse.Namespace) -> None:
     say(
         f"{len(items) - len(clips)} photographs, {len(clips)} clips ({sum(c.frames for c in clips)} frames) → {chosen.out}"
     )
-
-
-def run_stage(chosen: argparse.Namespace) -> None:
-    """Run one stage or one phase of it; `torchrun --nproc-per-node N -m mgld train …` runs it in N processes."""
-    _check(chosen)
-    from mgld.device import device_of
-    from mgld.training import ranks, stages
-    from mgld.training.run import Plan
-
-    phase = getattr(chosen, "phase", "")
-    folder = chosen.folder or Path("runs") / chosen.model.name / f"{chosen.stage}-{phase}".rstrip("-")
-    device = ranks.join(device_of(chosen.device))
-    plan = Plan(
-        folder,
-        chosen.steps,
-        chosen.batch,
-        chosen.seed,
-        chosen.rate,
-        device=device,
-        dtype=_training_dtype(device) if chosen.dtype == "auto" else chosen.dtype,
-        time_limit_s=60 * chosen.time_limit if chosen.time_limit else float("inf"),
-        resume=chosen.resume,
-        sheet_every=chosen.sheet_every,
-    )
-    job = stages.Job(chosen.model, chosen.corpus, plan, chosen.size, chosen.workers, not chosen.no_perceptual)
-    if chosen.stage == "autoencoder":
-        stages.autoencoder(job, chosen.decoder_only, chosen.latent_channels, tuple(chosen.widths))
-    elif chosen.stage == "denoiser":
-        stages.denoiser(job, phase == "temporal", chosen.frames)
-    else:
-        wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
-        stages.decoder(job, phase, chosen.frames, chosen.bank_clips, wanted, chosen.gan_weight)
-    ranks.leave()
-
-
-def _check(chosen: argparse.Namespace) -> None:
-    """Refuse numbers that no stage can work with, before anything is loaded."""
-    for name in ("steps", "batch", "frames", "sheet_every"):
-        if getattr(chosen, name) < 1:
-            raise errors.bad_setting(f"--{name.replace('_', '-')}", getattr(chosen, name), "1 or more")
-    if chosen.size < GRID_PX or chosen.size % GRID_PX:
-        raise errors.bad_setting("--size", chosen.size, f"a multiple of {GRID_PX}")
-    if not 0 < chosen.rate < 1:
-        raise errors.bad_setting("--rate", chosen.rate, "a number between 0 and 1")
-    if not 0 <= getattr(chosen, "gan_weight", 0) < math.inf:
-        raise errors.bad_setting("--gan-weight", chosen.gan_weight, "0 or more")
-    if chosen.time_limit is not None and not chosen.time_limit > 0:
-        raise errors.bad_setting("--time-limit", chosen.time_limit, "more than 0 minutes")
 
 
 def run_measure(chosen: argparse.Namespace) -> None:
@@ -166,10 +147,3 @@ def run_transfer(chosen: argparse.Namespace) -> None:
     if chosen.latent_channels is not None and chosen.latent_channels < 1:
         raise errors.bad_setting("--latent-channels", chosen.latent_channels, "1 or more")
     stages.begin_from(chosen.trained, chosen.model, chosen.corpus, chosen.latent_channels, chosen.seed)
-
-
-def _training_dtype(device: str) -> str:
-    """bfloat16 on CUDA (float16 would need its gradients scaled); on CPUs whatever they multiply fastest."""
-    from mgld.device import best_dtype
-
-    return "bfloat16" if device.startswith("cuda") else best_dtype(device)

@@ -135,7 +135,10 @@ def read(request: Request) -> Material:
         height, width = ((side - side % (2 * SCALE)) // SCALE for side in (height, width))
     large = {TRUTH: request.truth} if request.truth else {}
     for name, path in (large | named(request.others)).items():
-        given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
+        if path.suffix.lower() in settings.PEER_SUFFIXES:
+            given[name] = _by_peer(path, clip)
+        else:
+            given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
     return Material(clip, looked_at(request.clip).fps, given, part_of(request, len(clip)))
 
 
@@ -211,6 +214,14 @@ def _span(low: float, high: float, side: int, smallest: int, step: int) -> tuple
 def _cut(frame: np.ndarray, box: Box) -> np.ndarray:
     left, top, right, bottom = box
     return frame[top:bottom, left:right]
+
+
+def _by_peer(checkpoint: Path, clip: list) -> np.ndarray:
+    """Return what a network of the ESRGAN family makes of the low-quality part, u8 [T,4h,4w,3]."""
+    from mgld.device import best_device
+    from mgld.peers import enlarge, load_peer
+
+    return enlarge(load_peer(checkpoint, best_device()), np.stack([f.rgb_u8 for f in clip]))
 
 
 def _large(path: Path, label: str, request: Request, frames: int, box: Box, whole_hw: tuple[int, int]) -> np.ndarray:

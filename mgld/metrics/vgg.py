@@ -43,10 +43,12 @@ class Perceptual(nn.Module):
         """Return LPIPS of each pair, [N], lower is closer; x, y [N,3,H,W] in [-1,1]."""
         with torch.no_grad():
             target = self.features(y)
-        total = x.new_zeros(len(x), dtype=torch.float32)
-        for a, b, w in zip(self.features(x), target, self.weights, strict=True):
-            total = total + (a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2))
-        return total
+        return self.distance(self.features(x), target)
+
+    def distance(self, maps: list[Tensor], target: list[Tensor]) -> Tensor:
+        """Return LPIPS [N] of pictures whose features() are given."""
+        parts = zip(maps, target, self.weights, strict=True)
+        return sum((a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2)) for a, b, w in parts)
 
 
 def load_perceptual(device: str) -> Perceptual:

@@ -14,15 +14,16 @@ from torch.nn import functional as F
 
 from mgld.nets.layers import FeatureFusion, TemporalConv
 
-SMOOTH = (-1, 4, 10, 4, -1)  # ÷ 16: 1 - sin⁴(ω/2)
+SMOOTH = {2: (1, 2, 1), 4: (-1, 4, 10, 4, -1)}  # n → 1 - sinⁿ(ω/2), but for the sum
 
 
 class VideoVAE(ModelMixin, ConfigMixin):
     """Encode frames one by one; decode them together (paper §3.3).
 
     patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a few cheap
-    convolutions at full resolution, which keep the patch grid out of flat areas. linear=True lays a linear map of whole cells
-    beside the convolutions of both: PCA sets it, and the convolutions learn only what it cannot do.
+    convolutions at full resolution, which keep the patch grid out of flat areas; of each frequency ω of their picture 1 - sinⁿ(ω/2)
+    is left, n = smoothing. linear=True lays a linear map of whole cells beside the convolutions of both: PCA sets it, and the
+    convolutions learn only what it cannot do.
     """
 
     @register_to_config
@@ -33,6 +34,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         layers_per_block: int = 2,
         patch: int = 1,
         pixel_channels: int = 8,
+        smoothing: int = 4,
         linear: bool = False,
         middle_attention: bool = True,
         fusion_levels: tuple[int, ...] = (1, 2),
@@ -55,7 +57,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
             norm_num_groups=norm_groups,
         )
         self.fold = nn.Identity() if patch == 1 else nn.PixelUnshuffle(patch)
-        self.unfold = nn.Identity() if patch == 1 else Unfold(patch, pixel_channels)
+        self.unfold = nn.Identity() if patch == 1 else Unfold(patch, pixel_channels, smoothing)
         cell = {"kernel_size": self.factor, "stride": self.factor}
         self.linear_encoder = nn.Conv2d(3, latent_channels, **cell) if linear else None
         self.linear_decoder = nn.ConvTranspose2d(latent_channels, 3, **cell) if linear else None
@@ -180,8 +182,9 @@ class Unfold(nn.Module):
     hold next to nothing there, but LPIPS takes what shuffled pixels put there for texture.
     """
 
-    def __init__(self, patch: int, channels: int) -> None:
+    def __init__(self, patch: int, channels: int, smoothing: int = 4) -> None:
         super().__init__()
+        self.filter = SMOOTH[smoothing]
         self.shuffle = nn.PixelShuffle(patch)
         self.widen = nn.Conv2d(channels, 2 * channels, 3, padding=1)
         self.narrow = nn.Conv2d(2 * channels, channels, 3, padding=1)
@@ -192,11 +195,11 @@ class Unfold(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         """Map [N,channels·patch²,h,w] to pictures [N,3,h·patch,w·patch]."""
         h = self.shuffle(h)
-        return _smooth(self.last(F.silu(h + self.narrow(F.silu(self.widen(h))))))
+        return _smooth(self.last(F.silu(h + self.narrow(F.silu(self.widen(h))))), self.filter)
 
 
-def _smooth(x: Tensor) -> Tensor:
-    """Take 1 - sin⁴(ω/2) of each frequency ω, along rows and columns; x [N,3,H,W]."""
-    line = x.new_tensor(SMOOTH).div(sum(SMOOTH)).expand(3, 1, 1, 5)
-    x = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), line, groups=3)
+def _smooth(x: Tensor, taps: tuple[int, ...]) -> Tensor:
+    """Filter rows and columns of x [N,3,H,W]; taps are scaled to sum 1."""
+    line, margin = x.new_tensor(taps).div(sum(taps)).expand(3, 1, 1, -1), len(taps) // 2
+    x = F.conv2d(F.pad(x, (margin,) * 4, mode="replicate"), line, groups=3)
     return F.conv2d(x, line.transpose(2, 3), groups=3)

@@ -44,8 +44,8 @@ def train_autoencoder(
     trained = _trained(vae, decoder_only)
     lpips_from = 0.0 if decoder_only else LPIPS_FROM
     optimizers = {
-        "vae": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99)),
-        "critic": torch.optim.AdamW(critic.parameters(), plan.learning_rate, betas=(0.5, 0.9)),
+        "vae": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99), fused=True),
+        "critic": torch.optim.AdamW(critic.parameters(), plan.learning_rate, betas=(0.5, 0.9), fused=True),
     }
     run = Run(plan, {"vae": vae, "critic": critic}, optimizers, averaged={"vae": vae})
     lpips = load_perceptual(plan.device) if with_lpips else None

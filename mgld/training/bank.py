@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -11,21 +14,32 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mgld import errors
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
 from mgld.training.decoder import Sampled
 
 log = logging.getLogger(__name__)
 
+ORIGIN = "bank.json"
+NOT_SAMPLED_WITH = ("backbone.decoder", "backbone.post_quant_conv", "unfold", "linear_decoder", "temporal_", "fusion")
+
 
 def fill_bank(
-    folder: Path, count: int, pipeline: MGLDPipeline, settings: Settings, pairs: Iterator[tuple[Tensor, Tensor]]
+    folder: Path,
+    count: int,
+    pipeline: MGLDPipeline,
+    settings: Settings,
+    pairs: Iterator[tuple[Tensor, Tensor]],
+    source: str,
 ) -> None:
     """Sample latents until `folder` holds `count` clips; goes on where an earlier call stopped.
 
-    pairs yields (hq [1,T,3,S,S], lq [1,T,3,S/4,S/4]) in [-1,1].
+    pairs yields (hq [1,T,3,S,S], lq [1,T,3,S/4,S/4]) in [-1,1]; source names the corpus and the seed that they come from. Raises
+    UserError if the clips that are there were made by other weights, with other settings or from another source.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, _origin(pipeline, settings, source))
     for number in range(count_bank(folder), count):
         hq, lq = (clip[0] for clip in next(pairs))
         canvas = F.interpolate(lq, size=hq.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
@@ -36,6 +50,40 @@ def fill_bank(
         partial.replace(partial.with_suffix(".safetensors"))
         if number % 25 == 24:
             log.info("sampled %d of %d clips", number + 1, count)
+
+
+def _origin(pipeline: MGLDPipeline, settings: Settings, source: str) -> dict[str, object]:
+    """Tell what latents depend on."""
+    return {
+        "weights": sampling_sha256(pipeline),
+        "dtype": str(pipeline.vae.dtype),
+        "settings": asdict(settings),
+        "source": source,
+    }
+
+
+def sampling_sha256(pipeline: MGLDPipeline) -> str:
+    """Return the hash of every weight that sampling uses: what stage 2 trains, the decoder, is none of them."""
+    digest = hashlib.sha256()
+    for net in (pipeline.vae, pipeline.unet, pipeline.structure_encoder):
+        for name, tensor in sorted(net.state_dict().items()):
+            if net is not pipeline.vae or not name.startswith(NOT_SAMPLED_WITH):
+                digest.update(name.encode() + tensor.float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _claim(folder: Path, origin: dict[str, object]) -> None:
+    """Write down what makes this bank, or refuse to mix two."""
+    known = folder / ORIGIN
+    if not known.exists():
+        if count_bank(folder):
+            raise errors.bank_of_another(folder, ["weights"])
+        known.write_text(json.dumps(origin, indent=1), encoding="utf-8")
+        return
+    stored = json.loads(known.read_text(encoding="utf-8"))
+    differing = [name for name in origin if stored.get(name) != origin[name]]
+    if differing:
+        raise errors.bank_of_another(folder, differing)
 
 
 def count_bank(folder: Path) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mgld import errors
 from mgld.degrade import degrade
+from mgld.degrade.mild import degrade_mildly
 from mgld.settings import SCALE
 from mgld.training import ranks
 from mgld.training.corpus import Corpus
@@ -22,6 +24,14 @@ from mgld.training.motion import MovingClip, blob_layer, camera_path, move
 
 REAL_SHARE = 0.4  # of clips; the others are photographs along camera paths
 FRONT_SHARE = 0.4  # of moved photographs get a second layer in front
+MILD_SHARE = 0.2  # of samples are degraded as decent web video is, so that a clean clip is left as it is
+SOFT_SHARE = 0.1  # of samples are out of focus already in the truth: what is soft must stay soft
+SOFT_PX = (1.5, 6.0)  # deviation of that blur
+CODED_SHARE = (
+    0.3  # of stills are one frame of a degraded clip, since a codec treats the first frame of a clip as no other
+)
+CODED_FRAMES = 3
+WORKER_NICENESS = 5  # the thread that launches work on a GPU must never wait for a core
 DENSEST = 0.5  # photographs are shrunk by a factor between this and 1, so that crops are rich in detail
 
 
@@ -54,12 +64,23 @@ class Clips(IterableDataset):
 
 def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Return one (hq, lq) pair; lq is empty when the recipe wants none."""
-    hq = _clip(corpus, recipe, rng)
+    coded = recipe.with_lq and recipe.frames == 1 and rng.random() < CODED_SHARE
+    hq = _clip(corpus, replace(recipe, frames=CODED_FRAMES) if coded else recipe, rng)
     if rng.random() < 0.5:
         hq = hq[:, :, ::-1]
     frames = [np.ascontiguousarray(f) for f in hq]
-    lq = degrade(frames, rng) if recipe.with_lq else []
-    return _tensor(frames), _tensor(lq) if lq else torch.empty(0)
+    if not recipe.with_lq:
+        return _tensor(frames), torch.empty(0)
+    if rng.random() < SOFT_SHARE:
+        frames = _out_of_focus(frames, rng)
+    lq = degrade_mildly(frames, rng) if rng.random() < MILD_SHARE else degrade(frames, rng)
+    shown = slice(int(rng.integers(CODED_FRAMES)), None) if coded else slice(None)
+    return _tensor(frames[shown][: recipe.frames]), _tensor(lq[shown][: recipe.frames])
+
+
+def _out_of_focus(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    sigma = rng.uniform(*SOFT_PX)
+    return [cv2.GaussianBlur(f, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) for f in frames]
 
 
 def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
@@ -125,9 +146,11 @@ def _tensor(frames: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Leave Ctrl-C to the main process, which ends its workers itself: a terminal sends it to all."""
+def _serve(worker: int) -> None:
+    """Give way to the process that trains, and leave Ctrl-C to it: it ends its workers itself, but a terminal sends it to all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(WORKER_NICENESS)
 
 
 def batches(
@@ -138,7 +161,7 @@ def batches(
     clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
     several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
-    several |= {"worker_init_fn": _leave_interrupts} if workers else {}
+    several |= {"worker_init_fn": _serve} if workers else {}
     loader = DataLoader(clips, batch, num_workers=workers, **several)
     for hq, lq in loader:
         yield hq.float() / 127.5 - 1, lq.float() / 127.5 - 1

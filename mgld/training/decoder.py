@@ -72,8 +72,10 @@ def train_decoder(
         parameter.requires_grad_(True)
     critic = PatchDiscriminator().to(device, memory_format=torch.channels_last)
     optimizers = {
-        "decoder": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.5, 0.9), weight_decay=0.0),
-        "critic": torch.optim.AdamW(critic.parameters(), plan.learning_rate, betas=(0.5, 0.9), weight_decay=0.0),
+        "decoder": torch.optim.AdamW(trained, plan.learning_rate, betas=(0.5, 0.9), weight_decay=0.0, fused=True),
+        "critic": torch.optim.AdamW(
+            critic.parameters(), plan.learning_rate, betas=(0.5, 0.9), weight_decay=0.0, fused=True
+        ),
     }
     run = Run(plan, {"vae": vae, "critic": critic}, optimizers, averaged={"vae": vae})
     lpips = load_perceptual(plan.device) if perceptual else None
@@ -92,7 +94,7 @@ def train_decoder(
         l1 = (x - gt).abs().mean()
         loss = l1 + LPIPS_WEIGHT * distance.float()
         if temporal:
-            loss = loss + _sequence_loss(x, gt, frames, flow, run)
+            loss = loss + sequence_loss(x, gt, frames, flow, run)
         if phase in BACKBONE_PHASES and vae.config.patch > 1:
             grid = grid_difference(x, gt, vae.config.patch)
             loss = loss + GRID_WEIGHT * grid
@@ -123,8 +125,8 @@ def _features(vae: VideoVAE, lq: Tensor) -> list[Tensor]:
     return [f.detach().requires_grad_(True) for f in vae.encode(lq)[1]]
 
 
-def _sequence_loss(x: Tensor, gt: Tensor, frames: int, flow: FlowNetwork, run: Run) -> Tensor:
-    """Return the weighted sum of Eq. 6 and Eq. 7, averaged over the clips of a batch."""
+def sequence_loss(x: Tensor, gt: Tensor, frames: int, flow: FlowNetwork, run: Run) -> Tensor:
+    """Return the weighted sum of Eq. 6 and Eq. 7, averaged over the clips of a batch; x, gt [N·frames,3,H,W]."""
     difference = consistency = x.new_zeros(())
     clips = list(zip(x.split(frames), gt.split(frames), strict=True))
     for one, truth in clips:

@@ -82,6 +82,26 @@ def timesteps_for(clips: int, frames: int, last: int, device: torch.device) -> T
     return (share * last).long().repeat_interleave(frames).to(device)
 
 
+def denoising_loss(
+    unet: VideoUNet,
+    encoder: StructureEncoder,
+    scheduler: DDPMScheduler,
+    z_hq: Tensor,
+    z_lq: Tensor,
+    frames: int,
+    temporal: bool,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """Return the weighted loss of clips z_hq, z_lq [N·frames,c,h,w] at random timesteps, and the plain mean squared error."""
+    device = z_hq.device
+    t = timesteps_for(len(z_hq) // frames, frames, scheduler.config.num_train_timesteps, device)
+    z_t, target = noisy_pair(scheduler, z_hq, z_lq, t)
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        predicted = unet(z_t, t, encoder(z_lq, t), frames, temporal=temporal)
+    error = (predicted.float() - target).square().mean((1, 2, 3))
+    return (snr_weight(scheduler, t) * error).mean(), error.mean().detach()
+
+
 def train_denoiser(
     plan: Plan,
     vae: VideoVAE,
@@ -99,7 +119,7 @@ def train_denoiser(
     device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
     for net in (vae.requires_grad_(False), unet, encoder):
         net.to(device, memory_format=torch.channels_last)
-    trained = unet.temporal_parameters() if temporal else _spatial(unet, encoder)
+    trained = unet.temporal_parameters() if temporal else spatial_parameters(unet, encoder)
     for net in (unet, encoder):
         net.requires_grad_(False)
     for parameter in trained:
@@ -117,16 +137,13 @@ def train_denoiser(
     for _ in run.steps(draw_sheet):
         z_hq, z_lq = pool.draw(plan.batch, fresh, generator)
         frames = len(z_hq) // plan.batch
-        t = timesteps_for(plan.batch, frames, scheduler.config.num_train_timesteps, device)
-        z_t, target = noisy_pair(scheduler, z_hq, z_lq, t)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            predicted = unet(z_t, t, encoder(z_lq, t), frames, temporal=temporal)
-        error = (predicted.float() - target).square().mean((1, 2, 3))
-        run.note(mse=error.mean().detach())
-        run.update("denoiser", (snr_weight(scheduler, t) * error).mean())
+        loss, error = denoising_loss(unet, encoder, scheduler, z_hq, z_lq, frames, temporal, dtype)
+        run.note(mse=error)
+        run.update("denoiser", loss)
     return run.ema["unet"], run.ema["structure_encoder"]
 
 
-def _spatial(unet: VideoUNet, encoder: StructureEncoder) -> list[nn.Parameter]:
+def spatial_parameters(unet: VideoUNet, encoder: StructureEncoder) -> list[nn.Parameter]:
+    """Return what the per-frame denoiser consists of."""
     temporal = {id(p) for p in unet.temporal_parameters()}
     return [p for p in unet.parameters() if id(p) not in temporal] + list(encoder.parameters())

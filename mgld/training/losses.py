@@ -1,4 +1,4 @@
-"""The sequence losses of stage 2, as the paper prints them (Eq. 6 and 7), and one against the grid of pixel shuffling."""
+"""The sequence losses of stage 2, as the paper prints them (Eq. 6 and 7), and two against what pixel shuffling leaves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from mgld.flow.ops import warp
 STRUCTURE_WEIGHT = 3.0  # w of Eq. 7
 # VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
 SQUARE_PX = 64
+HALF_BAND = (-1, 0, 9, 16, 9, 0, -1)  # ÷ 32: half at a quarter of the sampling rate, flat on both sides of it
+FLAT_CELL_PX = 16
+FLAT_DEVIATION = 6 / 127.5  # of the truth inside a cell, at which it counts half as flat
 
 
 def frame_difference(x: Tensor, gt: Tensor) -> Tensor:
@@ -38,6 +41,35 @@ def _at_places(x: Tensor, period_px: int) -> tuple[Tensor, Tensor]:
     return energy / (energy.mean() + 1e-8), mean / (energy.mean().sqrt() + 1e-4)
 
 
+def flat_excess(x: Tensor, gt: Tensor) -> Tensor:
+    """Mean fine detail that x has beyond gt's where gt is flat, as the deviation above a quarter of the sampling rate; [N,3,H,W].
+
+    LPIPS and critics take a hatch of two to four pixels' period for texture; on flat ground, and where the truth is out of focus,
+    it is what the eye sees first. Only the excess counts: what is missing there is theirs to ask for.
+    """
+    cells_x, cells_gt = (_deviation(_above_half_band(picture)) for picture in (x, gt))
+    flatness = 1 / (1 + (_deviation(gt - _cell_mean(gt)) / FLAT_DEVIATION).square())
+    return (flatness * F.relu(cells_x - cells_gt)).mean()
+
+
+def _above_half_band(x: Tensor) -> Tensor:
+    """Take out what a half-band filter passes, along rows and columns."""
+    n, c, h, w = x.shape
+    line = x.new_tensor(HALF_BAND).div(sum(HALF_BAND)).view(1, 1, 1, -1)
+    margin = len(HALF_BAND) // 2
+    low = F.conv2d(F.pad(x.reshape(n * c, 1, h, w), (margin,) * 4, mode="reflect"), line)
+    return x - F.conv2d(low, line.transpose(2, 3)).view(n, c, h, w)
+
+
+def _cell_mean(x: Tensor) -> Tensor:
+    return F.interpolate(F.avg_pool2d(x, FLAT_CELL_PX), scale_factor=FLAT_CELL_PX)
+
+
+def _deviation(x: Tensor) -> Tensor:
+    """Return the root mean square of each cell, over colours too, [N,1,H/cell,W/cell]."""
+    return F.avg_pool2d(x.square().mean(1, keepdim=True), FLAT_CELL_PX).add(1e-7).sqrt()
+
+
 def sobel_magnitude(x: Tensor) -> Tensor:
     """Return the gradient magnitude per channel, normalised kernels, replicated borders; x [N,C,H,W]."""
     kernel = x.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
@@ -62,9 +94,9 @@ def structure_weighted_consistency(x: Tensor, gt: Tensor, motion: Motion) -> Ten
     return backward.abs().mean() + forward.abs().mean()
 
 
-def same_square(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut one random square of at most SQUARE_PX out of both, at the same place; [N,3,H,W]."""
-    height, width = (min(SQUARE_PX, length) for length in x.shape[-2:])
+def same_square(x: Tensor, y: Tensor, side_px: int = SQUARE_PX) -> tuple[Tensor, Tensor]:
+    """Cut one random square of at most side_px out of both, at the same place; [N,3,H,W]."""
+    height, width = (min(side_px, length) for length in x.shape[-2:])
     top = int(torch.randint(0, x.shape[-2] - height + 1, (1,)))
     left = int(torch.randint(0, x.shape[-1] - width + 1, (1,)))
     window = (..., slice(top, top + height), slice(left, left + width))

@@ -37,6 +37,7 @@ class Plan:
     dtype: str = "bfloat16"
     time_limit_s: float = float("inf")
     resume: bool = False
+    compile: str | None = None  # backend of torch.compile
     log_every: int = 20
     save_every_s: float = 180.0
     sheet_every: int = 500
@@ -49,10 +50,16 @@ def checkpoint_of(plan: Plan) -> Path:
 
 def first_step(plan: Plan) -> int:
     """Return the step that a run of this plan begins at: its checkpoint's if it resumes, else 0."""
+    return reached(plan)[0] if plan.resume else 0
+
+
+def reached(plan: Plan) -> tuple[int, float]:
+    """Return the step of the plan's checkpoint and the seconds that it has trained for; zeros where there is none."""
     path = checkpoint_of(plan)
-    if not plan.resume or not path.exists():
-        return 0
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"]
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return state["step"], state["trained_s"]
 
 
 def stream_seed(plan: Plan) -> int:
@@ -74,7 +81,7 @@ class Run:
     def __post_init__(self) -> None:
         self.plan.folder.mkdir(parents=True, exist_ok=True)
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
-        self._noted: dict[str, list[float]] = {}
+        self._noted: dict[str, tuple[Tensor | float, int]] = {}  # sum and count
         self._waited_s, self._line_started = 0.0, time.monotonic()
         self._rates = [group["lr"] for o in self.optimizers.values() for group in o.param_groups]
         torch.manual_seed(self.plan.seed)
@@ -129,7 +136,8 @@ class Run:
     def update(self, name: str, loss: Tensor) -> None:
         """Take one optimiser step on `loss`, gradients averaged over the processes and clipped to norm 1.
 
-        A step whose gradients are not finite is left out: it would end the run for good.
+        A step whose gradients are not finite is left out: it would end the run for good. The optimiser must be a fused one: it
+        reads `found_inf` on the device, so that nobody waits for the device to tell.
         """
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
@@ -137,9 +145,9 @@ class Run:
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         ranks.average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, 1.0)
-        if torch.isfinite(norm):
-            optimizer.step()
-        self.note(skipped=0.0 if torch.isfinite(norm) else 1.0)
+        optimizer.found_inf = (~torch.isfinite(norm)).float()
+        optimizer.step()
+        self.note(skipped=optimizer.found_inf)
 
     def take(self, samples: Iterator[Sample]) -> Sample:
         """Return the next sample; the log tells what share of the time went by waiting for the loader."""
@@ -149,9 +157,10 @@ class Run:
         return sample
 
     def note(self, **values: Tensor | float) -> None:
-        """Add this step's figures to the next line of the log."""
+        """Add this step's figures to the next line of the log; they stay on the device until it is written."""
         for name, value in values.items():
-            self._noted.setdefault(name, []).append(float(value))
+            total, count = self._noted.get(name, (0.0, 0))
+            self._noted[name] = (total + (value.detach() if isinstance(value, Tensor) else value), count + 1)
 
     def save(self) -> None:
         """Write everything needed to go on, in one atomic step."""
@@ -188,10 +197,13 @@ class Run:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.plan.ema_decay, (1 + self.step) / (10 + self.step))  # young averages forget quickly
-        for name, module in self.averaged.items():
-            for mean, now in zip(self.ema[name].parameters(), module.parameters(), strict=True):
-                if now.requires_grad:
-                    mean.lerp_(now, 1 - decay)
+        pairs = [
+            (mean, now)
+            for name, module in self.averaged.items()
+            for mean, now in zip(self.ema[name].parameters(), module.parameters(), strict=True)
+            if now.requires_grad
+        ]
+        torch._foreach_lerp_([mean for mean, _ in pairs], [now for _, now in pairs], 1 - decay)
 
     @property
     def done(self) -> float:
@@ -206,7 +218,7 @@ class Run:
             group["lr"] = rate * scale
 
     def _write_log(self) -> None:
-        means = {name: sum(values) / len(values) for name, values in self._noted.items()}
+        means = {name: float(total) / count for name, (total, count) in self._noted.items()}
         waiting = self._waited_s / max(time.monotonic() - self._line_started, 1e-9)
         self._noted, self._waited_s, self._line_started = {}, 0.0, time.monotonic()
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}

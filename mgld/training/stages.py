@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
+from mgld import errors
 from mgld.flow import load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS
@@ -21,8 +23,10 @@ from mgld.training.autoencoder import reconstruction, train_autoencoder
 from mgld.training.bank import count_bank, fill_bank, read_bank
 from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
+from mgld.training.distil import Nets, Weights, train_distilled
 from mgld.training.linear import fit_linear, transfer
-from mgld.training.run import Plan, first_step, stream_seed
+from mgld.training.record import corpus_sha256, record_run
+from mgld.training.run import Plan, first_step, reached, stream_seed
 
 SHARD = "9MB"  # every shipped file stays under 10 MB
 SHEET_STILLS = 3
@@ -32,7 +36,11 @@ SAMPLES_PER_STEP = 2**20  # numbers kept for each step; none takes nearly as man
 
 @dataclass(frozen=True)
 class Job:
-    """One call of `train`: the model folder, the corpus, the run's plan and what samples look like."""
+    """One call of `train`: the model folder, the corpus, the run's plan and what samples look like.
+
+    shapes, by network, are what a network has that is begun here, in place of the tiny preset's; one that stands already must have
+    them. command is written into the model folder's table.
+    """
 
     model: Path
     corpus: Path
@@ -40,6 +48,19 @@ class Job:
     side_px: int
     workers: int
     perceptual: bool = True
+    shapes: dict[str, dict[str, object]] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
+
+    def net(self, name: str) -> nn.Module:
+        """Open or begin a network of the model folder."""
+        return open_net(name, self.model, self.shapes.get(name))
+
+    def finish(self, **nets: nn.Module) -> None:
+        """Write what was trained, and how, into the model folder."""
+        for name, net in nets.items():
+            save(net, name, self.model)
+        if ranks.rank() == 0:
+            record_run(self.model, self.corpus, list(self.command), self.plan, *reached(self.plan))
 
 
 def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, widths: tuple[int, ...]) -> None:
@@ -52,10 +73,11 @@ def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, width
     held_out, _ = _held_out(job, with_lq=False)
     shape = {"latent_channels": latent_channels, "channels": widths}
     begun = _begun(job.model, "vae")
-    vae = open_net("vae", job.model, {name: value for name, value in shape.items() if value})
-    if not begun:
+    given = {name: value for name, value in shape.items() if value}
+    vae = open_net("vae", job.model, job.shapes.get("vae", {}) | given)
+    if not begun and vae.config.linear:
         fit_linear(vae, _many_squares(job.corpus, job.plan.seed))
-    save(train_autoencoder(job.plan, vae, batches, held_out, job.perceptual, decoder_only), "vae", job.model)
+    job.finish(vae=train_autoencoder(job.plan, vae, batches, held_out, job.perceptual, decoder_only))
 
 
 def measure_autoencoder(model: Path, corpus: Path, side_px: int, pictures: int, device: str) -> dict[str, float]:
@@ -79,7 +101,7 @@ def begin_from(old: Path, model: Path, corpus: Path, latent_channels: int | None
 def denoiser(job: Job, temporal: bool, frames: int) -> None:
     """Stage 1: phase one on stills (temporal=False), phase two on clips of `frames`."""
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
-    nets = [open_net(name, job.model) for name in ("vae", "unet", "structure_encoder")]
+    nets = [job.net(name) for name in ("vae", "unet", "structure_encoder")]
     scheduler = open_scheduler(job.model)
     held_out = _held_out(job, with_lq=True)
 
@@ -89,9 +111,7 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
 
     batches = _batches(job, recipe, per_batch=2 if temporal else 6)
     unet, encoder = train_denoiser(job.plan, *nets, scheduler, batches, temporal, sheet)
-    save(unet, "unet", job.model)
-    if not temporal:
-        save(encoder, "structure_encoder", job.model)
+    job.finish(unet=unet, **{} if temporal else {"structure_encoder": encoder})
 
 
 def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settings, gan_weight: float) -> None:
@@ -101,7 +121,7 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
     if ranks.rank() == 0:
         banked = count_bank(bank)  # what a filling that was broken off has already sampled
         pairs = data.batches(job.corpus, data.Recipe(frames, 256), 1, job.plan.seed + 1, banked, job.workers)
-        fill_bank(bank, bank_clips, pipeline, settings, pairs)
+        fill_bank(bank, bank_clips, pipeline, settings, pairs, f"{corpus_sha256(job.corpus)}, seed {job.plan.seed}")
     ranks.wait()
     held_out = _held_out(job, with_lq=True)
 
@@ -113,22 +133,54 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
     clips = read_bank(bank, stream_seed(job.plan), single_frames=phase != "temporal")
     vae, flow = open_net("vae", job.model), load_flow("dis", job.plan.device)
     vae = train_decoder(job.plan, vae, clips, job.side_px, phase, flow, job.perceptual, sheet, gan_weight)
-    save(vae, "vae", job.model)
+    job.finish(vae=vae)
+
+
+def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: int) -> None:
+    """Few-step stage: denoiser and decoder together (temporal=False), then the temporal layers of both on clips of `frames`."""
+    recipe = data.Recipe(frames if temporal else 1, job.side_px)
+    vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
+    nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype))
+    held_out = _held_out(job, with_lq=True)
+
+    def sheet(averaged: Nets) -> Tensor:
+        return _result_sheet(
+            MGLDPipeline(averaged.vae, averaged.unet, averaged.encoder, averaged.scheduler), *held_out, steps=2
+        )
+
+    batches = _batches(job, recipe, per_batch=2 if temporal else 8)
+    flow = load_flow("dis", job.plan.device) if temporal else None
+    trained = train_distilled(job.plan, nets, batches, weights, flow, square_px, job.perceptual, sheet)
+    job.finish(unet=trained.unet, vae=trained.vae, **{} if temporal else {"structure_encoder": trained.encoder})
 
 
 def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> nn.Module:
     """Load a network of the model folder in float32, or make a fresh one of the tiny preset (with `shape` in place of its numbers).
 
-    A fresh denoiser reads as many latent channels as the folder's autoencoder writes.
+    A fresh denoiser reads as many latent channels as the folder's autoencoder writes. Raises UserError if the folder's network has
+    another shape than the wanted one.
     """
     net = NETS[name]
     if _begun(model, name):
+        _check_shape(name, model, shape or {})
         return net.from_pretrained(
             model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False, use_safetensors=True
         )
     if name != "vae" and _begun(model, "vae"):
-        shape = {"latent_channels": VideoVAE.load_config(model, subfolder="vae")["latent_channels"]}
+        channels = VideoVAE.load_config(model, subfolder="vae")["latent_channels"]
+        shape = {"latent_channels": channels} | (shape or {})
     return net(**TINY[name] | (shape or {}))
+
+
+def _check_shape(name: str, model: Path, shape: dict[str, object]) -> None:
+    stored = NETS[name].load_config(model, subfolder=name)
+    for key, wanted in shape.items():
+        if _plain(stored.get(key)) != _plain(wanted):
+            raise errors.shape_differs(model, name, key, stored.get(key), wanted)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _begun(model: Path, name: str) -> bool:
@@ -144,12 +196,20 @@ def open_scheduler(model: Path) -> DDPMScheduler:
 
 
 def save(net: nn.Module, name: str, model: Path) -> None:
-    """Write a network into the model folder: fp16 safetensors in small shards; one process writes for all."""
+    """Write a network into the model folder: fp16 safetensors in small shards; one process writes for all.
+
+    What stood there goes only once the new files are whole.
+    """
     if ranks.rank():
         return
-    for old in (model / name).glob("*.safetensors*"):
-        old.unlink()
-    net.half().save_pretrained(model / name, max_shard_size=SHARD)
+    fresh, stands, old = (model / f"{name}{suffix}" for suffix in (".new", "", ".old"))
+    for left in (fresh, old):  # by a process that was killed here
+        shutil.rmtree(left, ignore_errors=True)
+    net.half().save_pretrained(fresh, max_shard_size=SHARD)
+    if stands.exists():
+        stands.rename(old)
+    fresh.rename(stands)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _batches(job: Job, recipe: data.Recipe, per_batch: int | None = None):
@@ -171,10 +231,12 @@ def _held_out(job: Job, with_lq: bool) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _result_sheet(pipeline: MGLDPipeline, hq: Tensor, lq: Tensor) -> Tensor:
+def _result_sheet(pipeline: MGLDPipeline, hq: Tensor, lq: Tensor, steps: int = 10) -> Tensor:
     """Draw bicubic over result over truth for a few stills."""
     u8 = lq.add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    results = torch.from_numpy(pipeline(u8, Settings(method="per_frame", steps=10))).permute(0, 3, 1, 2).float() / 255
+    results = (
+        torch.from_numpy(pipeline(u8, Settings(method="per_frame", steps=steps))).permute(0, 3, 1, 2).float() / 255
+    )
     enlarged = F.interpolate(lq, size=hq.shape[-2:], mode="bicubic", align_corners=False).add(1).div(2)
     rows = (enlarged, results, hq.add(1).div(2))
     return torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)

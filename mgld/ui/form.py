@@ -12,7 +12,7 @@ from mgld.comparison.asked import EXAMPLES, FIELDS, KNOBS, OWN, TYPES, Asked
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.presets import PRESETS, folder_of
-from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, VIDEO_SUFFIXES
+from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, PEER_SUFFIXES, VIDEO_SUFFIXES
 from mgld.ui import words
 from mgld.ui.crop import CropBox
 
@@ -104,7 +104,7 @@ def _control(name: str, model: str) -> gr.components.Component:
         case "video":
             return gr.Video(sources=["upload"], include_audio=True, height=130, **named)
         case "files":
-            return gr.Files(file_types=list(VIDEO_SUFFIXES), height=110, **named)
+            return gr.Files(file_types=[*VIDEO_SUFFIXES, *PEER_SUFFIXES], height=110, **named)
         case "checks":
             return gr.CheckboxGroup(entry["options"], value=value, info=entry["help"], **named)
         case "slider":

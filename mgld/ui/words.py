@@ -102,7 +102,7 @@ STAGE = {
     "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "wipe": "Wipe", "side": "Side by side",
     "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
     "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
-    "gain": "Gain", "gain_help": "Difference gain", "show": "Show", "show_help": "Picture or flicker map",
+    "gain": "Gain", "gain_help": "Difference gain", "show": "Show",
     "picture": "Picture", "heat_map": "Flicker", "both": "Both", "zoom": "Zoom", "zoom_out": "Zoom out",
     "numbers": "What the two layers differ by",
     "zoom_in": "Zoom in", "fit": "Zoom; press to see the whole picture", "fit_help": "Whole picture", "tools": "Tools",
@@ -132,7 +132,7 @@ STAGE_TOLD = {
     "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": "Temporal profile at {place}",
     "claim_wipe": "Left: {a}. Right: {b}.", "claim_side": "Left: {a}. Right: {b}.",
     "claim_grid": "Every layer, at the same frame.", "claim_flip": "Hold the picture to see {a} in place of {b}.",
-    "claim_diff": "Where {b} differs from {a}.", "we": "Flicker", "sharpness": "Sharpness",
+    "claim_diff": "Where {b} differs from {a}.", "figure_we": "Flicker", "figure_sharpness": "Sharpness",
     "strip": "frames {first}–{last}, {width} × {height} pixels, each ×{scale}",
 }  # fmt: skip
 STAGE_KEYS = {

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mgld.comparison import request
 from mgld.comparison.asked import Asked, crop_of
 from mgld.errors import UserError
+from mgld.nets.esrgan import SRVGG
 from tests import media
 
 
@@ -90,6 +93,16 @@ def test_a_large_clip_of_another_size_or_too_short_is_named(low, tmp_path):
         other = media.make_video(tmp_path / f"{name}.mp4", frames, fps=10)
         with pytest.raises(UserError, match=f"“{name}” has .* it must have 4 of 192×128"):
             request.read(asked(low, others=[str(other)]))
+
+
+def test_a_checkpoint_makes_its_layer_of_the_part_that_is_worked_on(low, tmp_path):
+    torch.manual_seed(0)
+    save_file(SRVGG(1, 8).state_dict(), tmp_path / "small.safetensors")
+    material = request.read(asked(low, others=[str(tmp_path / "small.safetensors")], crop="0,0,50,50"))
+    (frame, *_), made = material.clip, material.given["small"]
+    assert made.shape == (4, *(4 * side for side in frame.rgb_u8.shape[:2]), 3) and made.dtype == np.uint8
+    with pytest.raises(UserError, match="no ESRGAN checkpoint at absent.pth"):
+        request.read(asked(low, others=["absent.pth"]))
 
 
 def test_names_of_other_clips_never_stand_for_a_method(tmp_path):

@@ -23,7 +23,7 @@ device = ranks.join("cpu")
 torch.manual_seed(ranks.rank())  # fresh networks differ
 net = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.BatchNorm2d(3)).to(memory_format=torch.channels_last)
 plan = Plan(folder / "run", 6, 1, device=device, resume=True, log_every=2, time_limit_s=60 + 60 * ranks.rank())
-run = Run(plan, {"net": net}, {"net": torch.optim.Adam(net.parameters(), 0.01)}, {"net": net})
+run = Run(plan, {"net": net}, {"net": torch.optim.Adam(net.parameters(), 0.01, fused=True)}, {"net": net})
 generator = torch.Generator().manual_seed(stream_seed(plan))
 seen = []
 for _ in run.steps(lambda: torch.zeros(3, 4, 4)):

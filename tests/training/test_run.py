@@ -17,7 +17,7 @@ def start(folder, steps: int = 4, **changes) -> Run:
     torch.manual_seed(0)
     net = torch.nn.Linear(3, 1)
     plan = Plan(folder, steps, batch=2, log_every=2, **changes)
-    return Run(plan, {"net": net}, {"net": torch.optim.SGD(net.parameters(), 0.1)}, {"net": net})
+    return Run(plan, {"net": net}, {"net": torch.optim.SGD(net.parameters(), 0.1, fused=True)}, {"net": net})
 
 
 def rows(folder) -> list[dict[str, str]]:

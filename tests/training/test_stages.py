@@ -12,6 +12,7 @@ import torch
 from diffusers import DDPMScheduler
 from PIL import Image
 
+from mgld.errors import UserError
 from mgld.flow.dis import Dis
 from mgld.presets import TINY
 from mgld.training import denoiser, stages
@@ -162,12 +163,61 @@ def test_bank_holds_what_the_sampler_made(tmp_path, pipeline):
     from mgld.settings import Settings
 
     pairs = ((hq[:1], lq[:1]) for hq, lq in pictures(3))
-    fill_bank(tmp_path, 2, pipeline, Settings(steps=2), pairs)
-    fill_bank(tmp_path, 3, pipeline, Settings(steps=2), pairs)
+    fill_bank(tmp_path, 2, pipeline, Settings(steps=2), pairs, "corpus, seed 0")
+    fill_bank(tmp_path, 3, pipeline, Settings(steps=2), pairs, "corpus, seed 0")
     assert len(list(tmp_path.glob("*.safetensors"))) == 3
     clip = next(read_bank(tmp_path, 0, single_frames=False))
     assert clip.gt.shape == clip.lq.shape == (3, 3, 64, 64) and clip.z.shape == (3, 4, 8, 8)
     assert next(read_bank(tmp_path, 0, single_frames=True)).gt.shape == (1, 3, 64, 64)
+
+
+def test_a_bank_of_other_weights_or_settings_is_refused(tmp_path, pipeline):
+    from mgld.settings import Settings
+
+    pairs = ((hq[:1], lq[:1]) for hq, lq in pictures(1))
+
+    def fill(steps: int = 1, source: str = "corpus, seed 0", folder=tmp_path / "bank") -> None:
+        fill_bank(folder, 1, pipeline, Settings(steps=steps), pairs, source)
+
+    fill()
+    with pytest.raises(UserError, match="other settings"):
+        fill(steps=2)
+    with pytest.raises(UserError, match="other source"):
+        fill(source="corpus, seed 1")
+    pipeline.vae.fusion["0"].exit.conv1.weight.add_(1)  # what stage 2 trains is not what sampling depends on
+    fill()
+    pipeline.unet.backbone.conv_in.weight.add_(1)
+    with pytest.raises(UserError, match="other weights"):
+        fill()
+    (tmp_path / "bank" / "bank.json").unlink()  # as an older program left it
+    with pytest.raises(UserError, match="remove that folder"):
+        fill()
+
+
+def test_a_folder_keeps_its_shape_whatever_the_config_says(tmp_path):
+    config = {"latent_channels": 4, "channels": (16, 32)}
+    stages.save(stages.open_net("vae", tmp_path, config), "vae", tmp_path)
+    assert stages.open_net("vae", tmp_path, {"channels": [16, 32]}).config.latent_channels == 4
+    with pytest.raises(UserError, match="latent_channels 4, but --config says 16"):
+        stages.open_net("vae", tmp_path, {"latent_channels": 16})
+
+
+def test_new_weights_are_whole_before_the_old_ones_go(tmp_path, monkeypatch):
+    vae = small_vae()
+    stages.save(vae, "vae", tmp_path)
+    first = {f.name: f.read_bytes() for f in (tmp_path / "vae").iterdir()}
+
+    def killed(*args, **kwargs) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(vae), "save_pretrained", killed)
+    with pytest.raises(KeyboardInterrupt):
+        stages.save(vae, "vae", tmp_path)
+    assert {f.name: f.read_bytes() for f in (tmp_path / "vae").iterdir()} == first
+    monkeypatch.undo()
+    vae.linear_decoder = None
+    stages.save(vae, "vae", tmp_path)
+    assert [f.name for f in tmp_path.iterdir()] == ["vae"]
 
 
 def test_the_grid_loss_sees_a_weave_but_not_detail():

@@ -22,7 +22,7 @@ function difference(curve) {
   const [from, to] = [s.a, s.b].map((layer) => mean(curve.values[layer] || []));
   const name = document.createElement('dt');
   const values = document.createElement('dd');
-  name.textContent = `${WORDS[curve.key]} ${change(from, to)}`;
+  name.textContent = `${WORDS[`figure_${curve.key}`]} ${change(from, to)}`;
   values.append(mark(s.a), figure(from), ' → ', mark(s.b), figure(to));
   const both = document.createElement('div');
   both.title = curve.name;

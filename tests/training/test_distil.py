@@ -1,0 +1,192 @@
+"""The few-step stage on toy sizes: it samples as the sampler does, trains what its phase trains, and weighs the critics as told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+
+from mgld.flow.dis import Dis
+from mgld.metrics.vgg import GROUPS, Perceptual
+from mgld.presets import TINY
+from mgld.sampling import schedule
+from mgld.training import distil
+from mgld.training.critics import Critics, PairCritic, deceive, tell_apart
+from mgld.training.losses import flat_excess
+from mgld.training.pool import SamplePool
+from tests.conftest import small_structure_encoder, small_unet, small_vae
+from tests.training.test_stages import column, pictures, plan
+
+
+def small_nets(temporal: bool = False) -> distil.Nets:
+    torch.manual_seed(0)
+    scheduler = DDPMScheduler(**TINY["scheduler"])
+    return distil.Nets(small_vae(), small_unet(), small_structure_encoder(), scheduler, temporal, torch.float32)
+
+
+@pytest.fixture
+def vgg(monkeypatch):
+    """Stand in for the published VGG16, which is not in the repository: the same layers with random weights."""
+    torch.manual_seed(0)
+    net = Perceptual().requires_grad_(False)
+    for weight in net.weights:
+        weight.fill_(0.1)
+    monkeypatch.setattr(distil, "load_perceptual", lambda device: net)
+    return net
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_each_phase_trains_its_own_layers_and_the_pictures_get_closer(tmp_path, temporal, vgg):
+    nets = small_nets(temporal)
+    before = {name: dict(net.state_dict()) for name, net in (("vae", nets.vae), ("unet", nets.unet))}
+    before = {name: {k: v.clone() for k, v in state.items()} for name, state in before.items()}
+    steps = plan(tmp_path, 12, learning_rate=1e-3, log_every=3)
+    trained = distil.train_distilled(steps, nets, pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32)
+    changed = {
+        name: {k.split(".")[0] for k, v in getattr(trained, name).state_dict().items() if not torch.equal(v, state[k])}
+        for name, state in before.items()
+    }
+    if temporal:
+        assert changed["vae"] == {"temporal_middle", "temporal_up"}
+        assert changed["unet"] == {"temporal_first", "temporal_attention", "temporal_last"}
+    else:
+        assert changed == {"vae": {"backbone", "unfold", "fusion"}, "unet": {"backbone", "sft"}}
+        kept = [k for k in before["vae"] if "encoder" in k or "quant_conv" in k and "post" not in k]
+        assert all(torch.equal(trained.vae.state_dict()[k], before["vae"][k]) for k in kept)
+        assert column(tmp_path, "l1")[-1] < column(tmp_path, "l1")[0]
+    assert column(tmp_path, "deceit")[-1] != 0 and max(column(tmp_path, "skipped")) == 0
+
+
+def test_one_and_two_steps_are_the_samplers_own():
+    """With the same noise, the training step's estimate is what the sampler's schedule makes of it."""
+    nets, z_lq = small_nets(), torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    alphas = nets.scheduler.alphas_cumprod
+    with torch.no_grad():
+        torch.manual_seed(3)
+        made = nets.in_steps(z_lq, 1, 499)
+        torch.manual_seed(3)
+        ready = schedule.make_scheduler(nets.scheduler.config, "ddpm", 2)
+        assert ready.timesteps.tolist() == [999, distil.USUAL_TIMESTEP]
+        z = schedule.initial_latent(z_lq, ready, torch.randn_like(z_lq))
+        z0 = nets.clean(z, z_lq, 999, 1)
+        z = schedule.ancestral_step(ready, z, z0, 0, torch.randn_like(z_lq))
+        expected = nets.clean(z, z_lq, 499, 1)
+    torch.testing.assert_close(made, expected, atol=2e-4, rtol=1e-4)
+    assert float(alphas[999]) < float(alphas[499])
+
+
+def test_gradients_reach_the_denoiser_through_the_last_step_alone():
+    nets, z_lq = small_nets(), torch.randn(1, 4, 8, 8, requires_grad=True)
+    calls = []
+    nets.clean = lambda z, z_lq, t, frames: calls.append(torch.is_grad_enabled()) or z
+    nets.in_steps(z_lq, 1, 499)
+    assert calls == [False, True]
+
+
+def test_the_critics_say_is_a_share_of_what_the_truth_asks(tmp_path):
+    """Whatever the size of the critics' loss, its part of the gradient at the picture has the told length."""
+
+    class Judged:
+        def __init__(self, size: float) -> None:
+            self.size = size
+
+        def deceit(self):
+            return self.size * x[..., 0].sum()
+
+    class Run:
+        def note(self, **values) -> None:
+            pass
+
+    for size in (1e-4, 1.0, 1e4):
+        x = torch.randn(1, 3, 8, 8, requires_grad=True)
+        loss = (x[..., 1] ** 2).sum()
+        (wanted,) = torch.autograd.grad(loss, x, retain_graph=True)
+        (both,) = torch.autograd.grad(distil._towards(x, loss, Judged(size), 0.3, Run()), x)
+        assert float((both - wanted).norm() / wanted.norm()) == pytest.approx(0.3, rel=1e-3)
+    assert distil._towards(x, loss, Judged(1.0), 0.0, Run()) is loss
+
+
+def test_critics_come_in_late_and_little_by_little():
+    assert distil._ramp(0.0) == distil._ramp(distil.CRITICS_ALONE) == 0
+    assert 0 < distil._ramp(0.5 * (distil.CRITICS_ALONE + distil.CRITICS_HEARD)) < 1 == distil._ramp(1.0)
+
+
+def test_critics_learn_to_tell_a_hatch(vgg):
+    torch.manual_seed(0)
+    critics, hatch = Critics(), 0.3 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(16, 16)
+    optimizer = torch.optim.Adam(critics.parameters(), 3e-3)
+    for _ in range(12):
+        real = torch.randn(4, 3, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3).clamp(-1, 1)
+        fake, lq = real + hatch, torch.zeros_like(real)
+        maps = [vgg.features(x) for x in (real, fake)]
+        judged = [critics(m, x, lq) for m, x in zip(maps, (real, fake), strict=True)]
+        optimizer.zero_grad()
+        tell_apart(*judged).backward()
+        optimizer.step()
+    assert float(deceive(judged[1]).detach()) > float(deceive(judged[0]).detach())
+    assert [logits.shape[-1] for logits in judged[0]] == [16, 8, 4, 4]
+    assert critics.of_features.groups[-1] < len(GROUPS)
+
+
+def test_the_pair_critic_sees_what_strides_would_skip():
+    """Its first layer has stride 1, so that a hatch of two pixels reaches it whole."""
+    first = PairCritic().layers[0]
+    assert first.stride == (1, 1) and first.in_channels == 6
+
+
+def test_flat_ground_may_not_be_hatched_but_detail_may_be_strong():
+    hatch = 0.02 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(32, 32)
+    flat, busy = torch.zeros(1, 3, 64, 64), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert float(flat_excess(flat + hatch, flat)) > 10 * float(flat_excess(busy + hatch, busy))
+    assert (
+        float(flat_excess(flat, flat)) == float(flat_excess(flat, flat + hatch)) == 0
+    )  # what is missing is not its business
+    swell = 0.5 * torch.linspace(0, 2 * torch.pi, 64).cos().expand(1, 3, 64, 64)
+    assert float(flat_excess(swell, flat)) < 1e-4  # coarse errors are not its business either
+
+
+@pytest.mark.slow
+def test_compiled_networks_learn_the_same(tmp_path, vgg):
+    made = {}
+    for backend in (None, "aot_eager"):
+        steps = replace(plan(tmp_path / str(backend), 2), compile=backend)
+        made[backend] = distil.train_distilled(steps, small_nets(), pictures(1), distil.Weights(0.0), square_px=32)
+    for name in ("vae", "unet"):
+        states = [getattr(made[backend], name).state_dict() for backend in made]
+        assert states[0].keys() == states[1].keys()
+        for key in states[0]:
+            torch.testing.assert_close(states[1][key], states[0][key], atol=1e-3, rtol=1e-2)
+
+
+def test_a_pool_uses_each_sample_several_times():
+    made = []
+
+    def fresh():
+        made.append(len(made))
+        hq = torch.full((4, 1, 3, 8, 8), len(made) / 100)
+        return hq, hq[..., :2, :2]
+
+    pool = SamplePool(fresh, capacity=16, uses=4, device=torch.device("cpu"))
+    for _ in range(20):
+        hq, lq = pool.draw(8)
+        assert hq.shape == (8, 3, 8, 8) and lq.shape == (8, 3, 2, 2)
+        torch.testing.assert_close(hq.mean((1, 2, 3)), lq.mean((1, 2, 3)))
+    assert len(made) == pytest.approx(20 * 8 / 4 / 4, abs=4)
+
+
+def test_a_pool_turns_pictures_and_their_low_quality_twins_alike():
+    torch.manual_seed(0)
+    hq = torch.rand(8, 1, 3, 16, 16) * 2 - 1
+    pool = SamplePool(lambda: (hq, hq[..., ::4, ::4]), capacity=8, uses=1000, device=torch.device("cpu"))
+    seen = set()
+    for _ in range(6):
+        large, small = pool.draw(8)
+        for big, little in zip(large, small, strict=True):
+            corners = {tuple(c.tolist()) for c in (big[:, 0, 0], big[:, 0, -1], big[:, -1, 0], big[:, -1, -1])}
+            seen.add(tuple(big[:, 0, 0].tolist()))
+            assert corners & {
+                tuple(c.tolist()) for c in (little[:, 0, 0], little[:, 0, -1], little[:, -1, 0], little[:, -1, -1])
+            }
+    assert len(seen) > 8  # more pictures than were made
