@@ -14,14 +14,24 @@ from mgld.settings import SCALE
 PAD_PX = 32  # both sides of the canvas are multiples of this (spec §6)
 
 
+def from_bytes(u8: Tensor) -> Tensor:
+    """Return x in [-1,1], float32, of bytes of any shape."""
+    return u8.float() / 127.5 - 1
+
+
+def to_bytes(x: Tensor) -> Tensor:
+    """Return bytes of x of any shape, clamped to [-1,1] and rounded; the published script truncates."""
+    return x.float().clamp(-1, 1).add(1).mul(127.5).round().byte()
+
+
 def from_u8(frames_u8: np.ndarray) -> Tensor:
     """Return x [T,3,H,W] in [-1,1] of frames u8 [T,H,W,3]."""
-    return torch.from_numpy(np.require(frames_u8, requirements=["C", "W"])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_bytes(torch.from_numpy(np.require(frames_u8, requirements=["C", "W"])).permute(0, 3, 1, 2))
 
 
 def to_u8(x: Tensor) -> np.ndarray:
-    """Return frames u8 [T,H,W,3] of x [T,3,H,W], clamped to [-1,1] and rounded; the published script truncates."""
-    return x.float().clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    """Return frames u8 [T,H,W,3] of x [T,3,H,W] in [-1,1]."""
+    return to_bytes(x).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def enlarged(x: Tensor, size_hw: tuple[int, int]) -> Tensor:

@@ -62,6 +62,7 @@ GPU_SECONDS = (30, 300)  # what a job may ask of a shared GPU, at least and at m
 UPLOAD_BYTES = 64 * 2**20
 
 GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)
+AUTOENCODER_GAN_WEIGHT = 0.02
 CRITICS_SHARE = 0.2  # of the few-step stage: the critics' gradient at the picture in that of the other losses
 FLAT_WEIGHT = (
     10.0  # of the few-step stage: of what flat ground shows beyond the truth above a quarter of the sampling rate

@@ -67,7 +67,7 @@ class StructureEncoder(ModelMixin, ConfigMixin):
     def forward(self, z_lq: Tensor, timestep: Tensor) -> list[Tensor]:
         """Return one map [N,K,h/2ⁱ,w/2ⁱ] per level for z_lq [N,c,h,w]; timestep [1] or [N]."""
         emb = self.time_embedding(self.time_proj(timestep.reshape(-1)).to(z_lq.dtype))
-        h = self.conv_in(z_lq)
+        h = self.conv_in(z_lq)  # [N,C₀,h,w]
         features = []
         for i, level in enumerate(self.levels):
             for j, resnet in enumerate(level["resnets"]):
@@ -76,7 +76,7 @@ class StructureEncoder(ModelMixin, ConfigMixin):
                     h = level["attentions"][j](h)
             if i < len(self.downsamplers):
                 features.append(h)
-                h = self.downsamplers[i](h)
+                h = self.downsamplers[i](h)  # [N,Cᵢ,h/2ⁱ⁺¹,w/2ⁱ⁺¹]
         first, attention, last = self.middle
         features.append(last(attention(first(h, emb)), emb))
         return [block(feature, emb) for block, feature in zip(self.outputs, features, strict=True)]

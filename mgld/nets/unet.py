@@ -89,13 +89,15 @@ class VideoUNet(ModelMixin, ConfigMixin):
         emb = net.time_embedding(net.time_proj(timestep.reshape(-1)).to(z.dtype))  # [1 or B·T,E]
         text = self.text.expand(z.shape[0] // frames, -1, -1) if text is None else text
         text = text.to(z.dtype).repeat_interleave(frames, 0)  # [B·T,L,D]
-        h = net.conv_in(z)
+        h = net.conv_in(z)  # [B·T,C₀,h,w]
         skips = [h]
         for level, block in enumerate(net.down_blocks):
-            h = self._down(block, f"down_blocks-{level}", h, emb, text, structure[level], skips)
-        h = self._middle(h, emb, text, structure[-1], frames, temporal)
+            h = self._down(
+                block, f"down_blocks-{level}", h, emb, text, structure[level], skips
+            )  # [B·T,Cᵢ,h/2ⁱ⁺¹,w/2ⁱ⁺¹]
+        h = self._middle(h, emb, text, structure[-1], frames, temporal)  # the deepest level, [B·T,C_L,h/2ᴸ,w/2ᴸ]
         for i, block in enumerate(net.up_blocks):
-            h = self._up(block, f"up_blocks-{i}", h, emb, text, structure[-1 - i], skips)
+            h = self._up(block, f"up_blocks-{i}", h, emb, text, structure[-1 - i], skips)  # back to [B·T,C₀,h,w]
         return net.conv_out(F.silu(net.conv_norm_out(h)))
 
     def _down(self, block, name, h, emb, text, structure, skips) -> Tensor:
@@ -122,7 +124,9 @@ class VideoUNet(ModelMixin, ConfigMixin):
 
     def _up(self, block, name, h, emb, text, structure, skips) -> Tensor:
         for j, resnet in enumerate(block.resnets):
-            h = self._residual(resnet, f"{name}-resnets-{j}", torch.cat([h, skips.pop()], 1), emb, structure)
+            h = self._residual(
+                resnet, f"{name}-resnets-{j}", torch.cat([h, skips.pop()], 1), emb, structure
+            )  # C + C_skip → C
             if getattr(block, "attentions", None) is not None:
                 h = block.attentions[j](h, encoder_hidden_states=text, return_dict=False)[0]
         for upsample in block.upsamplers or ():
@@ -132,7 +136,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
     def _residual(self, resnet: ResnetBlock2D, name: str, x: Tensor, emb: Tensor, structure: Tensor) -> Tensor:
         """Run a residual block whose branch is modulated just before the skip is added (spec §1.2)."""
         h = resnet.conv1(F.silu(resnet.norm1(x)))
-        h = h + resnet.time_emb_proj(F.silu(emb))[:, :, None, None]
+        h = h + resnet.time_emb_proj(F.silu(emb))[:, :, None, None]  # [1 or B·T,C,1,1]
         h = resnet.conv2(F.silu(resnet.norm2(h)))
         h = self.sft[name](h, structure)
         return h + (x if resnet.conv_shortcut is None else resnet.conv_shortcut(x))

@@ -102,7 +102,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
     def _encoded(self, x: Tensor) -> list[Tensor]:
         """Return the moments of the latent's distribution, then the features."""
         net = self.backbone.encoder
-        h = net.conv_in(self.fold(x))
+        h = net.conv_in(self.fold(x))  # [N,C₀,H/patch,W/patch]
         features = []
         for level, block in enumerate(net.down_blocks):
             for resnet in block.resnets:
@@ -110,9 +110,9 @@ class VideoVAE(ModelMixin, ConfigMixin):
             if level in self.config.fusion_levels:
                 features.append(h)
             for downsample in block.downsamplers or ():
-                h = downsample(h)
+                h = downsample(h)  # sides halved
         h = net.conv_out(F.silu(net.conv_norm_out(net.mid_block(h))))
-        moments = self.backbone.quant_conv(h)
+        moments = self.backbone.quant_conv(h)  # [N,2c,h,w]
         if self.linear_encoder is not None:
             mean, log_variance = moments.chunk(2, dim=1)
             moments = torch.cat([mean + self.linear_encoder(x), log_variance], dim=1)
@@ -128,7 +128,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         """
         net = self.backbone.decoder
         fused = dict(zip(self.config.fusion_levels, features or (), strict=bool(features)))
-        h = _frame_by_frame(self._first_residual, z)
+        h = _frame_by_frame(self._first_residual, z)  # [B·T,C_L,h,w]
         h = self.temporal_middle(h, frames) if temporal else h
         h = _frame_by_frame(self._second_residual, h)
         for k, block in enumerate(net.up_blocks):
@@ -139,7 +139,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
             if fidelity and level in fused:
                 h = _frame_by_frame(partial(self.fusion[str(level)], fidelity=fidelity), fused[level], h)
             for upsample in block.upsamplers or ():
-                h = _frame_by_frame(upsample, h)
+                h = _frame_by_frame(upsample, h)  # sides doubled
         return _frame_by_frame(self._picture, h, z)
 
     def _first_residual(self, z: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
 
     def _picture(self, h: Tensor, z: Tensor) -> Tensor:
         net = self.backbone.decoder
-        x = self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))
+        x = self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))  # [N,3,H,W]
         return x if self.linear_decoder is None else x + self.linear_decoder(z)
 
 

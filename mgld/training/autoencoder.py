@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from mgld.canvas import to_bytes
 from mgld.metrics import fidelity, perceptual
 from mgld.metrics.vgg import load_perceptual
 from mgld.nets import VideoVAE
+from mgld.settings import AUTOENCODER_GAN_WEIGHT
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from mgld.training.losses import same_square
 from mgld.training.run import Plan, Run
@@ -20,7 +22,6 @@ from mgld.training.run import Plan, Run
 # too strong: latents then carry half a nat each, and the least useful colour axis is the first to go.
 KL_WEIGHT = 1e-6
 LPIPS_WEIGHT = 0.5
-GAN_WEIGHT = 0.02
 LPIPS_FROM = 0.25  # share of the run after which each loss joins
 GAN_FROM = 0.6
 
@@ -64,7 +65,7 @@ def train_autoencoder(
         if distance is not None:
             loss = loss + LPIPS_WEIGHT * distance
         if judged is not None:
-            loss = loss + GAN_WEIGHT * generator_loss(judged.float())
+            loss = loss + AUTOENCODER_GAN_WEIGHT * generator_loss(judged.float())
         run.update("vae", loss)
         if judged is not None:
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
@@ -117,4 +118,4 @@ def reconstruction(vae: VideoVAE, x: Tensor, device: str) -> dict[str, float]:
 
 
 def _u8(x: Tensor) -> Tensor:
-    return x.clamp(-1, 1).add(1).mul(127.5).round().byte().permute(0, 2, 3, 1)
+    return to_bytes(x).permute(0, 2, 3, 1)

@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mgld import errors
+from mgld.canvas import from_bytes, to_bytes
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
-from mgld.training.decoder import Sampled
+from mgld.training.decoder import BankedClip
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def fill_bank(
         hq, lq = (clip[0] for clip in next(pairs))
         canvas = F.interpolate(lq, size=hq.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
         z = pipeline.latents(canvas.to(pipeline.device), Settings(**{**vars(settings), "seed": settings.seed + number}))
-        clip = {"gt": _u8(hq), "lq": _u8(lq), "z": z.half().cpu()}
+        clip = {"gt": to_bytes(hq), "lq": to_bytes(lq), "z": z.half().cpu()}
         partial = folder / f"{number:05d}.part"
         save_file({k: v.contiguous() for k, v in clip.items()}, partial)
         partial.replace(partial.with_suffix(".safetensors"))
@@ -91,7 +92,7 @@ def count_bank(folder: Path) -> int:
     return len(list(folder.glob("*.safetensors")))
 
 
-def read_bank(folder: Path, seed: int, single_frames: bool) -> Iterator[Sampled]:
+def read_bank(folder: Path, seed: int, single_frames: bool) -> Iterator[BankedClip]:
     """Yield random clips of a bank for ever; single_frames=True picks one frame of each."""
     files = sorted(folder.glob("*.safetensors"))
     clips = [load_file(f) for f in files]
@@ -102,10 +103,6 @@ def read_bank(folder: Path, seed: int, single_frames: bool) -> Iterator[Sampled]
             if single_frames:
                 t = int(torch.randint(len(gt), (1,), generator=generator))
                 gt, lq, z = gt[t : t + 1], lq[t : t + 1], z[t : t + 1]
-            x = lq.float() / 127.5 - 1
+            x = from_bytes(lq)
             canvas = F.interpolate(x, size=gt.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
-            yield Sampled(gt.float() / 127.5 - 1, canvas, z.float())
-
-
-def _u8(x: Tensor) -> Tensor:
-    return x.add(1).mul(127.5).round().clamp(0, 255).byte()
+            yield BankedClip(from_bytes(gt), canvas, z.float())

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mgld import errors
+from mgld.canvas import from_bytes
 from mgld.degrade import degrade
 from mgld.degrade.mild import degrade_mildly
 from mgld.settings import SCALE
@@ -164,4 +165,4 @@ def batches(
     several |= {"worker_init_fn": _serve} if workers else {}
     loader = DataLoader(clips, batch, num_workers=workers, **several)
     for hq, lq in loader:
-        yield hq.float() / 127.5 - 1, lq.float() / 127.5 - 1
+        yield from_bytes(hq), from_bytes(lq)

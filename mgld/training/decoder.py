@@ -28,7 +28,7 @@ GAN_FROM = 0.3  # share of the run after which the GAN joins
 
 
 @dataclass(frozen=True)
-class Sampled:
+class BankedClip:
     """One training clip: ground truth and LQ canvas [T,3,S,S] in [-1,1], and the latent that the sampler made [T,c,s,s]."""
 
     gt: Tensor
@@ -36,7 +36,7 @@ class Sampled:
     z: Tensor
 
 
-def crop_clip(clip: Sampled, side_px: int, factor: int, generator: torch.Generator) -> Sampled:
+def crop_clip(clip: BankedClip, side_px: int, factor: int, generator: torch.Generator) -> BankedClip:
     """Cut the same random square, aligned to the latent grid, out of all three tensors."""
     cells = side_px // factor
     y, x = (
@@ -44,13 +44,15 @@ def crop_clip(clip: Sampled, side_px: int, factor: int, generator: torch.Generat
         for side in (clip.z.shape[-2], clip.z.shape[-1])
     )
     rows, columns = slice(y * factor, (y + cells) * factor), slice(x * factor, (x + cells) * factor)
-    return Sampled(clip.gt[..., rows, columns], clip.lq[..., rows, columns], clip.z[..., y : y + cells, x : x + cells])
+    return BankedClip(
+        clip.gt[..., rows, columns], clip.lq[..., rows, columns], clip.z[..., y : y + cells, x : x + cells]
+    )
 
 
 def train_decoder(
     plan: Plan,
     vae: VideoVAE,
-    clips: Iterator[Sampled],
+    clips: Iterator[BankedClip],
     side_px: int,
     phase: str,
     flow: FlowNetwork | None = None,

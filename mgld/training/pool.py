@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from mgld.canvas import from_bytes, to_bytes
+
 Pair = tuple[Tensor, Tensor]
 TURNS = 8  # of a square: four rotations, each also mirrored
 
@@ -41,7 +43,7 @@ class SamplePool:
             self._rings = tuple(torch.empty(shape, dtype=torch.uint8, device=self._device) for shape in shapes)
         places = (self._made + torch.arange(len(batch[0]))) % self._capacity
         for ring, part in zip(self._rings, batch, strict=True):
-            ring[places.to(self._device)] = part.add(1).mul(127.5).round().to(torch.uint8).to(self._device)
+            ring[places.to(self._device)] = to_bytes(part).to(self._device)
         self._made += len(batch[0])
         return len(batch[0])
 
@@ -56,4 +58,4 @@ def _turned(x: Tensor, turns: list[int]) -> Tensor:
 
 
 def _signed(x: Tensor) -> Tensor:
-    return x.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+    return from_bytes(x).contiguous(memory_format=torch.channels_last)

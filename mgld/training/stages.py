@@ -12,8 +12,9 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from mgld import errors
+from mgld.canvas import to_u8
 from mgld.flow import load_flow
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets import StructureEncoder, VideoUNet, VideoVAE, loading
 from mgld.nets.loading import NETS
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import TINY
@@ -158,18 +159,15 @@ def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> 
     """Load a network of the model folder in float32, or make a fresh one of the tiny preset (with `shape` in place of its numbers).
 
     A fresh denoiser reads as many latent channels as the folder's autoencoder writes. Raises UserError if the folder's network has
-    another shape than the wanted one.
+    another shape than the wanted one, or weights that do not fit it.
     """
-    net = NETS[name]
     if _begun(model, name):
         _check_shape(name, model, shape or {})
-        return net.from_pretrained(
-            model, subfolder=name, torch_dtype=torch.float32, low_cpu_mem_usage=False, use_safetensors=True
-        )
+        return loading.open_net(model, name, torch.float32)
     if name != "vae" and _begun(model, "vae"):
         channels = VideoVAE.load_config(model, subfolder="vae")["latent_channels"]
         shape = {"latent_channels": channels} | (shape or {})
-    return net(**TINY[name] | (shape or {}))
+    return NETS[name](**TINY[name] | (shape or {}))
 
 
 def _check_shape(name: str, model: Path, shape: dict[str, object]) -> None:
@@ -233,7 +231,7 @@ def _held_out(job: Job, with_lq: bool) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def _result_sheet(pipeline: MGLDPipeline, hq: Tensor, lq: Tensor, steps: int = 10) -> Tensor:
     """Draw bicubic over result over truth for a few stills."""
-    u8 = lq.add(1).mul(127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    u8 = to_u8(lq)
     results = (
         torch.from_numpy(pipeline(u8, Settings(method="per_frame", steps=steps))).permute(0, 3, 1, 2).float() / 255
     )

@@ -61,7 +61,13 @@ def stage_served(value, port, **blocks):
 def address(tmp_path_factory, free_port):
     from mgld.comparison.grid import Heat, stack_layers
 
-    curves = [{"name": "error", "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)]}]
+    curves = [
+        {
+            "key": "we",
+            "name": "error",
+            "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)],
+        }
+    ]
     maps = {
         name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())
     }

@@ -18,7 +18,7 @@ from mgld.presets import TINY
 from mgld.training import denoiser, stages
 from mgld.training.autoencoder import train_autoencoder
 from mgld.training.bank import fill_bank, read_bank
-from mgld.training.decoder import Sampled, train_decoder
+from mgld.training.decoder import BankedClip, train_decoder
 from mgld.training.losses import frame_difference, grid_difference, sobel_magnitude, structure_weighted_consistency
 from mgld.training.run import Plan
 from tests.conftest import small_structure_encoder, small_unet, small_vae
@@ -111,7 +111,7 @@ def test_decoder_learns_only_what_its_phase_trains(tmp_path, phase, parts):
     frames = 3 if phase == "temporal" else 1
     generator = torch.Generator().manual_seed(1)
     clips = itertools.cycle(
-        Sampled(
+        BankedClip(
             hq[0],
             torch.nn.functional.interpolate(lq[0], scale_factor=4.0),
             torch.randn(frames, 4, 8, 8, generator=generator),
