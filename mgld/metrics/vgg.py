@@ -48,7 +48,9 @@ class Perceptual(nn.Module):
     def distance(self, maps: list[Tensor], target: list[Tensor]) -> Tensor:
         """Return LPIPS [N] of pictures whose features() are given."""
         parts = zip(maps, target, self.weights, strict=True)
-        return sum((a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2)) for a, b, w in parts)
+        return torch.stack(
+            [(a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2)) for a, b, w in parts]
+        ).sum(0)
 
 
 def load_perceptual(device: str) -> Perceptual:
