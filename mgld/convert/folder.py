@@ -34,7 +34,7 @@ def write_net(folder: Path, net: ModelMixin, take: Callable[[str], Tensor], dtyp
     if split.is_sharded:
         index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
         (folder / PATTERN.format(suffix="")).with_suffix(".safetensors.index.json").write_text(
-            json.dumps(index, indent=2)
+            json.dumps(index, indent=2), encoding="utf-8"
         )
 
 
