@@ -72,8 +72,10 @@ def _reads_text_blindly(call: ast.Call, libraries: set[str]) -> bool:
     match call.func:
         case ast.Attribute(attr="read_text" | "write_text"):
             return True
-        case ast.Attribute(attr="open", value=ast.Name(id=library)) if library in libraries - {"io"}:
-            return False  # av.open, tarfile.open
+        case ast.Attribute(attr="open", value=ast.Name(id=library)) if library in libraries - {"io"} | {"self"}:
+            return False  # av.open, tarfile.open, and methods of that name
+        case ast.Attribute(attr="open", value=ast.Attribute(attr="archive")):
+            return False  # what is packed is read as bytes
         case ast.Attribute(attr="open"):
             mode = [*call.args[:1], given.get("mode")][0]
         case ast.Name(id="open"):
