@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,20 +27,41 @@ LIBRARIES_OWN = {"mgld/video/archive.py": ["self.archive.open(self.entry)", "sel
 
 
 def posix_only(source: str) -> set[str]:
-    """Return what a module needs of a POSIX system as soon as it is imported, or names that only such systems have."""
-    tree = ast.parse(source)
-    lazy = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import) and id(node) not in lazy:
-            found |= {alias.name for alias in node.names} & POSIX_MODULES
-        elif isinstance(node, ast.ImportFrom) and id(node) not in lazy:
-            found |= {node.module} & POSIX_MODULES
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("os", "signal"):
-            found |= {node.attr} & POSIX_NAMES
-        elif isinstance(node, ast.keyword):
-            found |= {node.arg} & POSIX_NAMES
-    return found
+    """Return the modules that a source needs of a POSIX system to be imported, and the names that only such systems have.
+
+    What stands in a function is not needed to import it; what is asked for under a condition on the system is guarded.
+    """
+    return set(_posix_names(ast.parse(source)))
+
+
+def _posix_names(node: ast.AST, imports: bool = True) -> Iterator[str]:
+    if _expects_no_module(node) or _asks_for_the_system(node):
+        return
+    match node:
+        case ast.Import() if imports:
+            yield from {alias.name for alias in node.names} & POSIX_MODULES
+        case ast.ImportFrom() if imports:
+            yield from {node.module} & POSIX_MODULES
+        case ast.Attribute(value=ast.Name(id="os" | "signal"), attr=name) | ast.keyword(arg=name) if (
+            name in POSIX_NAMES
+        ):
+            yield name
+    for child in ast.iter_child_nodes(node):
+        yield from _posix_names(child, imports and not isinstance(node, ast.FunctionDef))
+
+
+def _expects_no_module(node: ast.AST) -> bool:
+    return isinstance(node, ast.Try) and any(h.type and ast.unparse(h.type) == "ImportError" for h in node.handlers)
+
+
+def _asks_for_the_system(node: ast.AST) -> bool:
+    conditions = {ast.If: "test", ast.IfExp: "test", ast.BoolOp: "values"}
+    asked = getattr(node, conditions.get(type(node), ""), None)
+    return asked is not None and any(
+        isinstance(n, ast.Attribute) and ast.unparse(n) in ("os.name", "sys.platform")
+        for part in (asked if isinstance(asked, list) else [asked])
+        for n in ast.walk(part)
+    )
 
 
 def without_encoding(source: str) -> list[str]:
@@ -57,8 +79,10 @@ def _reads_text_blindly(call: ast.Call, libraries: set[str]) -> bool:
     match call.func:
         case ast.Attribute(attr="read_text" | "write_text"):
             return True
-        case ast.Attribute(attr="open", value=ast.Name(id=library)) if library in libraries - {"io"}:
-            return False  # av.open, tarfile.open
+        case ast.Attribute(attr="open", value=ast.Name(id=library)) if library in libraries - {"io"} | {"self"}:
+            return False  # av.open, tarfile.open, and methods of that name
+        case ast.Attribute(attr="open", value=ast.Attribute(attr="archive")):
+            return False  # what is packed is read as bytes
         case ast.Attribute(attr="open"):
             mode = [*call.args[:1], given.get("mode")][0]
         case ast.Name(id="open"):
@@ -87,6 +111,11 @@ def test_a_module_can_be_imported_on_any_system_and_reads_utf8_there(source):
         ("run(command, start_new_session=True)", {"start_new_session"}),
         ("import os, signal\nos.cpu_count(), signal.SIGINT", set()),
         ("def f():\n    import resource", set()),
+        ("try:\n    import resource\nexcept ImportError:\n    resource = None", set()),
+        ("import os\nroot = os.name == 'posix' and os.geteuid() == 0", set()),
+        ("import os\nroot = os.geteuid() == 0", {"geteuid"}),
+        ("import os\ntry:\n    os.fork()\nexcept OSError:\n    pass", {"fork"}),
+        ("import sys\nif sys.platform != 'win32':\n    import resource", set()),
     ],
 )
 def test_the_reading_knows_what_windows_lacks(source, needs):

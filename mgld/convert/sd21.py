@@ -85,7 +85,8 @@ def _write(plan: Plan, out: Path, dtype: torch.dtype, inputs: dict, told: Told) 
             "licence": LICENCE,
             "outputs": folder.hashes(into),
         }
-        (into / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        told = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (into / "manifest.json").write_text(told, encoding="utf-8")
     return manifest
 
 

@@ -109,8 +109,8 @@ class Metric:
 
 def _excess(evidence: Evidence, _: None) -> float | None:
     """A picture that is steadier than the truth has lost something: the truth's own noise, or its sharpness."""
-    own, truth = temporal.warping_error(evidence.pair_errors), temporal.warping_error(evidence.truth_errors or [])
-    return None if own is None or truth is None else own - truth
+    own, truths = (temporal.warping_error(errors or []) for errors in (evidence.pair_errors, evidence.truth_errors))
+    return None if own is None or truths is None else own - truths
 
 
 def _sharpness_ratio(evidence: Evidence, _: None) -> float | None:

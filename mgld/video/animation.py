@@ -89,6 +89,8 @@ def _delay_ms(image: Image.Image) -> float:
 def _opened(path: Path) -> Image.Image:
     """Open by content, checked against the limits from the header alone."""
     found = kind(path)
+    if found is None:
+        raise errors.clip_unreadable(path)
     try:
         if found == "WEBP":
             check_size(*_webp_canvas(path))

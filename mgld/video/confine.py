@@ -11,7 +11,7 @@ from mgld.settings import LIMITS
 try:
     import resource
 except ImportError:  # Windows has no such bounds
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000  # Linux: <linux/sched.h>
 

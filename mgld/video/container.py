@@ -88,7 +88,7 @@ def check_size(width: int, height: int) -> None:
 
 def _refuse_hdr(transfer: int | None) -> None:
     if int(transfer or 0) in HDR_TRANSFERS:
-        raise errors.clip_hdr(HDR_TRANSFERS[int(transfer)])
+        raise errors.clip_hdr(HDR_TRANSFERS[int(transfer or 0)])
 
 
 def readable(

@@ -12,13 +12,13 @@ FILTER, OPTIONS = "bwdif", "mode=send_frame:parity=auto:deint=all"
 
 def whole_frames(frames: Iterator[av.VideoFrame], stream: av.video.stream.VideoStream) -> Iterator[av.VideoFrame]:
     """Yield as many frames as come in, at their times, with the lines of the other field interpolated."""
-    graph = source = None
+    made = None
     for frame in frames:
-        if graph is None:
-            graph, source = _graph(frame, stream)
+        made = made or _graph(frame, stream)
+        graph, source = made
         source.push(frame)
         yield from _ready(graph)
-    if graph is not None:
+    if made is not None:
         source.push(None)
         yield from _ready(graph)
 

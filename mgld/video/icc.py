@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
@@ -16,7 +15,7 @@ SRGB = ImageCms.createProfile("sRGB")
 BY_FORMULA = {"CMYK", "YCbCr", "HSV"}
 
 
-def to_srgb(image: Image.Image, path: Path) -> np.ndarray | None:
+def to_srgb(image: Image.Image, path: object) -> np.ndarray | None:
     """Return u8 [H,W,3 or 4], upright; None if the picture is plain already; raise UserError if it cannot be converted."""
     profile = _profile(image)
     if profile is None and (image.mode in PLAIN or image.mode.startswith("I;")):

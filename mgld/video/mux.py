@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -83,7 +83,8 @@ def mux(source: Path | None, job: Job) -> Iterator[list[str]]:
 
     Raises what libav raises if the sound cannot be muxed in the job's way.
     """
-    known, first_s, notes = None, job.start_s, []
+    known, first_s = None, job.start_s
+    notes: list[str] = []
     if source is not None:
         known = yield from _beating(timing(source))
     if known is not None:
@@ -97,7 +98,7 @@ def mux(source: Path | None, job: Job) -> Iterator[list[str]]:
     yield notes
 
 
-def _beating(work: Iterator[None]) -> Iterator[list[str]]:
+def _beating(work: Generator[None, None, Timing | None]) -> Generator[list[str], None, Timing | None]:
     """Yield a sign of life for each of the work's; return what it returns."""
     while True:
         try:
@@ -149,7 +150,9 @@ def _written(
     pictures = encoded.streams.video[0]
     stream = out.add_stream_from_template(pictures)
     stream.time_base = TIME_BASE
-    kept, waiting, end_s = [], iter(()), float(job.ticks[-1] * TIME_BASE)
+    end_s = float(job.ticks[-1] * TIME_BASE)
+    kept: list[sound.Track] = []
+    waiting: Iterator[tuple[float, sound.Track, av.Packet]] = iter(())
     if heard is not None:
         kept, _ = sound.tracks(heard, out, job.suffix, job.way)
         begin_s = sound.pictures_start(heard) + first_s

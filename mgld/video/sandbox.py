@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from mgld import errors
 from mgld.errors import UserError
@@ -21,22 +22,23 @@ LOG = logging.getLogger(__name__)
 _told: set[str] = set()
 
 
-def ask(task: str, path: Path, **details: object) -> Iterator[tuple[dict, bytearray]]:
+def ask(task: str, path: Path, **details: object) -> Generator[tuple[dict, bytearray], None, None]:
     """Yield what the child answers to a task about path; details are JSON-ready.
 
     Raises UserError as the child does, and if it crashes, hangs for LIMITS.decoder_stall_s or wants too much memory.
     The child ends with the generator.
     """
     process = _started()
+    to_child, from_child = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)  # both are pipes
     try:
-        _told_to(process, {"task": task, "path": str(path.absolute()), **details})
+        _tell(to_child, {"task": task, "path": str(path.absolute()), **details})
         while (answer := _next(process, path)) is not None:
             yield answer
     finally:
         process.kill()
         process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        to_child.close()
+        from_child.close()
 
 
 def _started() -> subprocess.Popen:
@@ -49,9 +51,9 @@ def _started() -> subprocess.Popen:
     )  # fmt: skip
 
 
-def _told_to(process: subprocess.Popen, job: dict) -> None:
+def _tell(child: BinaryIO, job: dict) -> None:
     try:
-        wire.send(process.stdin, job)
+        wire.send(child, job)
     except OSError:
         return  # it died: the first answer will be missing, and says so
 
@@ -61,7 +63,7 @@ def _next(process: subprocess.Popen, path: Path) -> tuple[dict, bytearray] | Non
     watch = threading.Timer(LIMITS.decoder_stall_s, process.kill)
     watch.start()
     try:
-        answer = wire.receive(process.stdout, LARGEST_FRAME)
+        answer = wire.receive(cast(BinaryIO, process.stdout), LARGEST_FRAME)
     except (ValueError, KeyError, TypeError, AttributeError):
         answer = None
     stalled = not watch.is_alive()

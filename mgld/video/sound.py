@@ -72,7 +72,9 @@ def tracks(
     source: av.container.InputContainer, out: av.container.OutputContainer, suffix: str, way: str
 ) -> tuple[list[Track], list[str]]:
     """Return the tracks that out can hold, added to it, and what is to be said of the others."""
-    kept, notes, dropped = [], [], Counter()
+    kept: list[Track] = []
+    notes: list[str] = []
+    dropped: Counter[str] = Counter()
     pictures = [s for s in source.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
     for stream in source.streams:
         if stream in pictures[:1]:
@@ -135,7 +137,9 @@ def span(
     """Yield (seconds after start_s, track, packet) for the packets that begin inside the span of the pictures' clock."""
     if not kept:
         return  # demuxing "these streams" of none would be all of them
-    by_index, expected, over = {track.source.index: track for track in kept}, {}, set()
+    by_index = {track.source.index: track for track in kept}
+    expected: dict[int, float] = {}
+    over: set[int] = set()
     for packet in readable(container, *(track.source for track in kept)):
         if packet.size == 0:
             continue

@@ -28,7 +28,7 @@ def receive(file: BinaryIO, largest: int) -> tuple[dict, bytearray] | None:
     if not isinstance(size, int) or not 0 <= size <= largest:
         raise ValueError(f"a message of {size} bytes")
     payload = bytearray(size)
-    read = file.readinto(payload)
+    read = file.readinto(payload)  # type: ignore[attr-defined]  # every binary file has it, whatever BinaryIO says
     if read != size:
         raise ValueError(f"a message broke off after {read} of {size} bytes")
     return message, payload

@@ -63,8 +63,8 @@ class VideoWriter:
         self._suffix = "" if self._is_folder else self.path.suffix.lower()
         self._times_s: list[float] = []
         self._shape: tuple[int, ...] | None = None
-        self._work: Path | None = None
-        self._encoder: Generator | None = None
+        self._work: Path  # from __enter__ on
+        self._encoder: Generator[None, np.ndarray | None, None] | None = None
         self.notes: list[str] = []  # what a person should know of the result; some of it once the block is entered
         self._check()
 
@@ -74,13 +74,13 @@ class VideoWriter:
         except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
         if self._source:
-            self._plan()
+            self._plan(self._source)
         return self
 
-    def _plan(self) -> None:
+    def _plan(self, source: Path) -> None:
         """Find out before the work what of the source can be kept."""
         try:
-            self._way, notes = _planned(self._source, self._suffix)
+            self._way, notes = _planned(source, self._suffix)
         except UserError:
             self._source, notes = None, [NO_SOUND]
         self.notes += notes
@@ -140,7 +140,7 @@ class VideoWriter:
     def _encoded(self) -> Path:
         return self._work / ("encoded.gif" if self._suffix == ".gif" else "encoded.mkv")
 
-    def _start(self, height: int, width: int) -> Generator:
+    def _start(self, height: int, width: int) -> Generator[None, np.ndarray | None, None]:
         """Start ffmpeg; frames go in at a constant rate, their true times are set when muxing."""
         codec, pixels, options, fps = "libx264", "yuv420p", H264, self.fps
         if self._suffix == ".gif":
@@ -168,6 +168,7 @@ class VideoWriter:
             self._work.chmod(0o755)
             self._work.replace(self.path)
             return
+        assert self._encoder is not None  # the first frame started it
         self._encoder.close()
         whole = self._work / ("whole" + self._suffix)
         self._mux(whole)
@@ -177,15 +178,21 @@ class VideoWriter:
         """Give the pictures their times and the source's sound; sound that cannot be muxed never costs the pictures."""
         last_s = self._times_s[-1] - self._times_s[0]
         job = Job(str(self._encoded), str(whole), self._ticks(), last_s, 1 / self.fps, self.start_s, self._way)
-        for way in WAYS[WAYS.index(self._way) :] if self._source else ():
-            try:
-                self.notes += _muxed(self._source, replace(job, way=way))
-            except (OSError, UserError):
-                continue
-            self.notes += [CHANGED_SOUND[way]] if way != self._way else []
+        if self._source and self._muxed_with(self._source, job):
             return
         deque(mux(None, job), maxlen=0)
         self.notes += [NO_SOUND] if self._source else []
+
+    def _muxed_with(self, source: Path, job: Job) -> bool:
+        """Keep the source's sound in the best way that works; say whether one did."""
+        for way in WAYS[WAYS.index(self._way) :]:
+            try:
+                self.notes += _muxed(source, replace(job, way=way))
+            except (OSError, UserError):
+                continue
+            self.notes += [CHANGED_SOUND[way]] if way != self._way else []
+            return True
+        return False
 
     def _ticks(self) -> list[int]:
         """Return when each frame appears, from 0 on, and when the last one ends, in TIME_BASE; always growing."""

@@ -39,6 +39,11 @@ def test_a_figure_is_unknown_without_its_needs(clip, key):
     assert METRICS[key].of(Evidence(clip, [])) is None
 
 
+def test_the_excess_over_the_truth_is_unknown_where_no_pixel_stays_in_sight(clip):
+    seen = [Evidence(clip, pairs, clip, truth_errors=[1.0, 3.0]) for pairs in (TWO_PAIRS, [np.nan, np.nan])]
+    assert [METRICS["we_excess"].of(evidence) for evidence in seen] == [2.0, None]
+
+
 def test_the_infinite_psnr_of_equal_clips_is_unknown(clip):
     assert METRICS["psnr"].of(Evidence(clip, [], clip)) is None
 
