@@ -45,6 +45,26 @@ def test_upscale_writes_video_and_report(tmp_path, clip):
     assert told["model"]["sha256"] and told["peak_memory_bytes"] > 0
 
 
+def test_a_folder_takes_its_rate_and_odd_clips_are_told(tmp_path, clip, capsys):
+    out, bicubic = str(tmp_path / "out.mkv"), ["--method", "bicubic"]
+    assert main(["upscale", str(clip), out, "--fps", "12.5", *bicubic]) == 0
+    assert [f.time_s for f in read_frames(out)] == pytest.approx([0, 0.08, 0.16, 0.24], abs=1e-3)
+    assert "note" not in capsys.readouterr().err
+    assert main(["upscale", str(clip), out, *bicubic]) == 0
+    assert "25 frames per second assumed" in capsys.readouterr().err
+    assert main(["upscale", out, str(tmp_path / "whole.mp4"), "--fps", "10"]) == 1
+    assert "--fps" in capsys.readouterr().err
+
+
+def test_interlaced_clips_can_be_made_whole(tmp_path, capsys):
+    plain = str(media.make_video(tmp_path / "a.mp4", media.coded_frames(9)))
+    media.ffmpeg("-i", plain, "-vf", "setfield=tff", "-flags", "+ildct+ilme", str(tmp_path / "i.mp4"))
+    arguments = ["upscale", str(tmp_path / "i.mp4"), str(tmp_path / "out.mp4"), "--method", "bicubic"]
+    assert main([*arguments, "--deinterlace"]) == 0
+    assert len(list(read_frames(tmp_path / "out.mp4"))) == 9
+    assert "--deinterlace" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_methods_differ_and_lossless_output_is_exact_in_size(tmp_path, clip):
     seen = {}
