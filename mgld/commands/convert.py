@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from mgld import settings
+from mgld.commands.console import say
 
 METRICS = {
     "dists": "wheel of DISTS-pytorch 0.1",
@@ -53,7 +54,6 @@ def _add_sd21(kinds: argparse._SubParsersAction) -> None:
 
 def run_sd21(chosen: argparse.Namespace) -> None:
     """Convert the published checkpoints; tell what was left and why."""
-    from mgld.commands.console import say
     from mgld.convert.published import Published
     from mgld.convert.sd21 import convert_sd21
 
@@ -77,8 +77,6 @@ class _Line:
         self._stage, self._started = "", 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        from mgld.commands.console import say
-
         if stage != self._stage:
             self._stage, self._started = stage, time.monotonic()
         spent_s = time.monotonic() - self._started
@@ -88,7 +86,6 @@ class _Line:
 
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
-    from mgld.commands.console import say
     from mgld.convert.metrics import convert_perceptual
     from mgld.metrics import stored
 
@@ -97,7 +94,6 @@ def run_perceptual(chosen: argparse.Namespace) -> None:
 
 def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
-    from mgld.commands.console import say
     from mgld.convert.flow import convert_flow
 
     for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
@@ -106,7 +102,6 @@ def run_flow(chosen: argparse.Namespace) -> None:
 
 def run_metric(chosen: argparse.Namespace) -> None:
     """Extract a metric's numbers into the cache."""
-    from mgld.commands.console import say
     from mgld.convert.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
     from mgld.metrics import stored
 
