@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from mgld import settings
+from mgld.commands.console import say
 
 METRICS = {
     "dists": "wheel of DISTS-pytorch 0.1",
@@ -56,7 +57,6 @@ def _add_sd21(kinds: argparse._SubParsersAction) -> None:
 
 def run_sd21(chosen: argparse.Namespace) -> None:
     """Convert the published checkpoints; tell what was left and why."""
-    from mgld.commands.console import say
     from mgld.convert.published import Published
     from mgld.convert.sd21 import convert_sd21
 
@@ -80,8 +80,6 @@ class _Line:
         self._stage, self._started = "", 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        from mgld.commands.console import say
-
         if stage != self._stage:
             self._stage, self._started = stage, time.monotonic()
         spent_s = time.monotonic() - self._started
@@ -91,7 +89,6 @@ class _Line:
 
 def run_perceptual(chosen: argparse.Namespace) -> None:
     """Extract the perceptual loss into the cache."""
-    from mgld.commands.console import say
     from mgld.convert.metrics import convert_perceptual
     from mgld.metrics import stored
 
@@ -100,7 +97,6 @@ def run_perceptual(chosen: argparse.Namespace) -> None:
 
 def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
-    from mgld.commands.console import say
     from mgld.convert.flow import convert_flow
 
     for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
@@ -118,7 +114,6 @@ def run_esrgan(chosen: argparse.Namespace) -> None:
 
 def run_metric(chosen: argparse.Namespace) -> None:
     """Extract a metric's numbers into the cache."""
-    from mgld.commands.console import say
     from mgld.convert.metrics import convert_alex, convert_brisque, convert_dists, convert_niqe
     from mgld.metrics import stored
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mgld import errors, settings
+from mgld.commands.console import say
 from mgld.commands.report import write_json
 
 LIBRARIES = ("torch", "diffusers", "transformers", "safetensors", "gradio", "av", "opencv-python", "numpy")
@@ -49,7 +50,6 @@ def run(chosen: argparse.Namespace) -> None:
 
 def fetch_all(names: list[str], revision: str, trusted: list[str]) -> None:
     """Get checkpoints from the Hub; tell the revision and the hash of each, which --revision and --sha256 take."""
-    from mgld.commands.upscale import say
     from mgld.convert.fetch import CHECKPOINTS, fetch, on_hub
 
     hashes = dict(_hash(text) for text in trusted)

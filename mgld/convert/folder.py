@@ -22,8 +22,13 @@ SHARD_BYTES = 500_000_000  # what is held in memory while it is written
 PATTERN = "diffusion_pytorch_model{suffix}.safetensors"
 
 
-def write_net(folder: Path, net: ModelMixin, take: Callable[[str], Tensor], dtype: torch.dtype) -> None:
-    """Write net's config and its tensors in dtype, as take gives them by name, in shards; net itself may be on "meta"."""
+def write_net(
+    folder: Path, net: ModelMixin, take: Callable[[str], Tensor], dtype: torch.dtype, wrote: Callable[[int], None]
+) -> None:
+    """Write net's config and its tensors in dtype, as take gives them by name, in shards; net itself may be on "meta".
+
+    wrote hears of the bytes of each shard.
+    """
     net.save_config(folder)
     planned = {name: tensor.to(dtype) for name, tensor in net.state_dict().items()}
     split = split_torch_state_dict_into_shards(planned, filename_pattern=PATTERN, max_shard_size=SHARD_BYTES)
@@ -31,6 +36,7 @@ def write_net(folder: Path, net: ModelMixin, take: Callable[[str], Tensor], dtyp
         shard = {name: take(name).to(dtype).contiguous() for name in names}
         save_file(shard, folder / file, {"format": "pt"})
         (folder / file).chmod(0o644)  # it is made for its owner only
+        wrote(sum(tensor.nbytes for tensor in shard.values()))
     if split.is_sharded:
         index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
         (folder / PATTERN.format(suffix="")).with_suffix(".safetensors.index.json").write_text(

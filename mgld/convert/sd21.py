@@ -64,11 +64,16 @@ def _files(published: Published) -> dict[str, Path]:
 
 def _write(plan: Plan, out: Path, dtype: torch.dtype, inputs: dict, told: Told) -> dict:
     """Write all parts, then the manifest that names every file."""
-    sizes = [folder.size_of(part.net, dtype) for part in plan.parts]
+    total, done = sum(folder.size_of(part.net, dtype) for part in plan.parts), 0
+
+    def wrote(count: int) -> None:
+        nonlocal done
+        done += count
+        told("write", done, total)
+
     with folder.whole(out) as into:
-        for i, part in enumerate(plan.parts):
-            told("write", sum(sizes[:i]), sum(sizes))
-            folder.write_net(into / part.place, part.net, part.take, dtype)
+        for part in plan.parts:
+            folder.write_net(into / part.place, part.net, part.take, dtype, wrote)
             part.account.release()
         for place in {Path(part.place).parent for part in plan.parts}:
             _index(into / place, [part.net for part in plan.parts if Path(part.place).parent == place])
@@ -76,7 +81,6 @@ def _write(plan: Plan, out: Path, dtype: torch.dtype, inputs: dict, told: Told) 
             state = {key: account[prefix + key] for key in flow_sources(name)}
             given = next(inputs[role] for role, opened in plan.accounts.items() if opened is account)
             store_flow(name, state, into / "flow", given["file"], given["sha256"])
-        told("write", sum(sizes), sum(sizes))
         manifest = {
             "inputs": inputs,
             "dtype": str(dtype).removeprefix("torch."),

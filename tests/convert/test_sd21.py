@@ -73,7 +73,7 @@ def test_the_empty_prompt_is_what_openclip_makes_of_it(folder):
     assert torch.equal(own, text)  # its file has no tower
 
 
-@pytest.mark.parametrize("system", ["", "stablesr"])
+@pytest.mark.parametrize("system", ["", pytest.param("stablesr", marks=pytest.mark.slow)])
 def test_a_converted_folder_runs_a_clip(folder, system, clip_u8):
     pipeline = MGLDPipeline.from_pretrained(folder / system, "cpu", "float32")
     pipeline.unet.register_to_config(sample_size=16, smallest_sample=8)  # 64 takes its time on a CPU
@@ -82,12 +82,14 @@ def test_a_converted_folder_runs_a_clip(folder, system, clip_u8):
     assert made.shape == (2, 80, 96, 3) and made.std() > 0
 
 
+@pytest.mark.slow
 def test_stablesr_is_mgld_without_temporal_layers(folder):
     state = load_file(folder / "stablesr" / "unet" / "diffusion_pytorch_model.safetensors")
     assert not any(value.any() for name, value in state.items() if name.startswith("temporal"))
     assert VideoVAE.from_pretrained(folder / "stablesr" / "vae").config.fusion_block == "rrdb"
 
 
+@pytest.mark.slow
 def test_flow_comes_out_of_the_checkpoint(folder):
     load_flow("raft", "cpu", folder / "flow")
 
@@ -153,7 +155,10 @@ def states(given) -> dict[str, files.State]:
     return opened
 
 
-@pytest.mark.parametrize("fault", list(FAULTS))
+# One of them is enough for the fast lane.
+@pytest.mark.parametrize(
+    "fault", ["missing", *(pytest.param(name, marks=pytest.mark.slow) for name in list(FAULTS)[1:])]
+)
 def test_a_fault_is_named_and_nothing_is_written(given, states, tmp_path, fault):
     name, change, said = FAULTS[fault]
     broken = files.save(tmp_path, "broken", states[name], change)
@@ -164,6 +169,7 @@ def test_a_fault_is_named_and_nothing_is_written(given, states, tmp_path, fault)
     assert not list(tmp_path.glob("out*"))
 
 
+@pytest.mark.slow
 def test_faults_of_all_files_stand_in_one_report(given, tmp_path):
     unet = files.save(tmp_path, "unet", files.mgld_unet(), without(CONV))
     vae = files.save(tmp_path, "vae", files.mgld_vae(), without("quant_conv.bias"))
@@ -171,12 +177,14 @@ def test_faults_of_all_files_stand_in_one_report(given, tmp_path):
         convert_sd21(Published(unet, vae, head_channels=16), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_too_large_for_half_precision_is_said(given, tmp_path):
     large = files.save(tmp_path, "large", files.mgld_unet(), having(CONV, torch.full((64, 64, 3, 3), 1e5)))
     with pytest.raises(UserError, match="1e.05, more than half precision holds"):
         convert_sd21(Published(large, given.mgld_vae), tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["module.", "model.", "module.model."])
 def test_prefixes_of_wrappers_are_understood(given, tmp_path, prefix, folder):
     unet = files.save(tmp_path, "unet", {prefix + key: value for key, value in files.mgld_unet().items()})
@@ -188,6 +196,7 @@ def test_prefixes_of_wrappers_are_understood(given, tmp_path, prefix, folder):
         assert ours.keys() == same.keys() and all(torch.equal(ours[key], same[key]) for key in ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [False, True])
 def test_moving_averages_are_left_or_taken_as_asked(given, tmp_path, taken):
     name, state = UNET + "out.2.bias", files.mgld_unet()
@@ -199,6 +208,7 @@ def test_moving_averages_are_left_or_taken_as_asked(given, tmp_path, taken):
     assert {"model_ema.*": 2}.items() <= {i["names"]: i["count"] for i in manifest["left"]["mgld_unet"]}.items()
 
 
+@pytest.mark.slow
 def test_an_autoencoder_that_differs_is_told(given, tmp_path):
     name = "first_stage_model.encoder.conv_in.bias"
     unet = files.save(tmp_path, "unet", files.mgld_unet(), having(name, torch.ones(32)))
@@ -217,6 +227,7 @@ def text_encoder(folder: Path) -> torch.Tensor:
     return net(torch.tensor([[38, 39, 0, 0, 0, 0, 0]])).last_hidden_state.detach()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "openclip", "stored", "safetensors"])
 def test_the_empty_prompt_comes_from_elsewhere(given, tmp_path, kind):
     state = {key: value for key, value in files.mgld_unet().items() if not key.startswith("cond_stage_model.")}
@@ -236,6 +247,7 @@ def test_the_empty_prompt_comes_from_elsewhere(given, tmp_path, kind):
     torch.testing.assert_close(stored, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_a_text_tower_the_report_says_what_to_give(given, tmp_path):
     state = {key: value for key, value in files.mgld_unet().items() if not key.startswith("cond_stage_model.")}
     with pytest.raises(UserError, match="empty prompt's embedding.+--text"):
@@ -252,6 +264,7 @@ def test_a_folder_in_use_and_a_lone_option_are_refused_at_once(given, tmp_path):
         convert_sd21(Published(**vars(given) | {"raft": tmp_path / "absent"}), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_was_left(given, tmp_path, capsys):
     words = ["convert", "sd21", "--mgld-unet", str(given.mgld_unet), "--mgld-vae", str(given.mgld_vae)]
     assert main([*words, "--head-channels", "16", str(tmp_path / "out")]) == 0
