@@ -253,6 +253,14 @@ def clip_of_other_kind(path: object, kind: str) -> UserError:
     return UserError(f"{path} is {kind}, not a clip; {CLIPS}.")
 
 
+def pictures_missing() -> UserError:
+    return UserError("None of these files is a PNG, JPEG, WebP, BMP or TIFF picture.")
+
+
+def pictures_too_large(most_bytes: int) -> UserError:
+    return UserError(f"Together these pictures are larger than {most_bytes // 2**20} MB; choose fewer, or smaller ones.")
+
+
 def output_unknown(path: object) -> UserError:
     return UserError(f"Cannot tell what to write from {path}; end it in .mp4, .mov, .mkv, .gif, or give a folder.")
 

@@ -84,7 +84,7 @@ class Asked:
     knobs stands for its own fields but for the method; everything else of Settings is asked for by its own name.
     """
 
-    clip: str | None = _entry("video", "Low-quality clip", linked=_clip)
+    clip: str | None = _entry("clip", "Low-quality clip", linked=_clip)
     methods: list[str] = _entry(
         "checks", "Methods to run", "“Per-frame” is StableSR’s recipe; the bicubic input is always beside them.", list(COMPARED),
         options=[(METHODS[name].layer, name) for name in OURS], linked=_methods,
@@ -101,7 +101,7 @@ class Asked:
         "text", "Part of the frame", "left, top, right, bottom in %; empty: the whole frame. Or drag on the picture.", "",
         linked=_crop,
     )  # fmt: skip
-    truth: str | None = _entry("video", "Ground truth (optional, four times the size)")
+    truth: str | None = _entry("clip", "Ground truth (optional, four times the size)")
     others: list[str] | None = _entry(
         "files", "Other results to compare with (four times the size), or ESRGAN checkpoints; named by their files"
     )

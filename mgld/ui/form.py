@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import gradio as gr
 
 from mgld import settings
-from mgld.comparison.asked import EXAMPLES, FIELDS, KNOBS, OWN, TYPES, Asked
+from mgld.comparison.asked import FIELDS, KNOBS, OWN, TYPES, Asked
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.presets import PRESETS, folder_of
-from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP, PEER_SUFFIXES, VIDEO_SUFFIXES
-from mgld.ui import words
+from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
+from mgld.ui import source, words
 from mgld.ui.crop import CropBox
 
 MAIN = ("guidance", "steps", "frames", "flow")  # beside the clip; everything else is behind the fold, in groups
@@ -31,6 +31,7 @@ class Form:
     run: gr.Button
     cancel: gr.Button
     plan: gr.HTML
+    poster: gr.HTML
     frame: CropBox
     lab_show: gr.Button
     lab_picture: gr.Image
@@ -43,10 +44,10 @@ class Form:
         return list(self.controls.values())
 
 
-def build(model: str) -> Form:
-    """Make the column of controls."""
+def build(model: str, private: dict) -> Form:
+    """Make the column of controls; private is how its own events are wired."""
     made = {"clip": _control("clip", model)}
-    gr.Examples([str(p) for p in EXAMPLES.values()], made["clip"], label=words.EXAMPLES)
+    poster = source.beside(made["clip"], private)
     with gr.Row(elem_id="actions"):
         run = gr.Button(words.RUN, variant="primary", elem_id="run")
         cancel = gr.Button(words.CANCEL, elem_id="cancel", interactive=False)
@@ -71,7 +72,7 @@ def build(model: str) -> Form:
         copy_link = gr.Button(words.COPY_LINK, size="sm", elem_id="copy-link")
         link = gr.Textbox("", label=words.LINK, interactive=False, max_lines=1, elem_id="link")
     controls = {name: made[name] for name in FIELDS}
-    return Form(controls, run, cancel, plan, frame, lab_show, lab_picture, copy_link, link, preset)
+    return Form(controls, run, cancel, plan, poster, frame, lab_show, lab_picture, copy_link, link, preset)
 
 
 PRESET_KNOBS = tuple(next(iter(PAGE_PRESETS.values())))
@@ -101,10 +102,10 @@ def _control(name: str, model: str) -> gr.components.Component:
     named = {"label": entry["label"], "elem_id": IDS.get(name, name)}
     low, high = entry["bounds"] or (None, None)
     match entry["control"]:
-        case "video":
-            return gr.Video(sources=["upload"], include_audio=True, height=130, **named)
+        case "clip":  # any file may come: reading it says what it is, and what to do if it is no clip
+            return gr.File(height=92, **named)
         case "files":
-            return gr.Files(file_types=[*VIDEO_SUFFIXES, *PEER_SUFFIXES], height=110, **named)
+            return gr.Files(height=92, **named)
         case "checks":
             return gr.CheckboxGroup(entry["options"], value=value, info=entry["help"], **named)
         case "slider":

@@ -26,7 +26,7 @@ from mgld.errors import UserError
 from mgld.methods import OURS, segment_count
 from mgld.presets import folder_of
 from mgld.settings import SCALE
-from mgld.ui import crop, running, words
+from mgld.ui import crop, running, source, words
 from mgld.ui.element import PAGE, joined
 from mgld.ui.progress import bar, refusal
 
@@ -193,8 +193,8 @@ def plan_text(device: str, wanted: request.Request) -> str:
     )
 
 
-def framed(clip: str | None, start_s: float, text: str) -> crop.CropPicture | None:
-    """Return the frame at the start time with the chosen part on it; None without a clip that can be read."""
+def framed(clip: str | None, start_s: float, text: str) -> tuple[crop.CropPicture | None, str]:
+    """Return the frame at the start time with the chosen part on it, and the clip's poster; neither without a readable clip."""
     from mgld.video import read_frames
 
     try:
@@ -202,12 +202,15 @@ def framed(clip: str | None, start_s: float, text: str) -> crop.CropPicture | No
         known, frame = request.looked_at(asked.clip), next(read_frames(asked.clip, asked.start_s, 1)).rgb_u8
         left, top, right, bottom = request.worked_box(asked, *frame.shape[:2])
     except UserError:
-        return None
+        return None, source.no_poster() if clip is None else ""
     caption = words.CROP_CAPTION.format(
         width=right - left, height=bottom - top, full_width=frame.shape[1], full_height=frame.shape[0],
         seconds=known.duration_s or 0, fps=round(known.fps, 2), notes="".join(f" · {n}" for n in known.notes),
     )  # fmt: skip
-    return crop.frame_of(frame, asked.crop, caption)
+    told = words.POSTER_TOLD.format(
+        width=frame.shape[1], height=frame.shape[0], seconds=known.duration_s or 0, fps=round(known.fps, 2)
+    )
+    return crop.frame_of(frame, asked.crop, caption), source.poster_of(frame, told)
 
 
 def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:

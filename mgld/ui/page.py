@@ -42,7 +42,7 @@ def build(model: str, machine: Machine) -> gr.Blocks:
         gr.Markdown(words.INTRO, elem_id="intro")
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=3, min_width=300, elem_id="controls"):
-                asked = form.build(model)
+                asked = form.build(model, AT_ONCE)
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
                 preview = gr.Image(
@@ -151,7 +151,7 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTM
     waiting = gr.Timer(2)
     waiting.tick(handlers.measured_yet(machine, MEASURED), asked.inputs, [asked.plan, waiting], **AT_ONCE)
     seen = [controls[n] for n in ("clip", "start_s", "crop")]
-    gr.on([c.change for c in seen], handlers.framed, seen, asked.frame, **last)
+    gr.on([c.change for c in seen], handlers.framed, seen, [asked.frame, asked.poster], **last)
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
     asked.lab_show.click(handlers.of_form(handlers.lab), asked.inputs, asked.lab_picture, **PRIVATE)
     preset_knobs = [controls[name] for name in form.PRESET_KNOBS]

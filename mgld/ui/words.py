@@ -24,6 +24,10 @@ TABS = {
 
 # input
 EXAMPLES = "Example clips"
+CLIP_KINDS = "A video, a GIF, an animated WebP or PNG, or a zip of frames."
+PICTURES = "Frames as pictures …"
+POSTER = "Frame of the chosen clip"
+POSTER_TOLD = "{width}×{height} pixels, {seconds:.1f} s, {fps:g} frames per second"
 CROP_BOX = (
     "Frame of the clip. Drag to choose the part to work on; arrow keys move it, Shift and arrows change its size, Escape "
     "takes the whole frame."

@@ -61,7 +61,7 @@ def opened(browser, address):
 
 def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
     page.set_input_files("#clip input[type=file]", str(clip))
-    page.wait_for_selector("#clip video")
+    page.wait_for_selector("#poster img")
     page.locator("#frames input[type=number]").fill(str(frames))
     page.locator("#knob-steps input[type=number]").fill(str(steps))
     page.wait_for_function(  # "12 frames" is not "2 frames"
@@ -165,7 +165,7 @@ def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_pa
 
 def test_a_link_restores_settings_and_names_what_it_could_not(opened):
     page = opened(query="/?clip=reef&steps=7&guidance=0.5&frames=99&crop=0,0,50,50")
-    page.wait_for_selector("#clip video", timeout=20_000)
+    page.wait_for_selector("#poster img", timeout=20_000)
     page.wait_for_selector("#plan :text('72×72 → 288×288')", timeout=30_000)
     assert page.input_value("#knob-steps input[type=number]") == "7"
     assert "frames" in page.inner_text("#progress")
