@@ -258,7 +258,9 @@ def pictures_missing() -> UserError:
 
 
 def pictures_too_large(most_bytes: int) -> UserError:
-    return UserError(f"Together these pictures are larger than {most_bytes // 2**20} MB; choose fewer, or smaller ones.")
+    return UserError(
+        f"Together these pictures are larger than {most_bytes // 2**20} MB; choose fewer, or smaller ones."
+    )
 
 
 def output_unknown(path: object) -> UserError:

@@ -19,11 +19,7 @@ POSIX_NAMES = {  # attributes of os and signal, and arguments of subprocess, tha
 }  # fmt: skip
 
 
-GUARDED = {  # used only where they are, as the line around them says
-    "mgld/video/confine.py": {"resource", "geteuid"},
-    "mgld/training/data.py": {"nice"},
-}
-LIBRARIES_OWN = {"mgld/video/archive.py": ["self.archive.open(self.entry)", "self.open()"]}  # of zip files: bytes
+GUARDED = {"mgld/training/data.py": {"nice"}}  # used only where they are, as the line around them says
 
 
 def posix_only(source: str) -> set[str]:
@@ -98,7 +94,7 @@ def test_a_module_can_be_imported_on_any_system_and_reads_utf8_there(source):
     posix, blind = posix_only(text), without_encoding(text)
     place = source.relative_to(ROOT).as_posix()
     assert posix == GUARDED.get(place, set())
-    assert blind == LIBRARIES_OWN.get(place, [])
+    assert blind == []
 
 
 @pytest.mark.parametrize(
