@@ -120,13 +120,30 @@ def queueing(machine: Machine) -> Callable:
             seconds = estimate.needed(machine.device, wanted, ahead, running.STORE).seconds
         except UserError:
             seconds = 0.0  # the run itself will say why it cannot be
-        count, start_s = running.QUEUE.enter(visitor.session_hash, seconds)
-        ahead_of = words.counted(words.AHEAD, count)
-        known = words.WAITING.format(ahead=ahead_of, range=running.predicted(start_s)) if start_s else None
-        line = bar(known or words.WAITING_UNKNOWN.format(ahead=ahead_of)) if count else gr.skip()
-        yield line, gr.Button(interactive=False), gr.Button(interactive=True)
+        place = running.QUEUE.enter(visitor.session_hash, seconds)
+        yield (
+            _place_line(*place),
+            gr.Timer(active=place[0] > 0),
+            gr.Button(interactive=False),
+            gr.Button(interactive=True),
+        )
 
     return of_form(queue_up)
+
+
+def still_waiting(visitor: gr.Request) -> tuple[object, gr.Timer]:
+    """Tell the place in the line again, as long as the visitor waits."""
+    count, start_s = running.QUEUE.place(visitor.session_hash)
+    return _place_line(count, start_s), gr.Timer(active=count > 0)
+
+
+def _place_line(count: int, start_s: float) -> object:
+    if not count:
+        return gr.skip()
+    ahead = words.counted(words.AHEAD, count)
+    if not start_s:
+        return bar(words.WAITING_UNKNOWN.format(ahead=ahead))
+    return bar(words.WAITING.format(ahead=ahead, range=running.predicted(start_s)))
 
 
 def ready_again(visitor: gr.Request) -> tuple[gr.Button, gr.Button]:

@@ -26,9 +26,8 @@ from mgld.worker import run_all
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
 MEASURED = threading.Event()  # the device's speed is known, or will not be before the first job
-# One device job at a time; Gradio's own line tells the place in the queue and the time gone by, and only there, so that nothing
-# that is being looked at is covered.
-DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "minimal"}
+# One device job at a time; the status line tells the place in the line and how far it is.
+DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
 
 
 def this_machine(device: str, on_gpu: Callable = lambda function: function) -> Machine:
@@ -56,22 +55,25 @@ def build(model: str, machine: Machine) -> gr.Blocks:
                     pair, blind_tab = _study_tab()
                     files = _files_tab()
         outputs = [line, preview, stage, table, files]
-        device = {"show_progress_on": line, **DEVICE}
+        in_line = gr.Timer(2, active=False)
+        in_line.tick(handlers.still_waiting, None, [line, in_line], **AT_ONCE)
 
         def started(button: gr.Button) -> gr.events.Dependency:
             """Line up for the device, and let only Cancel be pressed until the run is over."""
-            return button.click(handlers.queueing(machine), asked.inputs, [line, asked.run, asked.cancel], **AT_ONCE)
+            lined_up = [line, in_line, asked.run, asked.cancel]
+            return button.click(handlers.queueing(machine), asked.inputs, lined_up, **AT_ONCE)
 
-        run = started(asked.run).then(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **device)
+        run = started(asked.run).then(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **DEVICE)
         four = started(ablate).then(
-            handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **device
+            handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **DEVICE
         )
         sweep = started(swept).then(
             handlers.sweeping(machine), [strengths, *asked.inputs], [line, preview, picture, sweep_table, stage],
-            api_visibility="private", **device,
+            api_visibility="private", **DEVICE,
         )  # fmt: skip
         for work in (run, four, sweep):
-            work.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
+            for over in (work.then, work.failure):
+                over(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
             work.then(look, None, scope_parts, **AT_ONCE)
             work.then(study_tab.offered, None, pair, **AT_ONCE)
             work.then(handlers.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now

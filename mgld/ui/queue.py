@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from itertools import takewhile
 
 
 class DeviceQueue:
@@ -17,12 +18,18 @@ class DeviceQueue:
         self._lock = threading.Lock()
 
     def enter(self, session: str | None, seconds: float) -> tuple[int, float]:
-        """Line up; return how many runs are ahead, and in how many seconds one's own begins (0 where that is unknown)."""
+        """Line up; return the place, as place() does."""
         with self._lock:
-            if session is None or session == self._running:
+            if session is not None and session != self._running:
+                self._waiting[session] = seconds
+        return self.place(session)
+
+    def place(self, session: str | None) -> tuple[int, float]:
+        """Return how many runs are ahead of one that waits, and in how many seconds it begins (0 where that is unknown)."""
+        with self._lock:
+            if session not in self._waiting:
                 return 0, 0.0
-            ahead = [s for name, s in self._waiting.items() if name != session]
-            self._waiting[session] = seconds
+            ahead = [seconds for _, seconds in takewhile(lambda item: item[0] != session, self._waiting.items())]
             left_s = max(self._until_s - time.monotonic(), 0.0)
             known = self._running is None or (left_s > 0 and all(ahead))
             return len(ahead) + (self._running is not None), left_s + sum(ahead) if known else 0.0

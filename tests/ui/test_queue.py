@@ -20,7 +20,7 @@ def test_the_second_waits_for_the_first_and_the_third_for_both():
     count, start_s = queue.enter("third", 30)
     assert count == 2 and start_s == pytest.approx(90, abs=1)
     queue.leave("second")  # cancelled
-    assert queue.enter("third", 30)[0] == 1
+    assert queue.place("third")[0] == 1 and queue.place("nobody") == (0, 0.0)
 
 
 def test_what_is_not_known_is_not_told():
