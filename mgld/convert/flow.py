@@ -66,7 +66,10 @@ def flow_sources(name: str) -> dict[str, Source]:
 
 def store_flow(name: str, state: dict[str, Tensor], folder: Path, file: str, sha256: str) -> list[Path]:
     """Write checked tensors into folder as fp16 shards that say which file, with which hash, they come from."""
-    half = {key: value.half() if value.is_floating_point() else value.clone() for key, value in state.items()}
+    half = {
+        key: value.to(torch.float16 if value.is_floating_point() else value.dtype, copy=True)
+        for key, value in state.items()
+    }
     return _store(name, _split(half), folder, {"source": file, "sha256": sha256, "licence": LICENCES[name]})
 
 

@@ -33,7 +33,8 @@ def write_net(
     planned = {name: tensor.to(dtype) for name, tensor in net.state_dict().items()}
     split = split_torch_state_dict_into_shards(planned, filename_pattern=PATTERN, max_shard_size=SHARD_BYTES)
     for file, names in split.filename_to_tensors.items():
-        shard = {name: take(name).to(dtype).contiguous() for name in names}
+        # Copied even where the precision stays: tensors of a checkpoint may share their numbers, which this format does not.
+        shard = {name: take(name).to(dtype, copy=True, memory_format=torch.contiguous_format) for name in names}
         save_file(shard, folder / file, {"format": "pt"})
         (folder / file).chmod(0o644)  # it is made for its owner only
         wrote(sum(tensor.nbytes for tensor in shard.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mgld import errors
 from mgld.convert import official, shapes
-from mgld.convert.account import SCHEDULE, Account, placed
+from mgld.convert.account import SCHEDULE, Account, Left, placed
 from mgld.convert.checkpoint import open_checkpoint
 from mgld.convert.flow import HALF, flow_account, flow_sources
 from mgld.convert.official import Source
@@ -132,7 +132,7 @@ def _examine(system: System, plan: Plan, published: Published, read: Callable[[i
     _check_fit(*parts)
     _flow_inside(plan, system.main, read)
     tower = _tower(main, published, read)
-    _first_stage(plan, main, parts[2])
+    _first_stage(plan, main, parts[2], read)
     middle = f"{UNET}middle_block.{2 if system.temporal else 1}.proj_out.weight"
     if middle in main and not main[middle].any():  # what training from unrenamed weights leaves (spec §1.6)
         plan.notes.append(
@@ -216,19 +216,20 @@ def _tower(main: Account, published: Published, read: Callable[[int], None]) -> 
     return tower
 
 
-def _first_stage(plan: Plan, main: Account, vae: Part | None) -> None:
-    """Hold the checkpoint's own autoencoder against the other file's, which stands for both."""
-    if vae is None:
+def _first_stage(plan: Plan, main: Account, vae: Part | None, read: Callable[[int], None]) -> None:
+    """Hold the checkpoint's own autoencoder, if it has one, against the other file's, which stands for both."""
+    if vae is None or not main.shapes(FIRST_STAGE):
         main.leave(FIRST_STAGE + "*", re.escape(FIRST_STAGE) + ".+", "the other file's autoencoder stands for it")
         return
-    spatial = {s.key for ours, s in vae.sources.items() if not ours.startswith(("temporal", "fusion"))}
-    pairs = {FIRST_STAGE + key: key for key in sorted(spatial) if FIRST_STAGE + key in main and key in vae.account}
-    other = [name for name, key in pairs.items() if not torch.equal(main[name], vae.account[key])]
+    sources = [s for ours, s in vae.sources.items() if not ours.startswith(("temporal", "fusion"))]
+    main.use((replace(source, key=FIRST_STAGE + source.key) for source in sources), read)
+    keys = [source.key for source in sources if FIRST_STAGE + source.key in main and source.key in vae.account]
+    other = [key for key in keys if not torch.equal(main[FIRST_STAGE + key], vae.account[key])]
     why = "equal to the autoencoder of the other file, which stands for it"
     if other:
-        why = f"the other file's autoencoder stands for it, although {len(other)} tensors differ, e.g. {other[0]}"
+        why = f"the other file's autoencoder stands for it, although {len(other)} tensors differ, e.g. {FIRST_STAGE}{other[0]}"
         plan.notes.append(f"{main.path.name}: {FIRST_STAGE}*: {why}")
-    main.leave(FIRST_STAGE + "*", "|".join(map(re.escape, pairs)), why)
+    main.left.append(Left(FIRST_STAGE + "*", len(keys), why))
 
 
 def _embed(plan: Plan, published: Published, unet: Part, tower: Part | None) -> None:

@@ -23,7 +23,7 @@ from mgld.presets import SD21, sha256_of
 
 LICENCE = {
     "MGLD-VSR, StableSR": "S-Lab License 1.0 (non-commercial)",
-    "Stable Diffusion 2.1": "CreativeML Open RAIL++-M",
+    "Stable Diffusion 2.1": "CreativeML OpenRAIL++-M",
     "RAFT": LICENCES["raft"],
 }
 

@@ -137,6 +137,11 @@ FAULTS = {
         "does not fit: 1: structure_encoder has 5 latent channels, the U-Net 4",
     ),
     "text": ("mgld_unet", without("cond_stage_model.model.ln_final.bias"), "lacks: 1: .+ln_final.bias"),
+    "first stage": (
+        "mgld_unet",
+        without("first_stage_model.decoder.conv_out.bias"),
+        "lacks: 1: first_stage_model.decoder",
+    ),
     "raft": ("with raft", without("flownet_model.fnet.conv1.bias"), "lacks: 1: flownet_model.fnet.conv1.bias"),
     "vae": ("mgld_vae", without("encoder.down.1.block.0.conv1.bias"), "lacks: 1: encoder.down.1"),
     "fusion": ("mgld_vae", having("decoder.fusion_layer_9.x", torch.zeros(1)), "unknown: 1: decoder.fusion_layer_9.x"),
@@ -175,6 +180,17 @@ def test_faults_of_all_files_stand_in_one_report(given, tmp_path):
     vae = files.save(tmp_path, "vae", files.mgld_vae(), without("quant_conv.bias"))
     with pytest.raises(UserError, match=r"(?s)unet.ckpt, lacks.+vae.ckpt, lacks: 1: quant_conv.bias"):
         convert_sd21(Published(unet, vae, head_channels=16), tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_and_shared_numbers_are_taken(given, tmp_path, kind):
+    one = torch.full((), 0.5, dtype=kind)  # all tensors are views of one number
+    unet, vae = ({k: one.expand(v.shape) for k, v in state.items()} for state in (files.mgld_unet(), files.mgld_vae()))
+    paths = [files.save(tmp_path, "unet", unet), files.save(tmp_path, "vae", vae)]
+    convert_sd21(Published(*paths, dtype="float32", head_channels=16), tmp_path / "out")
+    stored = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")
+    assert all((value == 0.5).all() for name, value in stored.items() if name != "text")
 
 
 @pytest.mark.slow
