@@ -50,6 +50,11 @@ def is_temporal(settings: Settings) -> bool:
     return METHODS[settings.method].motion_guided or decodes_together(settings)
 
 
+def finds_scenes(settings: Settings) -> bool:
+    """Say whether this run looks for scene cuts, over which nothing that sees neighbouring frames may pass."""
+    return is_temporal(settings) and settings.scenes == "found"
+
+
 def overlap_of(settings: Settings) -> int:
     """Return how many frames neighbouring segments of this run share: none where frames are worked on one by one."""
     if not is_temporal(settings) or settings.segments == "disjoint":
@@ -58,7 +63,7 @@ def overlap_of(settings: Settings) -> int:
 
 
 def segment_count(settings: Settings, frames: int) -> int:
-    """Count the segments that a clip of so many frames is cut into."""
+    """Count the segments that a clip of so many frames is cut into; scenes that are found in it may make more."""
     overlap = overlap_of(settings)
     return max(-(-(frames - overlap) // (settings.segment - overlap)), 1)
 

@@ -26,7 +26,8 @@ from mgld.colour import adain, wavelet
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
-from mgld.methods import METHODS, PEERS, decodes_together, is_guided, overlap_of
+from mgld.flow.cuts import is_cut
+from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
 from mgld.presets import folder_of
@@ -104,7 +105,7 @@ class MGLDPipeline(DiffusionPipeline):
         """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
         count, size_hw = len(x_lq), tuple(x_lq.shape[-2:])
         segment = SegmentRun(
-            settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), 0, (0.0,) * count, True, x_lq,
+            settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), 0, (0.0,) * count, True, True, x_lq,
             noise_of(settings, 0, count),
         )  # fmt: skip
         condition, motion = _end_of(self._condition(segment)), _end_of(self._motion(segment))
@@ -139,17 +140,21 @@ class MGLDPipeline(DiffusionPipeline):
         watch: Watch,
         known: Mapping[int, np.ndarray],
     ) -> Iterator[SegmentRun]:
-        """Cut the clip into segments, enlarged to the canvas of the first frame."""
-        overlap, canvas, first = overlap_of(settings), None, 0
+        """Cut the clip into segments, which end where a scene does, enlarged to the canvas of the first frame."""
+        overlap, canvas, first, begins_scene = overlap_of(settings), None, 0, True
         clock.plan(settings.segment - overlap)
-        for clip, is_last in segments.cover(iter(frames), settings.segment, overlap):
+        found = _begins_scene if finds_scenes(settings) else None
+        for clip, ends_scene in segments.cover(iter(frames), settings.segment, overlap, found):
             clock.mark("read")
             canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
             x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)
             z_known = torch.from_numpy(known[first]).to(self.device) if first in known else None
             times_s, noise = tuple(f.time_s for f in clip), noise_of(settings, first, len(clip))
-            yield SegmentRun(settings, clock, watch, canvas, first, times_s, is_last, x_lq, noise, z_known)
-            first += len(clip) - overlap
+            yield SegmentRun(
+                settings, clock, watch, canvas, first, times_s, begins_scene, ends_scene, x_lq, noise, z_known
+            )
+            first += len(clip) if ends_scene else len(clip) - overlap
+            begins_scene = ends_scene
 
     def _condition(self, segment: SegmentRun) -> Generator[Event, None, Condition | None]:
         """Encode the LQ frames, tile by tile; None where the latents are known and nobody asks for a condition.
@@ -276,11 +281,15 @@ def _guide(segment: SegmentRun, motion: Motion, record: GuidanceRecord | None) -
     return guide
 
 
+def _begins_scene(earlier: Frame, later: Frame) -> bool:
+    return is_cut(earlier.rgb_u8, later.rgb_u8)
+
+
 def _hand_over(segment: SegmentRun, x: Tensor) -> Iterator[Event]:
     """Yield the frames of x [T,3,H,W] that no later segment will touch."""
     done = segment.canvas.finish(x[: segment.ready])
     segment.clock.mark("finish")
-    yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=segment.first > 0)
+    yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
     segment.clock.frames_done = segment.first + segment.ready
 

@@ -36,7 +36,8 @@ class SegmentRun:
     canvas: Canvas
     first: int  # its first frame in the clip
     times_s: tuple[float, ...]
-    is_last: bool
+    begins_scene: bool
+    ends_scene: bool
     x_lq: Tensor  # [T,3,H,W] in [-1,1], enlarged and padded
     noise: FrameNoise
     z_known: Tensor | None = None  # [T,c,h,w] float32, what an equal run sampled
@@ -44,7 +45,7 @@ class SegmentRun:
     @property
     def ready(self) -> int:
         """Count its frames that no later segment will touch."""
-        return len(self.x_lq) if self.is_last else len(self.x_lq) - overlap_of(self.settings)
+        return len(self.x_lq) if self.ends_scene else len(self.x_lq) - overlap_of(self.settings)
 
     def progress(self, stage: str, step: int = 0, steps: int = 1) -> Progress:
         """Return where the run stands."""

@@ -74,6 +74,7 @@ SAMPLERS = ("ddpm", "ddim", "dpm++")
 COLOURS = ("adain", "wavelet", "none")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
+SCENES = ("found", "ignored")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -132,6 +133,9 @@ class Settings:
     overlap: int = number(2, 0, 32, "Segment overlap", "Frames shared by neighbouring segments.", affects="cutting")
     segments: str = choice(
         "overlapped", SEGMENTS, "Segments", "Cross-fade neighbouring segments, or cut as published.", affects="cutting"
+    )
+    scenes: str = choice(
+        "found", SCENES, "Scene cuts", "End segments at cuts, or let one scene shine into the other.", affects="cutting"
     )
     seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
     colour: str = choice(

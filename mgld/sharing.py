@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from mgld.methods import METHODS, is_guided, is_temporal, overlap_of
+from mgld.methods import METHODS, finds_scenes, is_guided, is_temporal, overlap_of
 from mgld.settings import AFFECTS, Settings
 
 
@@ -27,6 +27,7 @@ def sampled_as(wanted: Settings) -> Settings:
     """
     method = "mgld" if METHODS[wanted.method].motion_guided else "per_frame"
     cut: dict[str, Any] = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
+    cut["scenes"] = "found" if finds_scenes(wanted) else "ignored"
     return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)
 
 

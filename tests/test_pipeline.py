@@ -207,3 +207,24 @@ def test_what_the_caller_does_between_frames_is_not_charged_to_the_engine(pipeli
         now_s[0] += 1.0 if isinstance(event, FramesDone) else 0.0
     seconds = event.report["seconds"]
     assert seconds.pop("handover") == 3 and "sample" in seconds and not any(seconds.values())
+
+
+def two_scenes(clip_u8, first_seed: int) -> np.ndarray:
+    """Return five frames of some texture that moves, then clip_u8."""
+    height, width = clip_u8.shape[1:3]
+    coarse = np.random.default_rng(first_seed).integers(0, 256, (height // 4 + 1, width // 4 + 3, 3), np.uint8)
+    wide = coarse.repeat(4, 0).repeat(4, 1)
+    return np.concatenate([np.stack([wide[:height, 2 * i : 2 * i + width] for i in range(5)]), clip_u8])
+
+
+@pytest.mark.parametrize("scenes", ["found", "ignored"])
+def test_what_one_scene_shows_is_not_seen_in_the_other(pipeline, clip_u8, scenes):
+    settings = Settings(steps=2, segment=4, overlap=2, guidance=1.0, scenes=scenes)
+    one, other = (pipeline(two_scenes(clip_u8, seed), settings)[5:] for seed in (1, 2))
+    assert np.array_equal(one, other) == (scenes == "found")
+
+
+def test_a_cut_is_no_border_between_segments(pipeline, clip_u8):
+    settings = Settings(steps=1, segment=9, overlap=2)
+    done = [e for e in pipeline.run(frames_of(two_scenes(clip_u8, 1)), settings) if isinstance(e, FramesDone)]
+    assert [e.first_frame for e in done][:2] == [0, 5] and not any(e.segment_border for e in done[:2])

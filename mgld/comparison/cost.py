@@ -47,7 +47,9 @@ class CostModel:
         for method, side in MEASURED:
             clip_u8 = np.random.default_rng(0).integers(0, 256, (MEASURED_FRAMES, side, side, 3), np.uint8)
             clip = [Frame(rgb, float(i)) for i, rgb in enumerate(clip_u8)]
-            settings = Settings(method=method, steps=MEASURED_STEPS, segment=MEASURED_FRAMES, overlap=0)
+            settings = Settings(
+                method=method, steps=MEASURED_STEPS, segment=MEASURED_FRAMES, overlap=0, scenes="ignored"
+            )
             events = run(clip, settings)
             for event in events:
                 if not go_on():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -11,14 +11,20 @@ from torch import Tensor
 Item = TypeVar("Item")
 
 
-def cover(frames: Iterator[Item], length: int, overlap: int) -> Iterator[tuple[list[Item], bool]]:
-    """Yield (segment, is_last); neighbours share `overlap` frames, the last segment may be shorter.
+def cover(
+    frames: Iterator[Item], length: int, overlap: int, begins_scene: Callable[[Item, Item], bool] | None = None
+) -> Iterator[tuple[list[Item], bool]]:
+    """Yield (segment, ends_scene); neighbours in a scene share `overlap` frames, the last segment of a scene may be shorter.
 
-    Holds one segment and one frame. A tail that would hold nothing but shared frames is not started.
+    begins_scene(earlier, later) says where a new scene begins; None: nowhere. Holds one segment and one frame. A tail that would
+    hold nothing but shared frames is not started.
     """
     segment: list[Item] = []
     for frame in frames:
-        if len(segment) == length:
+        if segment and begins_scene is not None and begins_scene(segment[-1], frame):
+            yield segment, True
+            segment = []
+        elif len(segment) == length:
             yield segment, False
             segment = segment[length - overlap :] if overlap else []
         segment.append(frame)

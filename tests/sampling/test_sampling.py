@@ -190,6 +190,17 @@ def test_segments_cover_every_frame_once_beside_the_shared_ones(count, length, o
         assert len(one) == length and (not overlap or two[:overlap] == one[-overlap:])
 
 
+@pytest.mark.parametrize(("length", "overlap"), [(5, 2), (5, 0), (3, 1)])
+def test_no_segment_passes_a_cut_and_none_is_shared_over_it(length, overlap):
+    cut = list(segments.cover(iter(range(13)), length, overlap, lambda earlier, later: later in (7, 8)))
+    scenes = [range(7), range(7, 8), range(8, 13)]
+    for scene in scenes:
+        parts = [(segment, last) for segment, last in cut if segment[0] in scene]
+        assert all(set(segment) <= set(scene) for segment, _ in parts)
+        assert [last for _, last in parts] == [False] * (len(parts) - 1) + [True]
+        assert parts[0][0][0] == scene[0] and parts[-1][0][-1] == scene[-1]
+
+
 def test_crossfade_goes_from_one_to_the_other():
     faded = segments.crossfade_head(torch.zeros(3, 1), torch.ones(5, 1))
     assert faded.flatten().tolist() == pytest.approx([0.25, 0.5, 0.75, 1, 1])
