@@ -39,11 +39,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class Tour:
-    """A camera path over a photograph that is shrunk to `width` pixels across."""
+    """A camera path over a photograph that is shrunk to `width` pixels across, out of focus by a disc of this radius."""
 
     photo: str
     width: int
     seed: int
+    defocus_px: float = 0.0
 
 
 CLIPS = {  # name → what it is cut from; the seed of its degradation is its place in this list
@@ -54,6 +55,9 @@ CLIPS = {  # name → what it is cut from; the seed of its degradation is its pl
     "dog_paws": Cut("dog", 22, 2, 960, 270, 230),
     "town": Tour("town", 1000, 3),
     "reef": Tour("reef", 1000, 14),
+    # What is soft must stay soft.
+    "dog_floor": Cut("dog", 2, 3, 960, 10, 130),
+    "soft_reef": Tour("reef", 1000, 21, defocus_px=5.0),
 }
 
 
@@ -82,7 +86,17 @@ def tour(photo: str, clip: Tour) -> np.ndarray:
     picture = cv2.imread(photo)[..., ::-1]
     factor = clip.width / picture.shape[1]
     picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    if clip.defocus_px:
+        picture = cv2.filter2D(picture, -1, disc(clip.defocus_px))
     return move(picture, camera_path(FRAMES, SIDE_PX, np.random.default_rng(clip.seed)), SIDE_PX).frames
+
+
+def disc(radius_px: float) -> np.ndarray:
+    """Return the kernel of a lens out of focus, sum 1, its rim smoothed over one pixel."""
+    reach = int(np.ceil(radius_px)) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    kernel = np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1)
+    return kernel / kernel.sum()
 
 
 def store(folder: Path, frames: np.ndarray | list[np.ndarray]) -> None:
