@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from mgld import errors, settings
@@ -73,6 +74,7 @@ TINY = {
 }
 
 PRESETS = {"tiny": TINY, "sd21": SD21}
+MANIFEST = "manifest.json"  # of a converted folder: what was read and written, with hashes
 
 
 def folder_of(model: str) -> Path | str:
@@ -90,12 +92,31 @@ def folder_of(model: str) -> Path | str:
 
 
 def describe_model(model: str) -> dict:
-    """Return {"name", "sha256": {relative file: hash}} of a preset or folder; a Hub repository has no local files here."""
+    """Return {"name", "sha256": {relative file: hash}} of a preset or folder; a Hub repository has no local files here.
+
+    Gigabytes are not read for it: a converted folder's manifest holds the hashes of what was not touched since.
+    """
     folder = Path(folder_of(model))
     files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    known = _recorded(folder)
     return {
         "name": model,
-        "sha256": {str(f.relative_to(folder)): sha256_of(f) for f in files},
+        "sha256": {str(f.relative_to(folder)): known.get(f) or sha256_of(f) for f in files},
+    }
+
+
+def _recorded(folder: Path) -> dict[Path, str]:
+    """Return the hashes in a folder's manifest, of files that still have their size and are no newer."""
+    manifest = folder / MANIFEST
+    try:
+        outputs = json.loads(manifest.read_text(encoding="utf-8"))["outputs"]
+        files = {folder / name: (entry["bytes"], entry["sha256"]) for name, entry in outputs.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+    written = manifest.stat().st_mtime_ns
+    stats = {file: file.stat() for file in files if file.is_file()}
+    return {
+        file: files[file][1] for file, s in stats.items() if s.st_size == files[file][0] and s.st_mtime_ns <= written
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +96,20 @@ def test_a_missing_schedule_is_a_sentence(tmp_path, pipeline):
 def test_model_identity_is_its_hashes():
     described = describe_model("tiny")
     assert described["name"] == "tiny" and all(len(h) == 64 for h in described["sha256"].values())
+
+
+def test_a_manifest_spares_reading_what_was_not_touched_since(tmp_path, pipeline):
+    pipeline.save_pretrained(tmp_path)
+    name = "vae/diffusion_pytorch_model.safetensors"
+    real, size = describe_model(str(tmp_path))["sha256"], (tmp_path / name).stat().st_size
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"outputs": {name: {"bytes": size, "sha256": "recorded"}}}))
+    assert describe_model(str(tmp_path))["sha256"] == real | {name: "recorded"}
+    newer = manifest.stat().st_mtime_ns + 1
+    os.utime(tmp_path / name, ns=(newer, newer))
+    assert describe_model(str(tmp_path))["sha256"] == real
+    manifest.write_text("[]")
+    assert describe_model(str(tmp_path))["sha256"] == real
 
 
 def test_names_that_are_no_model_are_refused(tmp_path):

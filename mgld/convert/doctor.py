@@ -19,7 +19,7 @@ from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.metrics.catalogue import METRICS
 from mgld.pipeline import NETS
-from mgld.presets import PRESETS, folder_of, sha256_of
+from mgld.presets import MANIFEST, PRESETS, folder_of, sha256_of
 
 LICENCES = {"tiny": "Apache-2.0", "dis": "Apache-2.0 (OpenCV)"}  # of what does not say it itself
 
@@ -56,11 +56,14 @@ def _found(kind: str, name: str, files_of: Callable[[], list[Path]]) -> Finding:
     """Look at what files_of returns; it raises what is wrong with them."""
     try:
         files = files_of()
+        _manifest(files)
     except FileDamaged as damaged:
         return Finding(kind, name, "damaged", hint=str(damaged))
     except UserError as absent:
         return Finding(kind, name, "absent", hint=str(absent))
     hashes = [sha256_of(file) for file in files]
+    if changed := _changed(files, hashes):
+        return Finding(kind, name, "damaged", hint=f"{changed} is not what was converted: its sha256 is another.")
     digest = hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else ""
     licence = LICENCES.get(name) or _licence(files)
     return Finding(kind, name, "present", sum(f.stat().st_size for f in files), sha256=digest, licence=licence)
@@ -85,7 +88,7 @@ def _networks(folder: Path, name: str) -> list[Path]:
     for place in [folder, *(p for p in (folder / "stablesr",) if p.exists())]:
         for part, kind in NETS.items():
             _fitting(place, f"{name}/{place.name}" if place != folder else name, part, kind)
-    manifest = folder / "manifest.json"
+    manifest = folder / MANIFEST
     return sorted(folder.rglob("*.safetensors")) + ([manifest] if manifest.exists() else [])
 
 
@@ -126,10 +129,30 @@ def _shapes(files: list[Path]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def _manifest(files: list[Path]) -> dict:
+    """Return a converted folder's manifest, which stands last among its files; empty without one."""
+    if not files or files[-1].name != MANIFEST:
+        return {}
+    try:
+        stated = json.loads(files[-1].read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FileDamaged(f"{files[-1]} is damaged: restore it.") from error
+    return stated if isinstance(stated, dict) else {}
+
+
+def _changed(files: list[Path], hashes: list[str]) -> Path | None:
+    """Return the first file whose hash is not the manifest's."""
+    outputs = _manifest(files).get("outputs", {})
+    for file, digest in zip(files, hashes, strict=True):
+        name = file.relative_to(files[-1].parent).as_posix() if outputs else ""
+        if name in outputs and outputs[name]["sha256"] != digest:
+            return file
+    return None
+
+
 def _licence(files: list[Path]) -> str:
     """Return what a manifest or a file's header says."""
-    if files and files[-1].name == "manifest.json":
-        stated = json.loads(files[-1].read_text(encoding="utf-8"))["licence"]
+    if stated := _manifest(files).get("licence"):
         return "; ".join(f"{whose}: {licence}" for whose, licence in stated.items())
     if not files:
         return ""

@@ -19,7 +19,7 @@ from mgld.convert import folder
 from mgld.convert.flow import LICENCES, flow_sources, store_flow
 from mgld.convert.published import DTYPES, Plan, Published, Told, examine
 from mgld.pipeline import MGLDPipeline
-from mgld.presets import SD21, sha256_of
+from mgld.presets import MANIFEST, SD21, sha256_of
 
 LICENCE = {
     "MGLD-VSR, StableSR": "S-Lab License 1.0 (non-commercial)",
@@ -90,7 +90,7 @@ def _write(plan: Plan, out: Path, dtype: torch.dtype, inputs: dict, told: Told) 
             "outputs": folder.hashes(into),
         }
         told = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (into / "manifest.json").write_text(told, encoding="utf-8")
+        (into / MANIFEST).write_text(told, encoding="utf-8")
     return manifest
 
 

@@ -47,6 +47,11 @@ def test_what_is_present_has_a_hash_a_licence_and_a_next_command(sd21):
     file = sd21 / "stablesr" / "vae" / "diffusion_pytorch_model.safetensors"
     save_file({key: value + 1 for key, value in load_file(file).items()}, file)
     assert found("sd21").sha256 != before
+    outputs = {"stablesr/vae/diffusion_pytorch_model.safetensors": {"sha256": before}}
+    (sd21 / "manifest.json").write_text(json.dumps({"outputs": outputs}))
+    assert found("sd21").state == "damaged" and "not what was converted" in found("sd21").hint
+    (sd21 / "manifest.json").write_text("{")
+    assert found("sd21").state == "damaged"
 
 
 def test_what_is_absent_says_the_one_command(machine):
