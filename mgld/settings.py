@@ -60,6 +60,7 @@ KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
 PARTIAL_SHARE = 6  # a running comparison is shown again once this many times the last showing's seconds have passed
 GPU_SECONDS = (30, 300)  # what a job may ask of a shared GPU, at least and at most
 UPLOAD_BYTES = 64 * 2**20
+TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 
 GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)
 AUTOENCODER_GAN_WEIGHT = 0.02

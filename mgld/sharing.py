@@ -31,6 +31,16 @@ def sampled_as(wanted: Settings) -> Settings:
     return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)
 
 
+def settings_read(wanted: Settings) -> tuple[str, ...]:
+    """Name the settings, but for the method, that have a say in this run's result; a strength of 0 is one of them."""
+    method, kinds = METHODS[wanted.method], _read(wanted)
+    left_out = {"method"} | (set() if method.temporal_decoder else {"decoder"})
+    left_out |= {"overlap"} if wanted.segments == "disjoint" else set()
+    strength = {"guidance"} if method.motion_guided else set()
+    read = {f.name for f in fields(wanted) if f.metadata["affects"] in kinds} | strength
+    return tuple(f.name for f in fields(wanted) if f.name in read - left_out)
+
+
 def _read(wanted: Settings) -> set[str]:
     """Return what kinds of settings (of AFFECTS) change the result of this run."""
     if METHODS[wanted.method].peer:

@@ -8,7 +8,7 @@ import pytest
 
 from mgld.methods import METHODS
 from mgld.settings import AFFECTS, Settings, declared, number
-from mgld.sharing import relevant, sampled_as
+from mgld.sharing import relevant, sampled_as, settings_read
 
 
 @declared
@@ -72,3 +72,16 @@ def test_without_strength_nobody_reads_mode_and_flow_but_it_is_not_the_default_s
 def test_what_is_relevant_stays_so(name):
     wanted = Settings(method=name, steps=7, guidance=0.9, cfw=0.5, segment=7)
     assert relevant(relevant(wanted)) == relevant(wanted)
+
+
+def test_what_a_run_read_is_named_and_nothing_else():
+    guided = settings_read(Settings(method="mgld"))
+    assert {"steps", "guidance", "flow", "segment", "overlap", "decoder", "colour"} <= set(
+        guided
+    ) and "method" not in guided
+    alone = settings_read(Settings(method="per_frame"))
+    assert {"steps", "seed", "cfw"} <= set(alone) and not {"guidance", "flow", "segment", "decoder"} & set(alone)
+    off = settings_read(Settings(method="per_frame+mds", guidance=0.0))
+    assert "guidance" in off and not {"flow", "guidance_mode"} & set(off)
+    assert "overlap" not in settings_read(Settings(segments="disjoint"))
+    assert settings_read(Settings(method="bicubic")) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,13 @@ from mgld.comparison.store import FinishedRun
 from mgld.events import Event, FramesDone, Guided
 from mgld.settings import KEPT_SESSIONS, Settings
 
+if TYPE_CHECKING:
+    from mgld.comparison.takeaway import Takeaway
+
 
 @dataclass
 class ComparisonJob:
-    """Settings by layer in runs; what they came to in finished and guided; figures once everything has been measured."""
+    """Settings by layer in runs; what they came to in finished and guided; figures and files once everything has been measured."""
 
     request: Request
     material: Material
@@ -33,6 +37,7 @@ class ComparisonJob:
     guided: dict[str, list[Guided]] = field(default_factory=dict)
     figures: Figures | None = None
     taken_s: float = 0.0
+    taken: Takeaway | None = None
     shown: bool = False  # the visitor has seen the whole of it
     stopped: threading.Event = field(default_factory=threading.Event)
 

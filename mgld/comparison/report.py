@@ -1,13 +1,11 @@
-"""The report of a comparison: what was asked, how it was made and what was measured, as JSON and as one page with its pictures."""
+"""What is reported of a comparison: what was asked, how it was made and what was measured, and the pictures of it."""
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import platform
 import re
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,22 +13,18 @@ import cv2
 import numpy as np
 
 from mgld import plots
-from mgld.comparison.figures import BLUR_NOTE, Figures, titled
+from mgld.comparison.figures import Figures, titled
 from mgld.comparison.grid import labelled_grid
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.layers import label_of
-from mgld.metrics.table import columns
+from mgld.comparison.request import Request
 from mgld.presets import describe_model
+from mgld.settings import Settings
 
 TITLE = "MGLD Studio"
 PROFILE_TITLE = "Temporal profile"
 CURVES_TITLE = "Flicker and sharpness, frame by frame"
 LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1e293b}img{max-width:100%}"
-    "table{border-collapse:collapse}td,th{padding:.3rem .8rem;border-bottom:1px solid #ccc;text-align:right}"
-    "pre{overflow:auto;background:#f4f4f4;padding:1rem}"
-)
 
 
 @dataclass(frozen=True)
@@ -54,25 +48,32 @@ def line_of(text: str) -> Line | None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished comparison: layers u8 [T,H,W,3] by name, which of them were made here, and the record of how."""
+    """A finished comparison: layers u8 [T,H,W,3] by name, the settings of those that were made here, and the record of how."""
 
-    clip: Path
-    start_s: float
+    request: Request
+    date: datetime
     times_s: tuple[float, ...]
     fps: float
     layers: dict[str, np.ndarray]
-    made: tuple[str, ...]
+    made: dict[str, Settings]
     figures: Figures
     record: dict
+
+    @property
+    def model(self) -> str:
+        """Return what the model that ran is called."""
+        return _name_of(self.request.model)
 
 
 def outcome_of(job: ComparisonJob) -> Outcome:
     """Return what a job that has been measured came to."""
     request, layers, figures = job.request, job.layers(), job.figures
-    count = len(next(iter(layers.values())))
+    count, now = len(next(iter(layers.values()))), datetime.now(timezone.utc)
     asked = asdict(request) | {"clip": request.clip.name, "others": [p.name for p in request.others]}
+    asked["model"] = _name_of(request.model)
     asked |= {"truth": request.truth.name if request.truth else None, "settings": asked.pop("knobs")}
     record = {
+        "date": now.isoformat(timespec="seconds"),
         "asked": asked,
         "frames": count,
         "fps": job.material.fps,
@@ -82,11 +83,11 @@ def outcome_of(job: ComparisonJob) -> Outcome:
         "curves": figures.curves,
         "seconds": {"predicted": round(job.predicted_s, 2), "taken": round(job.taken_s, 2)},
         "versions": versions(),
-        "model": describe_model(request.model),
+        "model": describe_model(request.model) | {"name": _name_of(request.model)},
     }
     times_s = tuple(f.time_s for f in job.material.clip[:count])
-    made = tuple(n for n in layers if n in job.runs)
-    return Outcome(request.clip, request.start_s, times_s, job.material.fps, layers, made, figures, record)
+    made = {name: job.runs[name] for name in layers if name in job.runs}
+    return Outcome(request, now, times_s, job.material.fps, layers, made, figures, record)
 
 
 def report_pictures(outcome: Outcome, line: Line) -> dict[str, tuple[str, bytes]]:
@@ -94,40 +95,20 @@ def report_pictures(outcome: Outcome, line: Line) -> dict[str, tuple[str, bytes]
     named = {label_of(name): frames for name, frames in outcome.layers.items()}
     middle = len(outcome.times_s) // 2
     place = line.place(*next(iter(named.values())).shape[1:3])
+    where = f"{'row' if line.along == 'x' else 'column'} {place}"
     profile = plots.temporal_profile(named, place, outcome.fps, outcome.figures.borders, line.along)
     curves = plots.frame_curves(titled(outcome.figures.curves), outcome.figures.borders)
     sheet = labelled_grid({n: f[middle : middle + 1] for n, f in outcome.layers.items()})[0]
     return {
-        "frames": (f"Frame {middle + 1}", cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),
-        "profile": (PROFILE_TITLE, profile),
+        "frames": (f"Frame {middle + 1}, all layers labelled", cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),
+        "profile": (f"{PROFILE_TITLE} at {where}", profile),
         "curves": (CURVES_TITLE, curves),
     }
 
 
-def report_page(outcome: Outcome, pictures: dict[str, tuple[str, bytes]]) -> str:
-    """Return the report as one HTML page with its pictures inside."""
-    parts = [f"<h1>{TITLE}</h1>", _table(outcome.figures), f"<p>{html.escape(BLUR_NOTE)}</p>"]
-    for title, png in pictures.values():
-        data = base64.b64encode(png).decode()
-        parts.append(
-            f'<h2>{html.escape(title)}</h2><img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
-        )
-    record = html.escape(json.dumps(outcome.record, indent=2, ensure_ascii=False))
-    parts.append(f"<h2>Settings, versions, timings</h2><pre>{record}</pre>")
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{STYLE}</style>'
-    return head + "".join(parts)
-
-
-def _table(figures: Figures) -> str:
-    shown = columns(figures.rows)
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("", *(metric.heading for metric in shown)))
-    body = "".join(
-        f"<tr><th>{html.escape(label_of(name))}</th>"
-        + "".join(f"<td>{metric.text(row[metric.key])}</td>" for metric in shown)
-        + "</tr>"
-        for name, row in figures.rows.items()
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
+def _name_of(model: str) -> str:
+    """Return what a model is called: a folder by its name, wherever it lies on this machine."""
+    return Path(model).absolute().name if Path(model).is_dir() else model
 
 
 def versions() -> dict[str, str]:

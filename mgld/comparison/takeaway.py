@@ -1,51 +1,138 @@
-"""What is taken home: every result as a video, the labelled comparison, its pictures, and the report as JSON and as one page."""
+"""What is taken home: every result as a video, the labelled comparison, its pictures, the report, and all of it as one zip."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+import threading
+import weakref
+import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from mgld.comparison.grid import labelled_grid
-from mgld.comparison.report import Line, Outcome, report_page, report_pictures
+from mgld.comparison.layers import label_of
+from mgld.comparison.report import Line, Outcome, report_pictures
+from mgld.comparison.report_page import report_page
+from mgld.settings import TAKEN_BYTES
 from mgld.video import VideoWriter
 
+COMPARISON = "Comparison, all layers labelled"
+RESULT, LOSSLESS = "{} alone", "{} alone, without loss (FFV1)"
+RECORD, PAGE = "Report as data", "Report as a page"
+THUMBNAIL_PX = 160  # the longer side
 
-def write_files(folder: Path, outcome: Outcome) -> list[Path]:
-    """Write everything but the lossless videos into folder and return the paths, the comparison first."""
-    files = [_video(folder / "comparison.mp4", labelled_grid(outcome.layers), outcome)]
-    files += [_video(folder / f"{_file_name(n)}.mp4", outcome.layers[n], outcome) for n in outcome.made]
+
+@dataclass(frozen=True)
+class Taken:
+    """One file to take home: where it lies, what a person calls it, and a small picture of it (WebP), where it has one."""
+
+    path: Path
+    name: str
+    thumbnail: bytes | None = None
+
+
+class Takeaway:
+    """The files of one comparison in a folder of their own, which goes with this object; all of them also as one zip.
+
+    archive is None where together they are larger than TAKEN_BYTES.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome, self._lock = outcome, threading.Lock()
+        self._folder = Path(tempfile.mkdtemp(prefix="mgld-takeaway-"))  # nothing from the request becomes a path
+        self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._lossless: list[Taken] = []
+        self._files = write_files(self._folder, outcome)
+        self.archive = self._packed()
+
+    @property
+    def files(self) -> list[Taken]:
+        return [*self._files, *self._lossless]
+
+    def add_lossless(self) -> None:
+        """Write every result without loss too; once."""
+        with self._lock:
+            if not self._lossless:
+                self._lossless = write_lossless(self._folder, self._outcome)
+                self.archive = self._packed()
+
+    def move_line(self, line: Line) -> None:
+        """Write the report again with the profile at this line."""
+        with self._lock:
+            again = {file.path: file for file in write_report(self._folder, self._outcome, line)}
+            self._files = [again.get(file.path, file) for file in self._files]
+            self.archive = self._packed()
+
+    def _packed(self) -> Path | None:
+        """Write the zip, file by file; videos and pictures are compressed already."""
+        name = f"mgld-{_file_name(self._outcome.request.clip.stem)}"
+        whole, part = self._folder / f"{name}.zip", self._folder / "part"
+        if sum(file.path.stat().st_size for file in self.files) > TAKEN_BYTES:
+            return None
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            for file in self.files:
+                archive.write(file.path, f"{name}/{file.path.name}")
+        return part.replace(whole)
+
+
+def write_files(folder: Path, outcome: Outcome) -> list[Taken]:
+    """Write everything but the lossless videos into folder and return it, the comparison first."""
+    grid = labelled_grid(outcome.layers)
+    files = [Taken(_video(folder / "comparison.mp4", grid, outcome), COMPARISON, _thumbnail(grid[len(grid) // 2]))]
+    for name in outcome.made:
+        path = _video(folder / f"{_file_name(name)}.mp4", outcome.layers[name], outcome)
+        files.append(Taken(path, RESULT.format(label_of(name)), _middle(outcome, name)))
     return [*files, *write_report(folder, outcome, Line())]
 
 
-def write_report(folder: Path, outcome: Outcome, line: Line) -> list[Path]:
+def write_report(folder: Path, outcome: Outcome, line: Line) -> list[Taken]:
     """Write the pictures, with the profile at this line, and the report as JSON and as one page."""
-    pictures = report_pictures(outcome, line)
-    files = [folder / f"{name}.png" for name in pictures]
-    for file, (_, png) in zip(files, pictures.values(), strict=True):
-        file.write_bytes(png)
-    record = json.dumps(outcome.record, indent=2, ensure_ascii=False) + "\n"
-    (folder / "report.json").write_text(record, encoding="utf-8")
-    (folder / "report.html").write_text(report_page(outcome, pictures), encoding="utf-8")
-    return [*files, folder / "report.json", folder / "report.html"]
+    pictures, files = report_pictures(outcome, line), []
+    for name, (title, png) in pictures.items():
+        (folder / f"{name}.png").write_bytes(png)
+        drawn = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        files.append(Taken(folder / f"{name}.png", title, _thumbnail(drawn)))
+    page, record = folder / "report.html", folder / "report.json"
+    page.write_text(report_page(outcome, pictures), encoding="utf-8")
+    record.write_text(json.dumps(outcome.record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return [*files, Taken(page, PAGE), Taken(record, RECORD)]
 
 
-def write_lossless(folder: Path, outcome: Outcome) -> list[Path]:
+def write_lossless(folder: Path, outcome: Outcome) -> list[Taken]:
     """Write every result as FFV1 with the source's sound, exact to the bit."""
-    return [
-        _video(folder / f"{_file_name(n)}-lossless.mkv", outcome.layers[n], outcome, lossless=True)
-        for n in outcome.made
-    ]
+    files = []
+    for name in outcome.made:
+        path = folder / f"{_file_name(name)}-lossless.mkv"
+        _video(path, outcome.layers[name], outcome, lossless=True)
+        files.append(Taken(path, LOSSLESS.format(label_of(name)), _middle(outcome, name)))
+    return files
 
 
 def _video(path: Path, frames_u8: Sequence[np.ndarray], outcome: Outcome, lossless: bool = False) -> Path:
     """Write frames with the source's sound."""
-    with VideoWriter(path, outcome.fps, audio_from=outcome.clip, start_s=outcome.start_s, lossless=lossless) as writer:
+    asked = outcome.request
+    with VideoWriter(path, outcome.fps, audio_from=asked.clip, start_s=asked.start_s, lossless=lossless) as writer:
         for frame, time_s in zip(frames_u8, outcome.times_s, strict=True):
             writer.write(frame, time_s)
     return path
+
+
+def _middle(outcome: Outcome, layer: str) -> bytes:
+    frames = outcome.layers[layer]
+    return _thumbnail(frames[len(frames) // 2])
+
+
+def _thumbnail(rgb_u8: np.ndarray) -> bytes:
+    """Return a small picture of u8 [h,w,3] as WebP."""
+    scale = min(1.0, THUMBNAIL_PX / max(rgb_u8.shape[:2]))
+    small = cv2.resize(rgb_u8, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".webp", np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes()
 
 
 def _file_name(layer: str) -> str:

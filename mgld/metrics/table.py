@@ -38,17 +38,25 @@ def markdown(
     Neither unranked rows nor rivals are marked as the best; where a rival is better than every other row, nothing is.
     """
     shown, head = columns(rows), heading.split(" | ")
-    beside = {*unranked, *rivals}
-    best = {m.key: best_text(m, [row[m.key] for name, row in rows.items() if name not in beside]) for m in shown}
-    for metric in shown:
+    best = best_texts(rows, unranked, rivals)
+    lines = [[*head, *(m.heading for m in shown)], [*["---"] * len(head), *["---:"] * len(shown)]]
+    for name, row in rows.items():
+        ranked = {} if name in {*unranked, *rivals} else best
+        lines.append([(labels or {}).get(name, name), *(_cell(m, row[m.key], ranked.get(m.key)) for m in shown)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def best_texts(
+    rows: Mapping[str, Row], unranked: Collection[str] = (), rivals: Collection[str] = ()
+) -> dict[str, str | None]:
+    """Return how the best of each column is written; None where a rival is better, or where nothing competes."""
+    beside, best = {*unranked, *rivals}, {}
+    for metric in columns(rows):
+        best[metric.key] = best_text(metric, [row[metric.key] for name, row in rows.items() if name not in beside])
         theirs = [rows[name][metric.key] for name in rivals if name in rows]
         if best[metric.key] is not None and _is_beaten(metric, rows, beside, theirs):
             best[metric.key] = None
-    lines = [[*head, *(m.heading for m in shown)], [*["---"] * len(head), *["---:"] * len(shown)]]
-    for name, row in rows.items():
-        ranked = {} if name in beside else best
-        lines.append([(labels or {}).get(name, name), *(_cell(m, row[m.key], ranked.get(m.key)) for m in shown)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return best
 
 
 def best_text(metric: Metric, values: Iterable[float | None]) -> str | None:

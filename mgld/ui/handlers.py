@@ -16,18 +16,20 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from mgld.comparison import estimate, request, takeaway
+from mgld.comparison import estimate, request
 from mgld.comparison.asked import EXAMPLES, FIELDS, LINKED, TYPES, Asked, read_link
 from mgld.comparison.layers import TRUTH
 from mgld.comparison.produce import Machine
-from mgld.comparison.report import Line, Outcome, line_of, outcome_of
+from mgld.comparison.report import Line, line_of
 from mgld.comparison.sweep import strengths_of
+from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.methods import OURS, segment_count
 from mgld.presets import folder_of
 from mgld.settings import SCALE
 from mgld.ui import crop, running, source, words
 from mgld.ui.element import PAGE, joined
+from mgld.ui.files import TakenFiles, listed
 from mgld.ui.progress import bar, refusal
 
 LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
@@ -241,25 +243,27 @@ def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:
     yield gr.Image(np.concatenate([clean, large], axis=1), visible=True)
 
 
-def lossless(visitor: gr.Request) -> Iterator[gr.Files]:
-    """Write the lossless videos of the session's last comparison."""
-    with running.in_gradios_words(), running.job_folder() as folder:
-        made = takeaway.write_lossless(folder, _outcome(visitor))
-        yield gr.Files([str(p) for p in made], visible=True)
+def lossless(visitor: gr.Request) -> Iterator[TakenFiles]:
+    """Add lossless videos to the files of the session's last comparison."""
+    with running.in_gradios_words():
+        taken = _taken(visitor)
+        taken.add_lossless()
+        yield listed(taken)
 
 
-def report_at_line(text: str, visitor: gr.Request) -> Iterator[gr.Files]:
-    """Write the report of the session's last comparison with the profile at the line that the stage shows."""
-    with running.in_gradios_words(), running.job_folder() as folder:
-        made = takeaway.write_report(folder, _outcome(visitor), line_of(text) or Line())
-        yield gr.Files([str(p) for p in made], visible=True)
+def report_at_line(text: str, visitor: gr.Request) -> Iterator[TakenFiles]:
+    """Write the report of the session's last comparison again, with the profile at the line that the stage shows."""
+    with running.in_gradios_words():
+        taken = _taken(visitor)
+        taken.move_line(line_of(text) or Line())
+        yield listed(taken)
 
 
-def _outcome(visitor: gr.Request) -> Outcome:
+def _taken(visitor: gr.Request) -> Takeaway:
     job = running.SESSIONS.get(visitor.session_hash)
-    if job is None or job.figures is None:
+    if job is None or job.taken is None:
         raise gr.Error(words.NOTHING_YET, print_exception=False)
-    return outcome_of(job)
+    return job.taken
 
 
 def restored(visitor: gr.Request) -> Iterator[list]:

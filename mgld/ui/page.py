@@ -19,6 +19,7 @@ from mgld.settings import PAGE_PRESETS
 from mgld.ui import form, handlers, running, scope, study_tab, words
 from mgld.ui.compare import CompareStage
 from mgld.ui.element import STYLE
+from mgld.ui.files import FileList
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
 from mgld.worker import run_all
@@ -129,17 +130,17 @@ def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:
     return pair, tab
 
 
-def _files_tab() -> gr.Files:
+def _files_tab() -> FileList:
     with gr.Tab(words.TABS["files"], id="files"):
         gr.Markdown(words.FILES_HELP, elem_classes="quiet")
-        files = gr.Files(label=words.FILES, interactive=False, elem_id="files")
-        report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
+        files = FileList(elem_id="files")
+        with gr.Row(elem_id="more-files"):
+            report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
+            lossless = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone")
         line = gr.Textbox(visible=False)
-        reports = gr.Files(label=words.LINE_FILES, interactive=False, elem_id="line-files", visible=False)
-        report.click(handlers.report_at_line, line, reports, js=handlers.LINE_SCRIPT, **PRIVATE)
-        write = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone")
-        lossless = gr.Files(label=words.LOSSLESS_FILES, interactive=False, elem_id="lossless-files", visible=False)
-        write.click(handlers.lossless, None, lossless, **PRIVATE)
+        more = {"api_visibility": "private", "show_progress": "minimal"}  # seconds go by
+        report.click(handlers.report_at_line, line, files, js=handlers.LINE_SCRIPT, **more)
+        lossless.click(handlers.lossless, None, files, **more)
         return files
 
 

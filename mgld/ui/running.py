@@ -26,17 +26,18 @@ from mgld.comparison.produce import Machine, produce
 from mgld.comparison.report import outcome_of
 from mgld.comparison.request import Request
 from mgld.comparison.store import Store
-from mgld.comparison.takeaway import write_files
+from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
 from mgld.ui.compare import shown
+from mgld.ui.files import TakenFiles, listed
 from mgld.ui.progress import bar
 from mgld.ui.queue import DeviceQueue
 
-Shown = tuple[str, object, object, str, list[str] | None]  # progress, preview, comparison, table, files
+Shown = tuple[str, object, object, str, TakenFiles | None]  # progress, preview, comparison, table, files
 Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
 
 STORE = Store()
@@ -128,8 +129,8 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     if job.request.model == DEFAULT_MODEL:
         table += f"\n\n{words.SMALL_MODEL}"
     yield bar(words.WRITING, 1.0), None, stage, table, None
-    files = write_files(folder, outcome_of(job))
-    yield done, None, stage, table, [str(f) for f in files]
+    job.taken = Takeaway(outcome_of(job))
+    yield done, None, stage, table, listed(job.taken)
 
 
 def keep_what_is_finished(session: str | None) -> Iterator[Shown]:

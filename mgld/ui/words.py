@@ -84,15 +84,17 @@ PLAN_UNKNOWN = "This machine’s speed is still being measured."
 PLAN_NONE = "Choose a clip: what will be done, and how long it takes, is said here."
 
 # results
-FILES = "Files of the last comparison"
+FILES_NONE = "The files appear here after a run."
 FILES_HELP = (
-    "Every result as H.264 with the source’s sound, the labelled comparison, profile, curves, and a report with every setting, "
+    "Every result as a video with the source’s sound, the labelled comparison, its pictures, and a report with every setting, "
     "version, hash and time."
 )
+FILES_COUNTED = ("1 file", "{} files")
+FILES_ALL = "Download all ({count}, ZIP, {size})"
+FILES_TOO_LARGE = "{count}. Together they are larger than {most}: take them one by one."
+FILE_TOLD = "{kind}, {size}"
 LINE_REPORT = "Write the report at the line that the stage shows"
-LINE_FILES = "Report at your line"
-LOSSLESS = "Write lossless videos (FFV1)"
-LOSSLESS_FILES = "Lossless videos"
+LOSSLESS = "Write lossless videos too (FFV1)"
 NOTHING_YET = "Run a comparison first."
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
@@ -216,6 +218,14 @@ def _round(value: float) -> float:
     """Round to one digit that matters, or to five of them between 10 and 100, and never to nothing."""
     step = next(s for limit, s in ((10, 1), (100, 5), (1e9, 10 ** max(len(str(int(value))) - 2, 1))) if value < limit)
     return max(round(value / step) * step, 1)
+
+
+def size(count: float) -> str:
+    """Say bytes as a person would: "310 KB", "1.2 MB", "12 MB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.{1 if count < 10 * unit else 0}f} {name}"
+    return f"{max(count / 1e3, 1):.0f} KB"
 
 
 def placed(template: str, words: dict[str, str]) -> str:

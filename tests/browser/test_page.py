@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_first_sight_is_a_finished_comparison_with_its_controls_in_view(opened):
     assert not page.is_visible("#knob-sampler")  # behind the fold
 
 
-def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, clip):
+def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, browser, clip):
     page = opened()
     upload(page, clip)
     assert "32×32 → 128×128, 1 segment per method" in page.inner_text("#plan")
@@ -106,14 +107,38 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, cl
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector("#tally :text('of 1 decided')", timeout=20_000)
     page.get_by_role("tab", name=words.TABS["files"]).click()
-    names = page.inner_text("#files")
-    assert all(name in names for name in ("comparison", "per_frame", "mgld", "profile", "report"))
+    names = page.inner_text("#files ul")
+    assert all(
+        name in names
+        for name in ("Comparison, all layers labelled", "MGLD alone", "Temporal profile at row 64", "MP4, ")
+    )
+    assert page.locator("#files li img").count() == 6
     with page.expect_download() as download:
-        page.locator("#files a[download]").last.click()
-    assert download.value.path().stat().st_size > 1000
+        page.click("#files a.all")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert (
+            download.value.suggested_filename == "mgld-clip.zip"
+            and len(archive.namelist()) == page.locator("#files li").count()
+        )
+        report = archive.read("mgld-clip/report.html")
     assert page.get_attribute("#stage .viewer", "data-line") == "x 0.5"
     page.click("#line-report")
-    page.wait_for_selector("#line-files :text('profile')", timeout=30_000)
+    page.click("#lossless")
+    page.wait_for_selector("#files :text('MGLD alone, without loss')", timeout=60_000)
+    check_report(browser, report.decode())
+
+
+def check_report(browser, text: str) -> None:
+    """The report asks nobody for anything, fits a phone, and is dark by night."""
+    page, asked = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark"), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_content(text)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.click("summary")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 23, 42)"
+    assert [url for url in asked if not url.startswith("data:")] == []
+    page.close()
 
 
 def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip, machine):
@@ -273,8 +298,9 @@ def test_the_client_of_the_readme_works(address, clip):
         "truth": None,
         "others": None,
     }
-    *_, files = client.predict(**asked, api_name="/compare")
-    assert [f.rsplit("/", 1)[-1] for f in files][:2] == ["comparison.mp4", "mgld.mp4"]
+    *_, taken = client.predict(**asked, api_name="/compare")
+    assert [file["file"].rsplit("/", 1)[-1] for file in taken["files"]][:2] == ["comparison.mp4", "mgld.mp4"]
+    assert zipfile.is_zipfile(taken["everything"])
 
 
 def test_settings_of_the_launch_are_those_that_were_tested():

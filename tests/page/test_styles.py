@@ -23,6 +23,6 @@ def declared(name: str) -> list[tuple[str, str]]:
 
 def test_no_style_is_declared_twice():
     page = [pair for name in ("page.css", "controls.css", "results.css") for pair in declared(name)]
-    for sheet in (page, declared("compare.css"), declared("crop.css")):
+    for sheet in (page, declared("compare.css"), declared("crop.css"), declared("files.css"), declared("report.css")):
         assert len(sheet) > 3
         assert [pair for pair, times in Counter(sheet).items() if times > 1] == []

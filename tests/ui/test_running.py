@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 
 from mgld import memory, worker
-from mgld.comparison import estimate, sweep, takeaway
+from mgld.comparison import estimate, sweep
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import FIELDS, Asked
 from mgld.comparison.grid import labelled_grid
 from mgld.comparison.job import Sessions
 from mgld.comparison.produce import Machine
-from mgld.comparison.report import line_of, outcome_of
+from mgld.comparison.report import line_of
 from mgld.comparison.request import checked
 from mgld.comparison.store import Store
 from mgld.errors import UserError
 from mgld.methods import OURS
 from mgld.settings import Settings
 from mgld.ui import handlers, running, scope, words
-from mgld.video import probe, read_frames
+from mgld.video import probe
 from tests import media
 
 KNOBS = Settings(steps=2, segment=3, overlap=1)
@@ -59,38 +59,36 @@ def asked(clip, **more):
     return checked(Asked(**{"clip": str(clip), "methods": ["per_frame", "mgld"], "frames": 5, "knobs": KNOBS, **more}))
 
 
-def kept_copies(shown, folder: Path) -> list[Path]:
-    """Copy files away as Gradio does: the job's own folder is gone afterwards."""
-    out = []
-    for name in shown[4]:
-        out.append(folder / Path(name).name)
-        out[-1].write_bytes(Path(name).read_bytes())
-    return out
-
-
-def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip, tmp_path):
-    seen, pairs, files = [], [], []
+def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip):
+    seen, pairs = [], []
     for shown in running.compare(machine, asked(clip), "me"):
         if not isinstance(shown[2], dict):  # gr.skip() is a dict
             seen.append((shown[2].layers, shown[2].frames))
             pairs.append(shown[2].pair)
-        files = kept_copies(shown, tmp_path) if shown[4] else files
     both = ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
     assert seen[0] == (both[:1], 5)  # one's own clip is there at once
     assert seen[1][0] == both[:2] and seen[-1] == (both, 5)
     assert pairs[1] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
     assert "5 frames in" in shown[0] and "MGLD" in shown[3]
-    names = [f.name for f in files]
-    assert names == [
-        "comparison.mp4", "per_frame.mp4", "mgld.mp4", "frames.png", "profile.png", "curves.png", "report.json", "report.html",
+    files = {file.file.orig_name: Path(file.file.path) for file in shown[4].files}  # kept for as long as the session
+    assert list(files) == [
+        "comparison.mp4", "per_frame.mp4", "mgld.mp4", "frames.png", "profile.png", "curves.png", "report.html", "report.json",
     ]  # fmt: skip
-    known = probe(tmp_path / "mgld.mp4")
+    known = probe(files["mgld.mp4"])
     assert (known.width, known.height, known.frame_count, known.has_audio) == (96, 80, 5, True)
-    told = json.loads((tmp_path / "report.json").read_text())
+    told = json.loads(files["report.json"].read_text(encoding="utf-8"))
     assert told["asked"]["settings"]["steps"] == 2 and told["runs"]["mgld"]["seconds"]["sample"] > 0
     assert told["model"]["sha256"] and told["versions"]["torch"] and "/" not in told["asked"]["clip"]
-    page = (tmp_path / "report.html").read_text()
+    page = files["report.html"].read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 3 and "://" not in page  # base64 may spell "http"
+
+
+def test_files_go_with_the_session(machine, clip):
+    *_, last = running.compare(machine, asked(clip, methods=["mgld"], frames=1), "me")
+    path = Path(last[4].files[0].file.path)
+    assert path.is_file()
+    running.SESSIONS.forget("me")
+    assert not path.parent.exists()
 
 
 def denoised(machine, request) -> int:
@@ -227,25 +225,15 @@ def test_sweeps_refuse_what_is_no_list_of_strengths(text):
         sweep.strengths_of(text)
 
 
-@pytest.mark.slow
-def test_lossless_results_are_exact(machine, clip, tmp_path):
-    list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
-    job = running.SESSIONS.get("me")
-    (path,) = takeaway.write_lossless(tmp_path, outcome_of(job))
-    assert np.array_equal(np.stack([f.rgb_u8 for f in read_frames(path)]), job.layers()["mgld"])
-
-
-@pytest.mark.slow
-def test_a_report_is_written_again_at_the_line_that_the_stage_shows(machine, clip, tmp_path):
-    list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
-    job = running.SESSIONS.get("me")
-    outcome = outcome_of(job)
-    profiles = []
-    for text in ("x 0.5", "x 0.1", "y 0.1"):
-        names = {p.name: p for p in takeaway.write_report(tmp_path, outcome, line_of(text))}
-        assert {"profile.png", "curves.png", "frames.png", "report.html", "report.json"} == set(names)
-        profiles.append(names["profile.png"].read_bytes())
-    assert len(set(profiles)) == 3
+def test_lossless_videos_and_a_report_at_the_line_join_the_list(machine, clip):
+    list(running.compare(machine, asked(clip, methods=["mgld"], frames=2), "me"))
+    (more,) = handlers.lossless(SimpleNamespace(session_hash="me"))
+    (again,) = handlers.report_at_line("y 0.1", SimpleNamespace(session_hash="me"))
+    names = [file.name for file in again.files]
+    assert [file.name for file in more.files][-1] == names[-1] == "MGLD alone, without loss (FFV1)"
+    assert "Temporal profile at column 9" in names and len(names) == len(more.files)
+    with pytest.raises(gr.Error, match=words.NOTHING_YET):
+        next(handlers.lossless(SimpleNamespace(session_hash="somebody else")))
 
 
 @pytest.mark.parametrize("text", ["", "z 0.5", "x 2", "x -1", "x nan", "x 0.5; y", None])

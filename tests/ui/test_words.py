@@ -10,6 +10,7 @@ from mgld.ui import words
 from mgld.ui.compare import CompareStage
 from mgld.ui.crop import CropBox
 from mgld.ui.element import PAGE
+from mgld.ui.files import FileList
 
 SCRIPTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((PAGE / "compare").glob("*.js"))}
 SHOWN = r">([^<>]+)<|\b(?:aria-label|title|alt|placeholder)=\"([^\"]*)\""
@@ -30,7 +31,7 @@ def test_templates_have_no_words_of_their_own(path):
     assert english(path.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("component", [CompareStage, CropBox])
+@pytest.mark.parametrize("component", [CompareStage, CropBox, FileList])
 def test_no_placeholder_is_left_and_nothing_is_a_template_to_gradio(component):
     built = component(render=False)
     assert not re.search(r"\[\[|]]|\$\{|\{\{|`|\\", built.html_template)
