@@ -1,4 +1,4 @@
-"""Animated WebP and PNG, which libav does not read; and how often animations play."""
+"""Animated WebP, PNG and AVIF, which libav does not read or not whole; and how often animations play."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from mgld.video.picture import on_black
 
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 DELAY_MS = 100  # of frames that state none or next to none, as in browsers
+READ_HERE = ("WEBP", "PNG", "AVIF")
 STILLS = {b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 
 
 def kind(path: Path) -> str | None:
-    """Return "WEBP", "PNG", "GIF" or None by the first bytes; raise UserError for a still picture of another kind."""
+    """Return one of READ_HERE, "GIF" or None by the first bytes; raise UserError for a still picture of another kind."""
     with path.open("rb") as file:
         head = file.read(12)
     for magic, name in STILLS.items():
@@ -29,6 +30,8 @@ def kind(path: Path) -> str | None:
         return "WEBP"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
+    if head[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF"
     return "GIF" if head.startswith(b"GIF8") else None
 
 
@@ -96,7 +99,7 @@ def _opened(path: Path) -> Image.Image:
             check_size(*_webp_canvas(path))
         image = Image.open(path, formats=(found,))
         check_size(*image.size)
-        if not getattr(image, "is_animated", False):
+        if not getattr(image, "is_animated", False) and found != "AVIF":  # which is a film of one picture
             raise errors.clip_is_still(path, found)
     except BROKEN as error:
         raise errors.clip_unreadable(path) from error

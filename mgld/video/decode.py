@@ -91,7 +91,7 @@ def _check_there(path: Path) -> None:
 
 
 def _is_animation(path: Path) -> bool:
-    return path.is_file() and animation.kind(path) in ("WEBP", "PNG")
+    return path.is_file() and animation.kind(path) in animation.READ_HERE
 
 
 def _pictures(path: Path, start_s: float, fps: float | None, deinterlace: bool, damage: Damage) -> Pictures:

@@ -7,7 +7,7 @@ from pathlib import Path
 HEAD = 512  # bytes that are looked at
 BRANDS = {  # of still pictures in the container that MP4 uses too
     b"heic": "a HEIC still picture", b"heix": "a HEIC still picture", b"heim": "a HEIC still picture",
-    b"mif1": "a HEIC still picture", b"avif": "an AVIF still picture", b"crx ": "a raw photograph",
+    b"mif1": "a HEIC still picture", b"crx ": "a raw photograph",
 }  # fmt: skip
 BEGINNINGS = {
     b"%PDF": "a PDF document", b"%!PS": "a PostScript document", b"8BPS": "a Photoshop picture", b"gimp xcf": "a GIMP picture",

@@ -28,7 +28,7 @@ def timing(path: Path) -> Generator[None, None, Timing | None]:
         count = len(folder.pictures(path))
         stated = folder.stated_times_s(path)
         return Timing(stated, stated[-1], 0.0) if stated and len(stated) == count else None
-    if animation.kind(path) in ("WEBP", "PNG"):
+    if animation.kind(path) in animation.READ_HERE:
         shown = [(begin_s, end_s) for _, begin_s, end_s, _ in animation.frames(path)]
         return Timing([begin_s for begin_s, _ in shown], shown[-1][1], 0.0)
     return (yield from _timing_of_file(path))

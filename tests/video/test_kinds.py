@@ -12,7 +12,6 @@ from mgld.video import kinds, probe
     ("name", "head", "kind"),
     [
         ("clip.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC still picture"),
-        ("clip.mp4", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif", "an AVIF still picture"),
         ("clip.mp4", b"%PDF-1.7\n", "a PDF document"),
         ("clip.mov", b"Rar!\x1a\x07\x01\0", "a RAR archive"),
         ("clip.webm", b"RIFF\x24\0\0\0WAVEfmt ", r"a sound file \(WAV\)"),
