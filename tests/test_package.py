@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +88,16 @@ def test_the_hosted_workflow_runs_what_a_person_runs():
     script, readme = ((ROOT / name).read_text(encoding="utf-8") for name in (".ci/run", "README.md"))
     for command in ("-r tests/requirements.txt", "python -m pytest"):
         assert command in script and command in readme
+
+
+def test_the_guide_for_contributors_is_short_and_names_what_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 60
+    named = re.findall(r"(?:mgld|tests|assets|\.ci)/[\w/.]*", text)
+    assert len(named) > 20
+    for path in named:
+        assert (ROOT / path).exists(), path
+    for module, name in re.findall(r"`(settings|presets)\.(\w+)", text):
+        assert re.search(rf"^(class )?{name}\b", (ROOT / "mgld" / f"{module}.py").read_text(encoding="utf-8"), re.M), (
+            name
+        )
