@@ -22,6 +22,7 @@ from mgld.comparison.figures import as_markdown, measure, write_stage  # noqa: E
 from mgld.comparison.job import ComparisonJob, begin  # noqa: E402
 from mgld.comparison.layers import INPUT  # noqa: E402
 from mgld.comparison.produce import Machine, produce  # noqa: E402
+from mgld.comparison.report import outcome_of  # noqa: E402
 from mgld.comparison.request import Request  # noqa: E402
 from mgld.comparison.store import Store  # noqa: E402
 from mgld.methods import COMPARED, OURS  # noqa: E402
@@ -50,6 +51,9 @@ def main() -> None:
     del stage["video"]
     _write("stage.json", {"stage": stage, "table": as_markdown(figures)})
     write_stills(HERE)
+    two = _run(machine, replace(request, methods=COMPARED), {name: request.runs[name] for name in COMPARED}, store)
+    two.figures, two.taken_s = figures, sum(sum(run.report["seconds"].values()) for run in two.finished.values())
+    _write("report.json", outcome_of(two).record)
 
     strengths = settings.SWEEP
     swept = _run(machine, replace(request, methods=("mgld",)), sweep.runs_of(request, strengths), store)

@@ -16,6 +16,7 @@ from mgld.video import VideoWriter
 
 LARGEST_SIDE_PX = 4096  # what every H.264 decoder of a browser takes
 PLATE = (24, 24, 27)  # behind a name, whatever the picture is
+TALLEST = "(Ay)"
 MAPS_A_CELL = 4  # heat-maps are half as wide and high as the pictures
 
 
@@ -139,7 +140,8 @@ def _labelled(frames: np.ndarray, label: str) -> np.ndarray:
     One stroke width only: OpenCV spaces letters by it, so that an outline under them would stand beside them.
     """
     size = max(frames.shape[1] / 700, 0.4)
-    (width, height), below = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    (width, _), _ = cv2.getTextSize(label, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    (_, height), below = cv2.getTextSize(TALLEST, cv2.FONT_HERSHEY_SIMPLEX, size, 1)  # plates of one height
     marked = frames.copy()
     marked[:, : height + 2 * below + 8, : width + 16] = PLATE
     for frame in marked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,8 +12,13 @@ import cv2
 import numpy as np
 from gradio.data_classes import FileData
 
+from mgld.comparison.figures import Figures
 from mgld.comparison.grid import StageVideo
-from mgld.settings import ASSETS
+from mgld.comparison.layers import INPUT
+from mgld.comparison.report import Outcome
+from mgld.comparison.request import Request
+from mgld.comparison.takeaway import Takeaway
+from mgld.settings import ASSETS, Settings
 from mgld.ui.compare import Opening, shown
 
 FOLDER = ASSETS / "example"
@@ -87,3 +93,17 @@ def example_layers() -> dict[str, np.ndarray]:
     sheets = np.stack([f.rgb_u8 for f in read_frames(FOLDER / "stage.mp4")])
     places = zip(stage["keys"], _corners(stage), strict=True)
     return {key: sheets[:, y : y + stage["height"], x : x + stage["width"]] for key, (x, y) in places}
+
+
+@lru_cache(maxsize=1)
+def example_takeaway() -> Takeaway | None:
+    """Return the shipped example's files, which are written when they are first asked for; None where it has not been made."""
+    if not (FOLDER / "report.json").exists():
+        return None
+    stage, record = (json.loads((FOLDER / name).read_text(encoding="utf-8")) for name in ("stage.json", "report.json"))
+    asked, fps, layers = record["asked"], stage["stage"]["fps"], example_layers()
+    request = Request(ASSETS / "clips" / asked["clip"], 0.0, record["frames"], tuple(asked["methods"]), Settings())
+    figures = Figures(record["figures"], record["curves"], tuple(stage["stage"]["borders"]), INPUT, "", {})
+    times_s = tuple(n / fps for n in range(record["frames"]))
+    date = datetime.fromisoformat(record["date"])
+    return Takeaway(Outcome(request, date, times_s, fps, layers, request.runs, figures, record))

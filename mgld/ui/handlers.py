@@ -30,6 +30,7 @@ from mgld.settings import SCALE
 from mgld.ui import crop, running, source, words
 from mgld.ui.element import PAGE, joined
 from mgld.ui.files import TakenFiles, listed
+from mgld.ui.first_sight import example_takeaway
 from mgld.ui.progress import bar, refusal
 
 LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
@@ -241,6 +242,12 @@ def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:
     clean, low = material.given[TRUTH][middle], material.clip[middle].rgb_u8
     large = cv2.resize(low, clean.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     yield gr.Image(np.concatenate([clean, large], axis=1), visible=True)
+
+
+def example_files(visitor: gr.Request) -> Iterator[TakenFiles | None]:
+    """Show the example's files to a visitor who has run nothing yet."""
+    job, taken = running.SESSIONS.get(visitor.session_hash), example_takeaway()
+    yield gr.skip() if job is not None or taken is None else listed(taken)
 
 
 def lossless(visitor: gr.Request) -> Iterator[TakenFiles]:

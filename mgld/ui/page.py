@@ -131,9 +131,10 @@ def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:
 
 
 def _files_tab() -> FileList:
-    with gr.Tab(words.TABS["files"], id="files"):
+    with gr.Tab(words.TABS["files"], id="files") as tab:
         gr.Markdown(words.FILES_HELP, elem_classes="quiet")
         files = FileList(elem_id="files")
+        tab.select(handlers.example_files, None, files, api_visibility="private", show_progress="minimal")
         with gr.Row(elem_id="more-files"):
             report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
             lossless = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone")

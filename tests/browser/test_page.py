@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mgld.ui import page as studio
 from mgld.ui import words
@@ -139,6 +140,31 @@ def check_report(browser, text: str) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 23, 42)"
     assert [url for url in asked if not url.startswith("data:")] == []
     page.close()
+
+
+def test_gifs_zips_and_pictures_are_clips_and_other_files_are_named(opened, tmp_path):
+    frames = [Image.fromarray(rgb) for rgb in media.coded_frames(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    for number, frame in enumerate(frames):
+        frame.save(tmp_path / f"{number}.png")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        for number in range(2):
+            archive.write(tmp_path / f"{number}.png", f"{number}.png")
+    (tmp_path / "c.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    page = opened()
+    for name, said in (
+        ("a.gif", "3 frames (0.3 s)"),
+        ("b.zip", "2 frames (0.1 s)"),
+        ("c.heic", "“c.heic” is a HEIC still picture"),
+    ):
+        page.set_input_files("#clip input[type=file]", str(tmp_path / name))
+        page.wait_for_selector(f"#plan :text('{said}')", timeout=30_000)
+        assert page.is_visible("#poster img") == (name != "c.heic")
+        page.click("#clip button[aria-label=Clear]")
+        page.wait_for_selector("#clip input[type=file]", state="attached")
+    page.set_input_files("#ways input[type=file]", [str(tmp_path / f"{number}.png") for number in range(3)])
+    page.wait_for_selector("#plan :text('3 frames (0.1 s)')", timeout=30_000)
+    assert "0 and 2 more.zip" in page.inner_text("#clip").replace("\n", "")
 
 
 def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip, machine):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from mgld.presets import describe_model
-from mgld.ui.first_sight import FOLDER, example_layers, finished_example
+from mgld.ui.files import listed
+from mgld.ui.first_sight import FOLDER, example_layers, example_takeaway, finished_example
 
 
 def test_the_example_was_made_by_the_weights_that_ship():
@@ -19,3 +20,9 @@ def test_the_example_can_be_shown_and_voted_on():
     assert [len(v) for v in layers.values()] == [example.value.frames] * len(example.value.layers)
     assert {"bicubic", "per_frame", "mgld"} <= set(layers)
     assert "MGLD" in example.table
+
+
+def test_the_example_can_be_taken_home():
+    shown = listed(example_takeaway())
+    assert [file.file.orig_name for file in shown.files][:3] == ["comparison.mp4", "per_frame.mp4", "mgld.mp4"]
+    assert shown.everything.orig_name == "mgld-reef.zip"
