@@ -39,7 +39,7 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that
 VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
 
 PREVIEW_EVERY_S = 0.5
-PREDICTED_RANGE = (0.7, 1.6)  # what a run took of what was predicted, in 8 of 10 runs beside other load
+PREDICTED_RANGE = (0.5, 1.9)  # of what was predicted: what runs took beside a load that changes, 8 of 10
 PAGE_FRAMES = 60  # longest clip of the page
 PAGE_DEFAULT_FRAMES = 16
 PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twice

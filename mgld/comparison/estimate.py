@@ -23,6 +23,7 @@ from mgld.comparison.store import ClipPart, Store
 from mgld.events import Event
 from mgld.methods import COMPARED, segment_count
 from mgld.settings import SCALE, Settings
+from mgld.sharing import sampled_as
 from mgld.worker import DeviceJob
 
 ROOM_SHARE = 0.8  # of the memory that is free: others live on this machine too
@@ -64,9 +65,11 @@ def predict(
         return Needed(0.0, None)
     megapixels = megapixels_of(part.model, device, *size_hw)
     missing = [r for r in runs if store.result(part, r) is None]
-    seconds = sum(
-        cost.seconds(r, frames, megapixels, store.is_sampled(part, r, segment_count(r, frames))) for r in missing
-    )
+    seconds, sampled = 0.0, set()
+    for wanted in missing:
+        known = sampled_as(wanted) in sampled or store.is_sampled(part, wanted, segment_count(wanted, frames))
+        seconds += cost.seconds(wanted, frames, megapixels, known)
+        sampled.add(sampled_as(wanted))  # what one run samples, the next that samples the same takes from it
     memory = _memory_bytes(cost, missing, frames, size_hw, layers, megapixels)
     large = SCALE**2 * size_hw[0] * size_hw[1]
     return Needed(seconds + cost.showing_seconds(layers, frames, large / 1e6), memory)
