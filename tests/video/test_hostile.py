@@ -74,6 +74,18 @@ def test_a_whole_file_is_not_called_damaged(tmp_path):
         assert len(list(read_frames(path, start_s=0.5, notes=notes))) >= 17 and not notes
 
 
+def test_a_stream_that_begins_midway_costs_nothing(tmp_path):
+    """As in recordings whose microphone is switched on late: later than libav looks for streams, 90 s."""
+    path = tmp_path / "a.flv"
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=1:d=120", "-c:v", "flv", "-g", "1", str(path))
+    data = path.read_bytes()
+    samples = b"\x3e" + bytes(200)  # 16-bit sound, mono
+    at_ms = (119_500).to_bytes(3, "big") + b"\0"
+    tag = b"\x08" + len(samples).to_bytes(3, "big") + at_ms + bytes(3) + samples
+    path.write_bytes(data + tag + (len(tag)).to_bytes(4, "big"))
+    assert len(list(read_frames(path))) == 120
+
+
 def test_lost_packets_are_counted(tmp_path):
     path = media.make_video(tmp_path / "a.avi", list(NOISE.integers(0, 256, (10, 48, 64, 3), np.uint8)), codec="mjpeg",
                             pixels="yuvj420p")  # fmt: skip
