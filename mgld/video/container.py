@@ -101,6 +101,9 @@ def readable(
         try:
             with damage.heard():
                 packet = next(packets, None)
+        except IndexError:  # PyAV does not know a stream that begins midway; its packet is not asked for
+            packets = container.demux(*streams)
+            continue
         except BROKEN:
             damage.seen()
             break

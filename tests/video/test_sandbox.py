@@ -194,5 +194,5 @@ def test_bounds_that_are_lacking_are_said_once(clip, monkeypatch, caplog):
 def test_names_are_told_as_they_were_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.mp4").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="^a.mp4 is not"):
+    with pytest.raises(UserError, match="^a.mp4 is a text file"):
         probe("a.mp4")
