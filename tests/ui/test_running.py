@@ -158,7 +158,7 @@ def test_a_problem_stays_in_the_status_line_and_names_the_visitors_file_not_its_
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     for told in refused(machine, clip=str(broken)):
-        assert "“broken.mp4” is not a video" in told and str(tmp_path) not in told
+        assert "“broken.mp4” is a text file" in told and str(tmp_path) not in told
     assert "Choose a clip first" in refused(machine, clip=None)[0]
 
 
