@@ -56,7 +56,6 @@ TINY = {
         "layers_per_block": 1,
         "patch": 4,
         "pixel_channels": 8,
-        "smoothing": 2,  # 4 leaves half the energy of a hatch of four pixels' period, which critics take for texture
         "linear": True,
         "middle_attention": False,
         "fusion_levels": (0, 1),
