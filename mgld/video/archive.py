@@ -106,7 +106,8 @@ def _is_seen(entry: ZipInfo) -> bool:
     """Leave out folders, links, and what systems put beside a person's files."""
     parts = PurePosixPath(entry.filename).parts
     link = stat.S_ISLNK(entry.external_attr >> 16)
-    return not entry.is_dir() and not link and not any(part.startswith((".", "__MACOSX")) for part in parts)
+    named = bool(entry.filename) and not entry.is_dir()  # a name that begins with a zero byte is empty
+    return named and not link and not any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
 def _folder(entry: ZipInfo) -> PurePosixPath:

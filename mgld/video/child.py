@@ -56,14 +56,16 @@ def muxed(path: Path, job: dict) -> Iterator[Answer]:
 TASKS = {"probe": probed, "read": read, "plan": planned, "mux": muxed}
 
 
+def source_of(path: Path) -> Path:
+    """Return the path; of a zip its one folder of pictures, which is a folder as far as reading asks."""
+    return cast(Path, archive.opened(path)) if archive.is_archive(path) else path
+
+
 def answer_on(out: BinaryIO, job: dict) -> None:
     """Do one task; every way in which it can end becomes a message."""
     path = Path(job.pop("path"))
     try:
-        source = (
-            cast(Path, archive.opened(path)) if archive.is_archive(path) else path
-        )  # a folder, as far as is asked of it
-        for message, payload in TASKS[job.pop("task")](source, job):
+        for message, payload in TASKS[job.pop("task")](source_of(path), job):
             wire.send(out, message, payload)
         wire.send(out, {"end": True})
     except UserError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -29,7 +30,8 @@ def valid_files(folder: Path) -> list[Path]:
     made.append(media.make_raw(folder / "deep.mkv", frames, "yuv444p10le", "-c:v", "ffv1"))
     for name in ("a.gif", "a.webp", "a.png"):
         made.append(media.animation(folder / name, frames, [100] * 6, plays=0))
-    return made + [_pictures(folder / name, frames[:2]) for name in ("jpg", "png", "tif", "bmp")]
+    made += [_pictures(folder / name, frames[:2]) for name in ("jpg", "png", "tif", "bmp")]
+    return [*made, _zipped(folder / "a.zip", made[-3])]
 
 
 def encoded_pictures(folder: Path) -> Path:
@@ -46,6 +48,13 @@ def _pictures(folder: Path, frames: list[np.ndarray]) -> Path:
         iio.imwrite(folder / f"f{i}.{folder.name}", rgb)
     (folder / "times.txt").write_text("# timestamp format v2\n0\n40\n")
     return folder
+
+
+def _zipped(path: Path, pictures: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(pictures.iterdir()):
+            archive.write(file, file.name)
+    return path
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> bytes:

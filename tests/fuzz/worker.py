@@ -16,15 +16,20 @@ import numpy as np
 
 from mgld.errors import UserError
 from mgld.video import decode, mux, sound
+from mgld.video.child import source_of
 from mgld.video.confine import confine, renew_cpu_time
 from mgld.video.container import BROKEN
 
 MOST_FRAMES = 60
 
 
-def outcome(path: Path, encoded: Path) -> str:
+def outcome(file: Path, encoded: Path) -> str:
     """Return "clip" or "refused"; raise whatever else comes out."""
     seen = "refused"
+    try:
+        path = source_of(file)
+    except UserError:
+        return seen
     works = [lambda: decode.probe(path), lambda: _read(path, 0.0), lambda: _read(path, 0.1)]
     for work in [*works, lambda: _muxed(path, encoded, ".mp4"), lambda: _muxed(path, encoded, ".gif")]:
         try:

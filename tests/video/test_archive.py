@@ -34,6 +34,13 @@ def numbers(path) -> list[int]:
     return [media.number_of(f.rgb_u8) for f in read_frames(path)]
 
 
+def test_an_entry_without_a_name_is_not_looked_at(tmp_path):
+    """Found by the fuzz lane: a name that begins with a zero byte is empty."""
+    path = zipped(tmp_path / "a.zip", {"f1.png": png(1), "Xotes.txt": b"", "f2.png": png(2)})
+    path.write_bytes(path.read_bytes().replace(b"Xotes.txt", b"\0otes.txt"))
+    assert numbers(path) == [1, 2]
+
+
 def test_frames_come_in_natural_order_from_the_folder_inside(tmp_path):
     entries = {f"clip/f{i}.png": png(i) for i in (10, 2, 1)}
     path = zipped(
