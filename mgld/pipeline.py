@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,6 +42,7 @@ from mgld.video import Frame
 
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
 COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
+STABLESR = "stablesr"  # a model folder inside another one
 Outcome = TypeVar("Outcome")
 
 
@@ -53,10 +55,16 @@ class MGLDPipeline(DiffusionPipeline):
         super().__init__()
         self.register_modules(vae=vae, unet=unet, structure_encoder=structure_encoder, scheduler=scheduler)
         self._flows: dict[str, FlowNetwork] = {}
+        self._weights = ""  # of networks that were handed in
+        self._stablesr: Callable[[], MGLDPipeline] | None = None
 
     @classmethod
     def from_pretrained(cls, model: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MGLDPipeline:
-        """Open a preset, a folder or a Hub repository; UserError says how to get one that is absent."""
+        """Open a preset, a folder or a Hub repository; UserError says how to get one that is absent.
+
+        A folder that holds StableSR's own networks (STABLESR, as `convert sd21` writes it) uses them for per_frame: they differ
+        from MGLD's with the temporal parts off (spec §10). The report says which weights worked.
+        """
         folder, device = folder_of(str(model)), device_of(device)
         kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
         layout = {"device": torch.device(device), "memory_format": torch.channels_last}
@@ -65,7 +73,11 @@ class MGLDPipeline(DiffusionPipeline):
             scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
         except (OSError, ValueError) as error:
             raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
-        return cls(scheduler=scheduler, **nets)
+        pipeline = cls(scheduler=scheduler, **nets)
+        pipeline._weights = str(model)
+        if (Path(folder) / STABLESR).is_dir():
+            pipeline._stablesr = cache(partial(cls.from_pretrained, Path(folder) / STABLESR, device, dtype))
+        return pipeline
 
     def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
         """Upscale u8 [T,h,w,3] to u8 [T,4h,4w,3] in one call."""
@@ -90,6 +102,9 @@ class MGLDPipeline(DiffusionPipeline):
         """
         settings = settings.checked()
         clock = Clock(total)
+        if settings.method == "per_frame" and self._stablesr is not None:
+            yield from self._stablesr().run(frames, settings, total, watch, known)
+            return
         if settings.method in PEERS:
             yield from _enlarged(frames, settings.method, clock)
         else:
@@ -259,6 +274,7 @@ class MGLDPipeline(DiffusionPipeline):
         on_gpu = self.device.type == "cuda"
         return {
             "settings": asdict(settings),
+            "weights": self._weights,
             "frames": clock.frames_done,
             "device": str(self.device),
             "dtype": str(self.vae.dtype).removeprefix("torch."),

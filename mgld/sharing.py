@@ -23,9 +23,10 @@ def relevant(wanted: Settings) -> Settings:
 def sampled_as(wanted: Settings) -> Settings:
     """Return settings that are equal for all runs with the same latents, segment by segment.
 
-    The temporal decoder changes the cut, never the sampling; so its methods stand for those without it.
+    The temporal decoder changes the cut, never the sampling; so of the guided methods one stands for both. per_frame stands for
+    itself: its networks may be StableSR's own.
     """
-    method = "mgld" if METHODS[wanted.method].motion_guided else "per_frame"
+    method = "mgld" if METHODS[wanted.method].motion_guided else wanted.method
     cut: dict[str, Any] = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
     cut["scenes"] = "found" if finds_scenes(wanted) else "ignored"
     return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)

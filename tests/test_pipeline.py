@@ -228,3 +228,21 @@ def test_a_cut_is_no_border_between_segments(pipeline, clip_u8):
     settings = Settings(steps=1, segment=9, overlap=2)
     done = [e for e in pipeline.run(frames_of(two_scenes(clip_u8, 1)), settings) if isinstance(e, FramesDone)]
     assert [e.first_frame for e in done][:2] == [0, 5] and not any(e.segment_border for e in done[:2])
+
+
+def test_per_frame_uses_stablesrs_own_networks_where_they_are(pipeline, clip_u8, tmp_path):
+    pipeline.save_pretrained(tmp_path)
+    with torch.no_grad():
+        pipeline.unet.backbone.conv_out.weight.mul_(0.5)
+    pipeline.save_pretrained(tmp_path / "stablesr")
+    both, alone = (MGLDPipeline.from_pretrained(p, "cpu", "float32") for p in (tmp_path, tmp_path / "stablesr"))
+
+    def made(model, method) -> tuple[np.ndarray, str]:
+        events = list(model.run(frames_of(clip_u8), replace(QUICK, method=method)))
+        frames = np.concatenate([e.frames_u8 for e in events if isinstance(e, FramesDone)])
+        return frames, events[-1].report["weights"]
+
+    frames, weights = made(both, "per_frame")
+    assert np.array_equal(frames, made(alone, "per_frame")[0]) and weights.endswith("stablesr")
+    frames, weights = made(both, "mgld")
+    assert not np.array_equal(frames, made(alone, "mgld")[0]) and weights == str(tmp_path)
