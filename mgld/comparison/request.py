@@ -65,6 +65,7 @@ class Material:
     fps: float
     given: dict[str, np.ndarray]
     part: ClipPart
+    notes: tuple[str, ...] = ()  # what a person should know of how the clip was read
 
 
 def checked(asked: Asked) -> Request:
@@ -123,7 +124,8 @@ def read(request: Request) -> Material:
     """Read every clip that the request names; raise UserError if one does not fit the others."""
     from mgld.video import Frame, read_frames
 
-    clip = list(read_frames(request.clip, request.start_s, request.frames))
+    notes = list(looked_at(request.clip).notes)
+    clip = list(read_frames(request.clip, request.start_s, request.frames, notes=notes))
     height, width = clip[0].rgb_u8.shape[:2]
     box = worked_box(request, height, width)
     clip = [Frame(np.ascontiguousarray(_cut(f.rgb_u8, box)), f.time_s) for f in clip]
@@ -139,7 +141,7 @@ def read(request: Request) -> Material:
             given[name] = _by_peer(path, clip)
         else:
             given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
-    return Material(clip, looked_at(request.clip).fps, given, part_of(request, len(clip)))
+    return Material(clip, looked_at(request.clip).fps, given, part_of(request, len(clip)), tuple(notes))
 
 
 def part_of(request: Request, frames: int) -> ClipPart:

@@ -126,6 +126,7 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     job.taken_s += showing_s
     learn_showing(job.request.model, layers, showing_s)
     done, table = bar(done_text(job, count)), as_markdown(job.figures)
+    table += "".join(f"\n\n{words.CLIP_NOTE.format(note=note)}" for note in job.material.notes)
     if job.request.model == DEFAULT_MODEL:
         table += f"\n\n{words.SMALL_MODEL}"
     yield bar(words.WRITING, 1.0), None, stage, table, None

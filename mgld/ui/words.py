@@ -59,6 +59,7 @@ LOADING = "Reading the clip and loading the model …"
 MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
 IDLE = "Nothing is running."
+CLIP_NOTE = "About the clip: {note}."
 SMALL_MODEL = (
     "The embedded model is small: it shows on any machine what motion guidance does. It is no match for large ones, and where "
     "bicubic leads, the table says so."
