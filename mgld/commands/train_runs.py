@@ -23,7 +23,7 @@ STAGES = {
     "decoder": (50_000, 4, 160, 2e-4),
     "distil": (100_000, 8, 128, 5e-5),
 }
-# What `train all` does unless told otherwise, and each one's share of its time: as the shipped weights were made.
+# What `train all` does unless told otherwise, and each one's share of its time.
 SITTING = ("denoiser:spatial=22", "distil:spatial=54", "denoiser:temporal=4", "distil:temporal=20")
 PHASES = {  # of the stages that `train all` can do
     "autoencoder": ("",),

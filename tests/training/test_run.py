@@ -49,6 +49,21 @@ def test_the_log_tells_the_share_of_time_that_went_by_waiting_for_the_loader(tmp
     assert [row["waiting"] for row in rows(tmp_path)] == ["0.250"] * 2
 
 
+def test_figures_are_asked_of_the_device_only_when_a_line_is_written(tmp_path):
+    """Each question makes the thread that launches work wait for the device."""
+    asked = []
+
+    class OnDevice(torch.Tensor):
+        def __float__(self) -> float:
+            asked.append(1)
+            return super().__float__()
+
+    run = start(tmp_path, steps=6)
+    for step in run.steps():
+        run.note(loss=torch.tensor(float(step)).as_subclass(OnDevice))
+    assert [float(r["loss"]) for r in rows(tmp_path)] == [0.5, 2.5, 4.5] and len(asked) == 3
+
+
 def test_a_fresh_run_begins_a_log_of_its_own(tmp_path):
     for _ in range(2):
         run = start(tmp_path)
