@@ -64,14 +64,16 @@ def temporal_profile(
     return _png(figure)
 
 
-def frame_curves(curves: dict[str, dict[str, list[float | None]]], borders: Sequence[int] = ()) -> bytes:
-    """Draw one panel per figure over the same frames, one line per layer, with one legend; None leaves a gap; PNG."""
+def frame_curves(
+    curves: dict[str, dict[str, list[float | None]]], colours: Sequence[str], borders: Sequence[int] = ()
+) -> bytes:
+    """Draw one panel per figure over the same frames, one line per layer in its colour, with one legend; None leaves a gap; PNG."""
     figure = Figure(figsize=(9, 2.4 * len(curves) + 0.4), layout="constrained")
     panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
     for panel, (name, lines) in zip(panels, curves.items(), strict=True):
         for i, (label, values) in enumerate(lines.items()):
             known = [float("nan") if v is None else v for v in values]
-            style = {"color": OKABE_ITO[i % len(OKABE_ITO)], "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.5}
+            style = {"color": colours[i], "linestyle": DASHES[i % len(DASHES)], "linewidth": 1.5}
             panel.plot(range(1, len(known) + 1), known, label=label, **style)
         for border in borders:
             panel.axvline(border + 0.5, color="0.5", linewidth=0.8, linestyle=(0, (2, 3)))

@@ -26,8 +26,16 @@ def test_a_profile_marks_segment_borders():
 
 def test_curves_with_gaps_share_one_figure():
     lines = {"error": {"A": [None, 1.0, 2.0], "B": [None, 2.0, 1.0]}, "sharpness": {"A": [0.1] * 3, "B": [0.2] * 3}}
-    picture = decoded(plots.frame_curves(lines, borders=(1,)))
+    picture = decoded(plots.frame_curves(lines, ("#0072B2", "#D55E00"), borders=(1,)))
     assert picture.shape[0] > 400 and (picture < 128).any()
+
+
+def test_a_method_has_one_colour_alone_and_among_others():
+    alone, among = (
+        plots.colours_of(["mgld"]),
+        plots.colours_of(["bicubic", "per_frame", "mgld", "truth", "Mine", "Yours"]),
+    )
+    assert alone[0] == among[2] and len(set(among)) == 6
 
 
 def test_heat_rises_in_lightness_and_hides_in_grey():

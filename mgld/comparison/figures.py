@@ -18,7 +18,6 @@ from mgld.plots import heat
 
 BRIGHTEST_PERCENTILE = 99.5  # of the residuals of the worst layer: a single pixel does not dim all others
 COLUMNS = ("we", "we_excess", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
-HEADING = "### Flicker and sharpness\n"
 BLUR_NOTE = (
     "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
     "it too, so read it beside sharpness."
@@ -90,9 +89,9 @@ def as_markdown(figures: Figures) -> str:
     """Return the table of the layers by their names, the best result in bold, and how it was measured."""
     labels = {name: label_of(name) for name in figures.rows}
     if len(next(iter(figures.curves.values()))["sharpness"]) == 1:
-        return f"{HEADING}{ONE_FRAME}\n\n{markdown(figures.rows, labels, '', (TRUTH,), (INPUT,))}"
+        return f"{ONE_FRAME}\n\n{markdown(figures.rows, labels, '', (TRUTH,), (INPUT,))}"
     note = NOTE.format(flow=figures.judge, clip=label_of(figures.reference))
-    return HEADING + markdown(figures.rows, labels, "", (TRUTH,), (INPUT,)) + f"\n\n{BLUR_NOTE} {note}"
+    return markdown(figures.rows, labels, "", (TRUTH,), (INPUT,)) + f"\n\n{BLUR_NOTE} {note}"
 
 
 def titled(curves: dict[str, dict[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:

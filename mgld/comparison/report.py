@@ -97,7 +97,8 @@ def report_pictures(outcome: Outcome, line: Line) -> dict[str, tuple[str, bytes]
     place = line.place(*next(iter(named.values())).shape[1:3])
     where = f"{'row' if line.along == 'x' else 'column'} {place}"
     profile = plots.temporal_profile(named, place, outcome.fps, outcome.figures.borders, line.along)
-    curves = plots.frame_curves(titled(outcome.figures.curves), outcome.figures.borders)
+    measured = outcome.figures.curves
+    curves = plots.frame_curves(titled(measured), plots.colours_of(list(measured)), outcome.figures.borders)
     sheet = labelled_grid({n: f[middle : middle + 1] for n, f in outcome.layers.items()})[0]
     return {
         "frames": (f"Frame {middle + 1}, all layers labelled", cv2.imencode(".png", sheet[..., ::-1])[1].tobytes()),

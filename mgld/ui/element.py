@@ -12,6 +12,7 @@ from mgld.settings import ASSETS
 
 PAGE = ASSETS / "page"
 STYLE = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "controls.css", "results.css"))
+FAVICON = PAGE / "favicon.svg"
 HOST = PAGE / "host.js"  # stands for what Gradio and Python give to a script
 IMPORT = re.compile(r"^import (?:\{[\w\s,$]+\} from )?'(.+?)';\n", re.M)
 EXPORT = re.compile(r"^export (?=const|let|function|async)", re.M)

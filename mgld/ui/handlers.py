@@ -280,11 +280,13 @@ def restored(visitor: gr.Request) -> Iterator[list]:
     yield [*(values.get(name, gr.skip()) for name in LINKED), note]
 
 
-def naming_script() -> str:
-    """Return the script that names the example buttons, which hold nothing but a picture."""
+def opening_script() -> str:
+    """Return the script that names the example buttons, which hold nothing but a picture, and folds the table on a phone."""
     names = json.dumps([words.EXAMPLE.format(name=name) for name in EXAMPLES])
     buttons = "document.querySelectorAll('#controls .gallery-item')"
-    return f"() => {names}.forEach((name, i) => {buttons}[i]?.setAttribute('aria-label', name))"
+    name = f"{names}.forEach((name, i) => {buttons}[i]?.setAttribute('aria-label', name))"
+    fold = "matchMedia('(max-width: 640px)').matches && document.querySelector('#figures-fold > button')?.click()"
+    return f"() => {{ {name}; {fold}; }}"
 
 
 def link_script(controls: dict) -> str:

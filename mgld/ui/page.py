@@ -18,7 +18,7 @@ from mgld.errors import UserError
 from mgld.settings import PAGE_PRESETS
 from mgld.ui import form, handlers, running, scope, study_tab, words
 from mgld.ui.compare import CompareStage
-from mgld.ui.element import STYLE
+from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.files import FileList
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
@@ -93,7 +93,9 @@ def build(model: str, machine: Machine) -> gr.Blocks:
 def _compare_tab() -> tuple[CompareStage, gr.Markdown]:
     example = finished_example()
     with gr.Tab(words.TABS["compare"], id="compare"):
-        return CompareStage(example.value, elem_id="stage"), gr.Markdown(example.table, elem_id="figures")
+        stage = CompareStage(example.value, elem_id="stage")
+        with gr.Accordion(words.FIGURES, elem_id="figures-fold"):
+            return stage, gr.Markdown(example.table, elem_id="figures")
 
 
 def _scope_tab() -> tuple[list, Callable, gr.Tab]:
@@ -163,7 +165,7 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTM
     gr.on([knob.change for knob in preset_knobs], form.preset_of, preset_knobs, asked.preset, **last)
     linked = [controls[n] for n in LINKED]
     asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
-    page.load(None, None, None, js=handlers.naming_script(), **AT_ONCE)
+    page.load(None, None, None, js=handlers.opening_script(), **AT_ONCE)
     page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
 
 
@@ -192,6 +194,7 @@ def launch(
         ssr_mode=False,
         run_history=False,
         footer_links=["api"],
+        favicon_path=FAVICON,
         css=STYLE,
         theme=THEME,
         prevent_thread_lock=not block,
@@ -216,4 +219,19 @@ THEME = gr.themes.Base(
     text_size="md",
     spacing_size="sm",
     radius_size="md",
+).set(  # at least 4.5:1 on every background of the page, light and dark
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    block_label_text_color="*neutral_600",
+    block_label_text_color_dark="*neutral_300",
+    block_title_text_color="*neutral_700",
+    block_title_text_color_dark="*neutral_200",
+    input_placeholder_color="*neutral_600",
+    input_placeholder_color_dark="*neutral_300",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_700",
 )

@@ -88,3 +88,43 @@ def page(browser, address):
     yield page
     assert page.errors == []
     page.close()
+
+
+@pytest.fixture(scope="module")
+def machine():
+    from mgld.ui.page import this_machine
+
+    return this_machine("cpu")
+
+
+@pytest.fixture(scope="module")
+def studio_address(free_port, machine):
+    from mgld.ui.page import MEASURED, build, launch
+
+    page = build("tiny", machine)
+    launch(page, "tiny", machine, free_port, block=False)
+    yield f"http://127.0.0.1:{free_port}"
+    page.close()
+    assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
+
+
+@pytest.fixture
+def opened(browser, studio_address):
+    """Open pages that must end without a script error."""
+    pages = []
+
+    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page.broken = []
+        page.on("pageerror", lambda error: page.broken.append(str(error)))
+        page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
+        page.goto(studio_address + query)
+        page.wait_for_selector("#run")
+        page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=15_000)
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        assert page.broken == []
+        page.close()

@@ -11,24 +11,9 @@ from PIL import Image
 
 from mgld.ui import page as studio
 from mgld.ui import words
-from mgld.ui.page import MEASURED, build, launch, this_machine
 from tests import media
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def machine():
-    return this_machine("cpu")
-
-
-@pytest.fixture(scope="module")
-def address(free_port, machine):
-    page = build("tiny", machine)
-    launch(page, "tiny", machine, free_port, block=False)
-    yield f"http://127.0.0.1:{free_port}"
-    page.close()
-    assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
 
 
 @pytest.fixture
@@ -37,28 +22,6 @@ def clip(tmp_path):
     return media.make_video(
         tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10
     )
-
-
-@pytest.fixture
-def opened(browser, address):
-    """Open pages that must end without a script error."""
-    pages = []
-
-    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
-        page.broken = []
-        page.on("pageerror", lambda error: page.broken.append(str(error)))
-        page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
-        page.goto(address + query)
-        page.wait_for_selector("#run")
-        page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=15_000)
-        pages.append(page)
-        return page
-
-    yield open_page
-    for page in pages:
-        assert page.broken == []
-        page.close()
 
 
 def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
@@ -185,9 +148,9 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     finish(page, 1)
 
 
-def test_closing_the_tab_stops_the_run(browser, address, clip, machine):
+def test_closing_the_tab_stops_the_run(browser, studio_address, clip, machine):
     page = browser.new_page()
-    page.goto(address)
+    page.goto(studio_address)
     page.wait_for_selector("#run")
     upload(page, clip, frames=12, steps=50)
     page.click("#run")
@@ -303,19 +266,19 @@ def test_every_control_has_a_label_and_every_picture_words(opened):
     assert nameless == []
 
 
-def test_only_one_endpoint_is_public(address):
+def test_only_one_endpoint_is_public(studio_address):
     from gradio_client import Client
 
-    told = Client(address, verbose=False).view_api(return_format="dict")
+    told = Client(studio_address, verbose=False).view_api(return_format="dict")
     assert list(told["named_endpoints"]) == ["/compare"]
     types = {p["parameter_name"]: p["python_type"]["type"] for p in told["named_endpoints"]["/compare"]["parameters"]}
     assert types["steps"] == "float" and types["crop"] == "str" and "clip" in types
 
 
-def test_the_client_of_the_readme_works(address, clip):
+def test_the_client_of_the_readme_works(studio_address, clip):
     from gradio_client import Client, handle_file
 
-    client = Client(address, verbose=False)
+    client = Client(studio_address, verbose=False)
     asked = {
         "clip": handle_file(str(clip)),
         "methods": ["mgld"],

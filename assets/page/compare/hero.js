@@ -23,7 +23,7 @@ function difference(curve) {
   const name = document.createElement('dt');
   const values = document.createElement('dd');
   name.textContent = `${WORDS[`figure_${curve.key}`]} ${change(from, to)}`;
-  values.append(mark(s.a), figure(from), ' → ', mark(s.b), figure(to));
+  values.append(mark(s.a), figure(from, 2), ' → ', mark(s.b), figure(to, 2));
   const both = document.createElement('div');
   both.title = curve.name;
   both.append(name, values);

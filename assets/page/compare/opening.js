@@ -3,9 +3,11 @@ import { draw } from './drawing.js';
 import { again } from './frames.js';
 import { setLoop } from './loop.js';
 import { drawProfile } from './profile.js';
-import { $, data, s, sheet, sheetContext, video, viewer } from './state.js';
+import { $, all, data, s, sheet, sheetContext, video, viewer } from './state.js';
 
 const isCalm = () => window.matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+if (window.matchMedia('(max-width: 640px)').matches) for (const fold of all('.fold')) fold.open = false; // the stage, then the controls
 
 export function openWith({ frame, show, speed }) {
   Object.assign(s, { show: data.residual ? show : 'picture', resume: frame, playsItself: Boolean(speed) && !isCalm() });

@@ -120,13 +120,10 @@ function paintTimes(c, plan, ink, y) {
   }
   c.globalAlpha = 1;
   for (const border of data.borders) {
-    const at = Math.round(y + border * k);
-    c.fillStyle = 'rgba(0,0,0,.55)';
-    c.fillRect(gutter, at - 1, plan.width - gutter - right, 2);
+    // beside the slice, for what lies over it hides what flickers
     c.fillStyle = MARK;
-    c.fillRect(gutter - 8, at - 1, 8, 2);
-    for (let x = gutter; x < plan.width - right; x += 12)
-      c.fillRect(x, at - 0.5, Math.min(7, plan.width - right - x), 1);
+    c.fillRect(gutter - 8, Math.round(y + border * k) - 1, 8, 2);
+    c.fillRect(plan.width - right, Math.round(y + border * k) - 1, 8, 2);
   }
 }
 

@@ -4,8 +4,8 @@ const known = (values) => values.filter((v) => v !== null);
 
 export const mean = (values) => known(values).reduce((sum, v) => sum + v, 0) / Math.max(known(values).length, 1);
 
-export const figure = (value) =>
-  value === null || value === undefined ? '–' : Number(value.toPrecision(3)).toString();
+export const figure = (value, digits = 3) =>
+  value === null || value === undefined ? '–' : Number(value.toPrecision(digits)).toString();
 
 // By how much a figure changes: '−41 %'.
 export function change(from, to) {
