@@ -10,7 +10,7 @@ from mgld.comparison.report import CURVES_TITLE, PROFILE_TITLE
 EXAMPLE = "Example clip {name}"
 INTRO = (
     "# MGLD Studio\n"
-    "Motion-guided latent diffusion (MGLD) makes videos four times as large, without the flicker of frame-by-frame diffusion."
+    "Motion-guided latent diffusion (MGLD) makes videos four times as large, with less flicker than frame-by-frame diffusion."
 )
 TABS = {
     "compare": "Compare",
@@ -121,7 +121,7 @@ STAGE = {
     "strip_note": "Drag a rectangle on the picture. The strip begins at the frame that is shown.",
     "profile_note": "The orange line of the picture over time, downwards; drag it. Smooth streaks are steady, ragged ones "
     "flicker (mean change: from frame to frame, in grey levels). Point at a slice to go to its frame.",
-    "save_profile": "Save profile", "curves": "Flicker and sharpness", "curves_title": CURVES_TITLE,
+    "save_profile": "Save profile", "curves_title": CURVES_TITLE,
     "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
     "save_curves": "Save curves",
 }  # fmt: skip
