@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f8794")  # told apart by every eye
 LAYER_COLOURS = dict(
@@ -121,6 +122,7 @@ def guidance_scope(event, pair: int, frame_u8: np.ndarray) -> bytes:
     inset = panels[3].inset_axes([0.05, 0.05, 0.9, 0.05])  # inside, so that the four pictures stay of one size
     bar = above.colorbar(moves, cax=inset, orientation="horizontal")
     bar.ax.tick_params(labelsize=7, colors="white", top=True, labeltop=True, bottom=False, labelbottom=False)
+    above.suptitle(" ", fontsize=8)  # room for titles of two lines, which the layout does not see
     _steps(below.subplots(1, 2), event)
     return _png(figure)
 
@@ -186,7 +188,10 @@ def _trade_off(panel, strengths: list[float], figures: dict[str, list[float | No
             panel.plot(x, y, color=OKABE_ITO[3], marker="*", markersize=16, markeredgecolor="black", label="chosen")
             panel.legend(fontsize=8)
     panel.set(title="What steadiness costs", xlabel=name_x, ylabel=name_y)
-    panel.margins(0.2)
+    known = [x for x in xs if x is not None] or [1.0]
+    panel.set_xlim(0.8 * min(known), 1.1 * max(known))  # wide enough that a small loss looks small
+    panel.xaxis.set_major_locator(MaxNLocator(4))
+    panel.margins(y=0.2)
     panel.grid(alpha=0.3)
 
 
