@@ -118,6 +118,10 @@ def bank_of_another(folder: object, differing: list[str]) -> UserError:
     )
 
 
+def autoencoder_missing(model: object) -> UserError:
+    return UserError(f"There is no autoencoder in {model} yet; run `python -m mgld train autoencoder` on that folder first.")
+
+
 def shape_differs(model: object, part: str, name: str, has: object, wanted: object) -> UserError:
     return UserError(
         f"The {part} in {model} has {name} {has!r}, but --config says {wanted!r}; a trained network keeps its shape, so begin "

@@ -82,7 +82,7 @@ class Code:
         ("absent.pth", None, "There is no ESRGAN checkpoint"),
         ("text.pth", b"nothing", "damaged"),
         ("text.safetensors", b"nothing", "damaged"),
-        ("code.pth", pickle.dumps(Code()), "damaged, or holds more than tensors"),
+        ("code.pth", pickle.dumps(Code(), protocol=2), "damaged, or holds more than tensors"),
     ],
 )
 def test_what_is_no_checkpoint_is_refused_in_one_sentence(tmp_path, capsys, name, content, said):

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from mgld import errors, settings
-from mgld.commands.train_runs import SITTING, STAGES, run_all, run_stage
+from mgld.commands.train_runs import BEGINNING, SITTING, STAGES, run_all, run_stage
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -71,8 +71,9 @@ def _add_all(train: argparse._SubParsersAction) -> None:
     """Register `train all`; it takes one stage's options, and None stands for each stage's own default."""
     command = train.add_parser("all", help="several stages in a row, one budget of time split over them")
     command.add_argument(
-        "--stages", nargs="+", default=SITTING, metavar="STAGE[:PHASE][=SHARE]", help=f"default: {' '.join(SITTING)}"
-    )
+        "--stages", nargs="+", default=(), metavar="STAGE[:PHASE][=SHARE[@BATCH]]",
+        help=f"default: {' '.join(SITTING)}; {BEGINNING} before them where the model has no autoencoder",
+    )  # fmt: skip
     _add_common(command)
     _add_distilling(command)
     for option in ("steps", "batch", "size", "rate"):

@@ -23,7 +23,8 @@ STAGES = {
     "decoder": (50_000, 4, 160, 2e-4),
     "distil": (100_000, 8, 128, 5e-5),
 }
-# What `train all` does unless told otherwise, and each one's share of its time.
+# What `train all` does unless told otherwise, and each one's share of its time; the first where the model has no autoencoder yet.
+BEGINNING = "autoencoder=25"
 SITTING = ("denoiser:spatial=22", "distil:spatial=54", "denoiser:temporal=4", "distil:temporal=20")
 PHASES = {  # of the stages that `train all` can do
     "autoencoder": ("",),
@@ -48,18 +49,22 @@ def run_stage(chosen: argparse.Namespace) -> None:
 
 def run_all(chosen: argparse.Namespace) -> None:
     """Run the named stages one after another within --time-limit, or for the steps that are named."""
-    parts = [_part(text) for text in chosen.stages]
-    for stage, _, _ in parts:
-        _check(_with_defaults(chosen, stage))
+    parts = [_part(text) for text in chosen.stages or _usual(chosen.model)]
+    for stage, _, _, batch in parts:
+        _check(_with_defaults(chosen, stage, batch))
     if chosen.time_limit is None and chosen.steps is None:
         raise errors.bad_setting("--time-limit", None, "given, or --steps")
+    _shapes(chosen.config)
+    from mgld.metrics import stored
     from mgld.training import ranks
     from mgld.training.sitting import Part, sit
 
+    if not chosen.no_perceptual:
+        stored.VGG.found()  # before the first stage has spent its share
     device = _join(chosen)
 
-    def part(stage: str, phase: str, share: float) -> Part:
-        own = _with_defaults(chosen, stage)
+    def part(stage: str, phase: str, share: float, batch: int | None) -> Part:
+        own = _with_defaults(chosen, stage, batch)
 
         def run(limit_s: float) -> None:
             _run(stage, phase, own, _job(stage, phase, own, device, limit_s))
@@ -70,24 +75,31 @@ def run_all(chosen: argparse.Namespace) -> None:
     ranks.leave()
 
 
-def _part(text: str) -> tuple[str, str, float]:
-    """Read STAGE[:PHASE][=SHARE]."""
-    name, _, share = text.partition("=")
+def _usual(model: Path) -> tuple[str, ...]:
+    """Return the stages that a model needs."""
+    return SITTING if (model / "vae" / "config.json").exists() else (BEGINNING, *SITTING)
+
+
+def _part(text: str) -> tuple[str, str, float, int | None]:
+    """Read STAGE[:PHASE][=SHARE[@BATCH]]."""
+    name, _, numbers = text.partition("=")
     stage, _, phase = name.partition(":")
+    share, at, batch = numbers.partition("@")
     try:
-        weight = float(share or 1)
+        weight, clips = float(share or 1), int(batch) if at else None
     except ValueError:
-        weight = 0.0
+        weight, clips = 0.0, None
     if not (0 < weight < math.inf) or phase not in PHASES.get(stage, ()):
         allowed = " ".join(f"{s}:{p}".rstrip(":") for s, phases in PHASES.items() for p in phases)
-        raise errors.bad_setting("--stages", text, f"STAGE:PHASE=SHARE with a share above 0; stages: {allowed}")
-    return stage, phase, weight
+        raise errors.bad_setting("--stages", text, f"STAGE:PHASE=SHARE@BATCH with a share above 0; stages: {allowed}")
+    return stage, phase, weight, clips
 
 
-def _with_defaults(chosen: argparse.Namespace, stage: str) -> argparse.Namespace:
-    """Fill in the stage's own default for every number that `train all` was not given."""
+def _with_defaults(chosen: argparse.Namespace, stage: str, batch: int | None) -> argparse.Namespace:
+    """Fill in the stage's own batch, and its default for every number that `train all` was not given."""
     values = dict(zip(("steps", "batch", "size", "rate"), STAGES[stage], strict=True))
-    return argparse.Namespace(**vars(chosen) | {k: v for k, v in values.items() if getattr(chosen, k) is None})
+    given = {k: getattr(chosen, k) for k in values if getattr(chosen, k) is not None}
+    return argparse.Namespace(**vars(chosen) | values | given | ({} if batch is None else {"batch": batch}))
 
 
 def _join(chosen: argparse.Namespace) -> str:

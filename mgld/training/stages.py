@@ -102,6 +102,7 @@ def begin_from(old: Path, model: Path, corpus: Path, latent_channels: int | None
 def denoiser(job: Job, temporal: bool, frames: int) -> None:
     """Stage 1: phase one on stills (temporal=False), phase two on clips of `frames`."""
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
+    _need_autoencoder(job.model)
     nets = [job.net(name) for name in ("vae", "unet", "structure_encoder")]
     scheduler = open_scheduler(job.model)
     held_out = _held_out(job, with_lq=True)
@@ -140,6 +141,7 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
 def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: int) -> None:
     """Few-step stage: denoiser and decoder together (temporal=False), then the temporal layers of both on clips of `frames`."""
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
+    _need_autoencoder(job.model)
     vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
     nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype))
     held_out = _held_out(job, with_lq=True)
@@ -179,6 +181,12 @@ def _check_shape(name: str, model: Path, shape: dict[str, object]) -> None:
 
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _need_autoencoder(model: Path) -> None:
+    """Raise UserError where there is none: a fresh one is noise, and what learns its latents learns nothing."""
+    if not _begun(model, "vae"):
+        raise errors.autoencoder_missing(model)
 
 
 def _begun(model: Path, name: str) -> bool:

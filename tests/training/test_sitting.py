@@ -113,14 +113,35 @@ def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
         (["--stages", "painter"], "--stages"),
         (["--stages", "distil"], "--stages"),
         (["--stages", "distil:spatial=0"], "--stages"),
+        (["--stages", "distil:spatial=1@x"], "--stages"),
+        (["--stages", "distil:spatial=1@0", "--time-limit", "1"], "--batch"),
+        (["--stages", "distil:spatial", "--steps", "1", "--no-perceptual"], "no autoencoder"),
         (["--stages", "denoiser:spatial"], "--time-limit"),
         (["--time-limit", "1", "--batch", "0"], "--batch"),
         (["--time-limit", "1", "--config", "nowhere.json"], "no file"),
     ],
 )
-def test_what_cannot_be_trained_is_said_at_once(tmp_path, capsys, wrong, said):
+def test_what_cannot_be_trained_is_said_at_once(tmp_path, capsys, monkeypatch, wrong, said):
+    monkeypatch.chdir(tmp_path)
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), *wrong]) != 0
     assert said in capsys.readouterr().err
+
+
+def test_a_fresh_model_begins_with_its_autoencoder_and_batches_may_differ(tmp_path):
+    from mgld.commands.train_runs import BEGINNING, SITTING, _part, _usual
+
+    assert _usual(tmp_path) == (BEGINNING, *SITTING)
+    (tmp_path / "vae").mkdir()
+    (tmp_path / "vae" / "config.json").touch()
+    assert _usual(tmp_path) == SITTING
+    assert _part("distil:spatial=54@80") == ("distil", "spatial", 54.0, 80)
+    assert _part("autoencoder") == ("autoencoder", "", 1.0, None)
+
+
+def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mgld.settings.CACHE", tmp_path / "cache")
+    assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
+    assert "convert perceptual" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
