@@ -60,7 +60,9 @@ def assets_missing(package: object) -> UserError:
 
 
 def limit_unreadable(name: str, text: str, lowest: int, highest: int) -> UserError:
-    return UserError(f"The environment variable {name} is {text!r}; it must be a whole number from {lowest} to {highest}.")
+    return UserError(
+        f"The environment variable {name} is {text!r}; it must be a whole number from {lowest} to {highest}."
+    )
 
 
 def model_missing(name: str, hint: str) -> UserError:
@@ -123,7 +125,9 @@ def bank_of_another(folder: object, differing: list[str]) -> UserError:
 
 
 def autoencoder_missing(model: object) -> UserError:
-    return UserError(f"There is no autoencoder in {model} yet; run `python -m mgld train autoencoder` on that folder first.")
+    return UserError(
+        f"There is no autoencoder in {model} yet; run `python -m mgld train autoencoder` on that folder first."
+    )
 
 
 def shape_differs(model: object, part: str, name: str, has: object, wanted: object) -> UserError:

@@ -64,13 +64,18 @@ PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand w
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, 6)
-KEPT_BYTES = limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000) * 10**6  # finished frames that the page keeps in memory, of all visitors together
+KEPT_BYTES = 10**6 * limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000)  # finished frames in memory, of all visitors together
 KEPT_SAMPLINGS = 24  # their latents, which are small
 KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
 PARTIAL_SHARE = 6  # a running comparison is shown again once this many times the last showing's seconds have passed
 QUEUE = limit_of("MGLD_QUEUE", 8, 1, 1000)  # runs that may wait; who comes then is told that it is full
-GPU_SECONDS = (30, limit_of("MGLD_GPU_SECONDS", 300, 30, 3600))  # what a job may ask of a lent GPU, at least and at most
-GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])  # what the first job asks; more is beyond what strangers are lent in a day
+GPU_SECONDS = (
+    30,
+    limit_of("MGLD_GPU_SECONDS", 300, 30, 3600),
+)  # what a job may ask of a lent GPU, at least and at most
+GPU_SECONDS_UNKNOWN = min(
+    60, GPU_SECONDS[1]
+)  # what the first job asks; more is beyond what strangers are lent in a day
 UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 

@@ -17,9 +17,7 @@ from mgld.settings import Settings, limit_of
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = [f for f in fields(Settings) if "range" in f.metadata]
-ENGINE = [
-    ROOT / "mgld" / name for name in ("pipeline.py", "methods.py", "sampling/noise.py")
-]
+ENGINE = [ROOT / "mgld" / name for name in ("pipeline.py", "methods.py", "sampling/noise.py")]
 CHOICES = [f for f in fields(Settings) if "options" in f.metadata]
 
 
@@ -69,7 +67,13 @@ def test_a_limit_of_the_environment_is_a_whole_number_within_its_range(monkeypat
 
 
 def test_limits_of_the_environment_are_taken():
-    told = {"MGLD_PAGE_FRAMES": "9", "MGLD_UPLOAD_MB": "2", "MGLD_KEPT_MB": "3", "MGLD_QUEUE": "4", "MGLD_GPU_SECONDS": "50"}
+    told = {
+        "MGLD_PAGE_FRAMES": "9",
+        "MGLD_UPLOAD_MB": "2",
+        "MGLD_KEPT_MB": "3",
+        "MGLD_QUEUE": "4",
+        "MGLD_GPU_SECONDS": "50",
+    }
     names = "PAGE_FRAMES, PAGE_DEFAULT_FRAMES, UPLOAD_BYTES, KEPT_BYTES, QUEUE, GPU_SECONDS, GPU_SECONDS_UNKNOWN, PAGE_MODEL"
     done = started(f"from mgld.settings import {names}; print([{names}])", told | {"MGLD_MODEL": "me/weights"})
     assert done.stdout.strip() == "[9, 9, 2097152, 3000000, 4, (30, 50), 50, 'me/weights']"
@@ -83,11 +87,15 @@ def test_a_limit_that_is_no_number_ends_a_program_with_one_sentence(program):
         [sys.executable, *program], env=clean({"MGLD_QUEUE": "many"}), cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert done.stderr.endswith("The environment variable MGLD_QUEUE is 'many'; it must be a whole number from 1 to 1000.\n")
+    assert done.stderr.endswith(
+        "The environment variable MGLD_QUEUE is 'many'; it must be a whole number from 1 to 1000.\n"
+    )
 
 
 def started(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code], env=clean(environment), cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=clean(environment), cwd=ROOT, capture_output=True, text=True
+    )
 
 
 def clean(more: dict[str, str]) -> dict[str, str]:
@@ -96,4 +104,6 @@ def clean(more: dict[str, str]) -> dict[str, str]:
 
 def test_every_variable_is_documented():
     read = set(re.findall(r'"(MGLD_\w+)"', (ROOT / "mgld" / "settings.py").read_text(encoding="utf-8")))
-    assert read == set(re.findall(r"^\| `(MGLD_\w+)`", (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8"), re.M))
+    assert read == set(
+        re.findall(r"^\| `(MGLD_\w+)`", (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8"), re.M)
+    )

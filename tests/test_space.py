@@ -79,7 +79,9 @@ def test_nothing_is_compiled_or_captured_outside_training():
     """ZeroGPU forks for every job, which neither survives."""
     for path in (ROOT / "mgld").rglob("*.py"):
         if path.parent.name != "training":
-            assert not re.search(r"torch\.compile\(|CUDAGraph|cuda\.graph|make_graphed", path.read_text(encoding="utf-8")), path
+            assert not re.search(
+                r"torch\.compile\(|CUDAGraph|cuda\.graph|make_graphed", path.read_text(encoding="utf-8")
+            ), path
 
 
 class FakeSpaces(types.ModuleType):
@@ -205,8 +207,18 @@ def started(folder: Path, port: int):
     shutil.copy(ROOT / "app.py", copy)
     for path in (copy, *copy.rglob("*")):
         path.chmod(path.stat().st_mode & 0o555)
-    told = {"SPACE_ID": "owner/name", "SYSTEM": "spaces", "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
-    here = {"HOME": str(home), "TMPDIR": str(folder / "tmp"), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    told = {
+        "SPACE_ID": "owner/name",
+        "SYSTEM": "spaces",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+    }
+    here = {
+        "HOME": str(home),
+        "TMPDIR": str(folder / "tmp"),
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=copy, env=told | here, stdout=log, stderr=log)
     try:
@@ -261,7 +273,8 @@ def test_a_space_starts_from_a_read_only_copy_with_an_empty_home_and_works(tmp_p
         print(f"first paint after {seconds:.1f} s")
         client = Client(address, verbose=False)
         clip = handle_file(copy / "assets" / "clips" / "reef.mp4")
-        asked = {"clip": clip, "methods": ["per_frame"], "frames": 1, "steps": 1, "truth": None, "others": None, "crop": "0,0,50,50"}
+        asked = {"clip": clip, "methods": ["per_frame"], "frames": 1, "steps": 1, "truth": None, "others": None}
+        asked["crop"] = "0,0,50,50"
         line, *_, files = client.predict(**asked, api_name="/compare")
         assert "1 frame in" in line and len(files["files"]) > 3
         assert contents(copy) == before

@@ -10,7 +10,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import gradio as gr

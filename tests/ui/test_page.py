@@ -122,7 +122,15 @@ def test_no_endpoint_takes_a_file_that_was_not_uploaded(served, clip):
 
 
 @pytest.mark.parametrize(
-    "path", ["/etc/passwd", "../../../etc/passwd", "file:///etc/passwd", "concat:/etc/passwd|/etc/hosts", "subfile:/etc/passwd", ""]
+    "path",
+    [
+        "/etc/passwd",
+        "../../../etc/passwd",
+        "file:///etc/passwd",
+        "concat:/etc/passwd|/etc/hosts",
+        "subfile:/etc/passwd",
+        "",
+    ],
 )
 def test_paths_and_protocols_in_place_of_an_upload_are_refused(served, plan, path):
     answer = served.call(plan, given(served, plan, clip=as_file(path)))[-1]
@@ -229,7 +237,10 @@ def test_nothing_that_is_served_tells_where_the_program_lies(served):
         assert str(ROOT) not in served.http.get(address).text, address
 
 
-@pytest.mark.parametrize("name", ["<img src=x onerror=boom()>.mp4", "${boom()}.mp4", "{{boom}}.mp4", "../../x.mp4", "é🎞.mp4", "-i.mp4"])
+ODD_NAMES = ["<img src=x onerror=boom()>.mp4", "${boom()}.mp4", "{{boom}}.mp4", "../../x.mp4", "é🎞.mp4", "-i.mp4"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_are_told_escaped_and_without_their_place(served, plan, tmp_path, name):
     (tmp_path / "broken").write_bytes(bytes(range(256)) * 8)
     sent = served.upload(tmp_path / "broken", name)
@@ -241,7 +252,7 @@ def test_odd_names_are_told_escaped_and_without_their_place(served, plan, tmp_pa
 
 
 def test_a_fault_tells_no_more_than_a_reference(served, clip, monkeypatch):
-    monkeypatch.setattr(handlers.request, "checked", lambda asked: open(clip.parent / "secret"))
+    monkeypatch.setattr(handlers.request, "checked", lambda asked: (clip.parent / "secret").read_bytes())
     event = served.event("compare")
     answers = served.call(event, given(served, event, clip=served.upload(clip)))
     told = str(answers)
