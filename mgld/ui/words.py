@@ -120,7 +120,7 @@ STAGE = {
     "strip_note": "Drag a rectangle on the picture. The strip begins at the frame that is shown.",
     "profile_note": "The orange line of the picture over time, downwards; drag it. Smooth streaks are steady, ragged ones "
     "flicker (mean change: from frame to frame, in grey levels). Point at a slice to go to its frame.",
-    "save_profile": "Save profile", "curves": "Flicker and sharpness", "curves_title": CURVES_TITLE,
+    "save_profile": "Save profile", "curves_title": CURVES_TITLE,
     "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
     "save_curves": "Save curves",
 }  # fmt: skip
