@@ -284,12 +284,12 @@ def restored(visitor: gr.Request) -> Iterator[list]:
 
 
 def opening_script() -> str:
-    """Return the script that names the example buttons, which hold nothing but a picture, and folds the table on a phone."""
-    names = json.dumps([words.EXAMPLE.format(name=name) for name in EXAMPLES])
-    buttons = "document.querySelectorAll('#controls .gallery-item')"
-    name = f"{names}.forEach((name, i) => {buttons}[i]?.setAttribute('aria-label', name))"
-    fold = "matchMedia('(max-width: 640px)').matches && document.querySelector('#figures-fold > button')?.click()"
-    return f"() => {{ {name}; {fold}; }}"
+    """Return the script that names the buttons which hold nothing but a picture, and folds the table on a phone."""
+    named = {
+        "examples": [words.EXAMPLE.format(name=name) for name in EXAMPLES],
+        "pictures": {"scope": words.SCOPE_FIGURE, "sweep": words.SWEEP_FIGURE, "lab": words.LAB_PICTURE},
+    }
+    return f"() => {{ {joined(PAGE / 'opening.js')} openPage({json.dumps(named, ensure_ascii=False)}); }}"
 
 
 def link_script(controls: dict) -> str:

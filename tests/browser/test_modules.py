@@ -15,7 +15,7 @@ HOST = """(told) => { globalThis.mgld = {
     element: document.body, props: { value: null }, watch: () => {}, trigger: () => {}, WORDS: told }; }"""
 
 
-@pytest.mark.parametrize("name", ["compare/life.js", "crop.js", "link.js", "study.js"])
+@pytest.mark.parametrize("name", ["compare/life.js", "crop.js", "link.js", "opening.js", "study.js"])
 def test_a_browser_runs_the_module(browser, name):
     page = browser.new_page()
 

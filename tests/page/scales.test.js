@@ -24,5 +24,8 @@ test('an axis begins at 0 unless all values are far from it', () => {
 
 test('means leave out what is unknown; figures have three digits', () => {
   assert.equal(mean([null, 1, 3]), 2);
-  assert.deepEqual([null, undefined, 0.05045, 1234.5, 3].map(figure), ['–', '–', '0.0505', '1230', '3']);
+  assert.deepEqual(
+    [null, undefined, 0.05045, 1234.5, 3].map((v) => figure(v)),
+    ['–', '–', '0.0505', '1230', '3'],
+  );
 });

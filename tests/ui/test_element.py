@@ -19,7 +19,7 @@ def test_a_module_is_joined_with_what_it_imports_once_and_first(tmp_path):
 
 
 def test_nothing_of_a_module_is_left_in_the_scripts_of_the_page():
-    for script in ("compare/life.js", "crop.js", "files.js", "link.js", "study.js"):
+    for script in ("compare/life.js", "crop.js", "files.js", "link.js", "opening.js", "study.js"):
         lines = joined(PAGE / script).splitlines()
         assert not [line for line in lines if line.startswith(("import ", "export ", "} from "))], script
 

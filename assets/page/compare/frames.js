@@ -63,14 +63,14 @@ export function toggle() {
   s.target = null;
   if (video.ended || s.frame >= (s.loop ? s.to : data.frames - 1))
     video.currentTime = middleOf(s.loop ? s.from : 0, data);
-  video.play();
+  video.play().catch(() => {}); // a newer wish came first
 }
 
 export function again() {
   // from the start of the loop
   s.target = null;
   video.currentTime = middleOf(s.from, data);
-  if (video.paused) video.play();
+  if (video.paused) video.play().catch(() => {}); // a newer wish came first
 }
 
 export function onFrame(now, picture) {
