@@ -114,7 +114,7 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["upscale", "CLIP", "out.mp4", "--model", "sd21"], "convert"),
         (["upscale", "CLIP", "out.mp4", "--guidance", "nan"], "Guidance"),
         (["upscale", "CLIP", "out.mp4", "--start", "nan"], "--start"),
-        (["upscale", "CLIP", "out.mp4", "--start", "99"], "no frame"),
+        (["upscale", "CLIP", "out.mp4", "--start", "99"], "cannot begin at"),
         (["upscale", "CLIP", "out.mp4", "--frames", "0"], "--frames"),
         (["upscale", "CLIP", "out.mp4", "--device", "cuda:77"], "device"),
         (["upscale", "CLIP", "out.mp4", "--device", "abacus"], "device"),
