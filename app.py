@@ -6,17 +6,23 @@ except ImportError:
     spaces = None
 
 import argparse
+import sys
 
-from mgld.comparison.estimate import gpu_seconds
-from mgld.settings import DEFAULT_MODEL
-from mgld.ui.page import build, launch, this_machine
+from mgld.errors import UserError
+
+try:
+    from mgld.comparison.estimate import gpu_seconds
+    from mgld.settings import PAGE_MODEL
+    from mgld.ui.page import build, launch, this_machine
+except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
+    sys.exit(f"app.py: {error}")
 
 
 def main() -> None:
     """Read the command line and serve the page."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument(
-        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository"
+        "--model", default=PAGE_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository"
     )
     options.add_argument("--device", default="auto", help="auto, cpu, cuda")
     options.add_argument("--port", type=int, help="default: 7860, or what GRADIO_SERVER_PORT says")

@@ -10,8 +10,12 @@ import sys
 import threading
 from typing import NoReturn
 
-from mgld.commands import ablate, benchmark, compare, convert, degrade, doctor, evaluate, flow, sweep, train, upscale
 from mgld.errors import UserError
+
+try:
+    from mgld.commands import ablate, benchmark, compare, convert, degrade, doctor, evaluate, flow, sweep, train, upscale
+except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
+    sys.exit(f"mgld: {error}")
 
 
 class Parser(argparse.ArgumentParser):

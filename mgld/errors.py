@@ -59,6 +59,10 @@ def assets_missing(package: object) -> UserError:
     return UserError(f"{package} lacks its assets folder: install mgld-studio again, or run from a whole checkout.")
 
 
+def limit_unreadable(name: str, text: str, lowest: int, highest: int) -> UserError:
+    return UserError(f"The environment variable {name} is {text!r}; it must be a whole number from {lowest} to {highest}.")
+
+
 def model_missing(name: str, hint: str) -> UserError:
     return UserError(f"The model {name!r} is not on this machine. {hint}")
 

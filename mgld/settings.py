@@ -21,12 +21,22 @@ def assets_of(package: Path) -> Path:
     raise errors.assets_missing(package)
 
 
+def limit_of(name: str, default: int, lowest: int, highest: int) -> int:
+    """Return the whole number that an environment variable holds, the default where it is unset or empty; UserError else."""
+    text = os.environ.get(name, "").strip() or str(default)
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        raise errors.limit_unreadable(name, text, lowest, highest)
+    return int(text)
+
+
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
 DEFAULT_MODEL = "tiny"
+PAGE_MODEL = os.environ.get("MGLD_MODEL", "").strip() or DEFAULT_MODEL  # with which the page starts
 # What the decoding process may know of the environment: no tokens, no proxies.
-PASSED_ON = {n: os.environ[n] for n in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR") if n in os.environ}
+NEEDED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
+PASSED_ON = {name: os.environ[name] for name in NEEDED if name in os.environ}
 HOW_TO_GET = {
     "tiny": "It ships with the repository in assets/models/tiny; restore that folder or run `python -m mgld train`.",
     "sd21": "Convert the published checkpoints once: `python -m mgld convert sd21 --mgld-unet mgldvsr_unet.ckpt "
@@ -40,8 +50,8 @@ VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, whic
 
 PREVIEW_EVERY_S = 0.5
 PREDICTED_RANGE = (0.5, 1.9)  # of what was predicted: what runs took beside a load that changes, 8 of 10
-PAGE_FRAMES = 60  # longest clip of the page
-PAGE_DEFAULT_FRAMES = 16
+PAGE_FRAMES = limit_of("MGLD_PAGE_FRAMES", 60, 1, 10_000)  # longest clip of the page
+PAGE_DEFAULT_FRAMES = min(16, PAGE_FRAMES)
 PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twice
     "Quick look": {"steps": 1, "segment": 9},  # two of 9 that share 2 are the 16 frames of PAGE_DEFAULT_FRAMES
     "Balanced": {"steps": 2, "segment": 5},
@@ -54,12 +64,14 @@ PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand w
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, 6)
-KEPT_BYTES = 1_500_000_000  # finished frames that the page keeps in memory, of all visitors together
+KEPT_BYTES = limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000) * 10**6  # finished frames that the page keeps in memory, of all visitors together
 KEPT_SAMPLINGS = 24  # their latents, which are small
 KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
 PARTIAL_SHARE = 6  # a running comparison is shown again once this many times the last showing's seconds have passed
-GPU_SECONDS = (30, 300)  # what a job may ask of a shared GPU, at least and at most
-UPLOAD_BYTES = 64 * 2**20
+QUEUE = limit_of("MGLD_QUEUE", 8, 1, 1000)  # runs that may wait; who comes then is told that it is full
+GPU_SECONDS = (30, limit_of("MGLD_GPU_SECONDS", 300, 30, 3600))  # what a job may ask of a lent GPU, at least and at most
+GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])  # what the first job asks; more is beyond what strangers are lent in a day
+UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 
 GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)

@@ -1,16 +1,19 @@
 """The device's side of a comparison: every run over one clip in one call, with arguments and answers that can cross processes.
 
-On ZeroGPU this function runs in a process of its own that forgets everything, so latents go in and come out as arrays.
+On ZeroGPU this side runs in a forked process that forgets everything, so latents go in and come out as arrays. Of exceptions it
+passes on none but Gradio's, so a refusal is an answer, which `raising` turns into an exception again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
+from mgld.errors import UserError
 from mgld.events import Event, Sampled
 from mgld.pipeline import MGLDPipeline
 from mgld.segment import NOTHING_WATCHED, Watch
@@ -35,9 +38,13 @@ class DeviceJob:
     dtype: str = "auto"
 
 
-@lru_cache(maxsize=2)
 def open_pipeline(model: str, device: str, dtype: str = "auto") -> MGLDPipeline:
     """Open a model once for everybody; the two used last stay in memory."""
+    return _opened(model, device, dtype)  # by place: a default that is left out would be another key
+
+
+@lru_cache(maxsize=2)
+def _opened(model: str, device: str, dtype: str) -> MGLDPipeline:
     return MGLDPipeline.from_pretrained(model, device, dtype)
 
 
@@ -55,3 +62,26 @@ def run_all(job: DeviceJob) -> Iterator[tuple[int, Event]]:
                 sampled[event.first_frame] = event.z
             yield index, event
         known.setdefault(sampled_as(wanted), {}).update(sampled)
+
+
+def answers(job: DeviceJob) -> Iterator[tuple[int, Event] | UserError]:
+    """Yield what run_all yields, and a refusal as the last answer instead of raising it."""
+    try:
+        yield from run_all(job)
+    except UserError as refused:
+        yield refused
+
+
+def raising(
+    answering: Callable[[DeviceJob], Iterator[tuple[int, Event] | UserError]],
+) -> Callable[[DeviceJob], Iterator[tuple[int, Event]]]:
+    """Return run_all made of `answers`, or of what a host wrapped around it."""
+
+    def run(job: DeviceJob) -> Iterator[tuple[int, Event]]:
+        with closing(answering(job)) as found:
+            for answer in found:
+                if isinstance(answer, UserError):
+                    raise answer
+                yield answer
+
+    return run

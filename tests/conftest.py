@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +54,10 @@ def clip_u8() -> np.ndarray:
     """Make u8 [7,20,24,3]: a texture that pans one pixel a frame."""
     wide = np.random.default_rng(0).integers(0, 256, (20, 40, 3), np.uint8)
     return np.stack([wide[:, i : i + 24] for i in range(7)])
+
+
+@pytest.fixture(scope="module")
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -129,11 +129,12 @@ def learn_showing(model: str, layers: dict[str, np.ndarray], seconds: float) -> 
 def gpu_seconds(job: DeviceJob) -> int:
     """Return how long to ask a shared GPU for; takes what run_all of mgld.worker takes."""
     lowest, highest = settings.GPU_SECONDS
-    cost = cost_of(job.model)
+    cost, count = cost_of(job.model), len(job.clip)
     if not cost.ready:
-        return highest
+        return settings.GPU_SECONDS_UNKNOWN
     megapixels = megapixels_of(job.model, job.device, *job.clip[0].rgb_u8.shape[:2])
-    seconds = sum(cost.seconds(wanted, len(job.clip), megapixels) for wanted in job.runs)
+    known = [len(job.latents.get(sampled_as(wanted), ())) >= segment_count(wanted, count) for wanted in job.runs]
+    seconds = sum(cost.seconds(run, count, megapixels, is_known) for run, is_known in zip(job.runs, known, strict=True))
     return int(min(max(math.ceil(1.5 * seconds) + 10, lowest), highest))
 
 

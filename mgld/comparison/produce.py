@@ -20,12 +20,13 @@ from mgld.worker import DeviceJob
 class Machine:
     """Where jobs run: the device and its precision, and run_all of mgld.worker, wrapped where a host lends its GPU by the call.
 
-    busy is set while a job has the device: the calibration steps aside.
+    busy is set while a job has the device: the calibration steps aside. lent says that a host lends the GPU to each job.
     """
 
     device: str
     run_all: Callable[[DeviceJob], Iterator[tuple[int, Event]]]
     dtype: str = "auto"
+    lent: bool = False
     busy: threading.Event = field(default_factory=threading.Event)
 
 

@@ -150,7 +150,7 @@ def _flows(help: str) -> tuple[list[tuple[str, str]], str]:
             weights_of(name)
         except UserError as absent:
             options.append((words.ABSENT.format(name), name))
-            notes.append(str(absent))
+            notes.append(words.for_visitors(str(absent)))
         else:
             options.append((name, name))
     return options, " ".join(notes)
@@ -174,5 +174,5 @@ def _absent(model: str) -> str | None:
     try:
         folder_of(model)
     except UserError as absent:
-        return str(absent)
+        return words.for_visitors(str(absent))
     return None

@@ -63,6 +63,9 @@ def _answered(answers: Iterator, asked: Asked, beside_line: int) -> Iterator:
     try:
         yield from answers
         return
+    except gr.Error as error:  # the host's own words for the visitor: how much of its GPU is left, say
+        yield (refusal(str(error.message)), *[gr.skip()] * beside_line)
+        raise
     except UserError as error:
         text, cause = _with_names_alone(str(error), asked), error
     except Exception as error:  # nothing of it is shown, but a reference under which the log has it
@@ -74,10 +77,11 @@ def _answered(answers: Iterator, asked: Asked, beside_line: int) -> Iterator:
 
 
 def _with_names_alone(text: str, asked: Asked) -> str:
-    """Return a sentence in which the visitor's files go by their names: where they lie on this machine is nobody's business."""
-    for path in filter(None, (asked.clip, asked.truth, *(asked.others or ()))):
-        text = text.replace(str(path), f"“{Path(path).name}”")
-    return text
+    return words.for_visitors(text, _files_of(asked))
+
+
+def _files_of(asked: Asked) -> tuple[str | None, ...]:
+    return asked.clip, asked.truth, *(asked.others or ())
 
 
 def comparing(machine: Machine) -> Callable:
@@ -236,7 +240,7 @@ def framed(clip: str | None, start_s: float, text: str) -> tuple[crop.CropPictur
 def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:
     """Degrade the chosen part and show the middle frame beside the clean one."""
     degraded = _checked(replace(asked, degrade=True, truth=None, others=None))
-    with running.in_gradios_words():
+    with running.in_gradios_words(_files_of(asked)):
         material = request.read(degraded)
     middle = len(material.clip) // 2
     clean, low = material.given[TRUTH][middle], material.clip[middle].rgb_u8
@@ -299,5 +303,5 @@ def link_script(controls: dict) -> str:
 
 def _checked(asked: Asked) -> request.Request:
     """Return the checked request; raise what Gradio shows if it cannot be worked on."""
-    with running.in_gradios_words():
+    with running.in_gradios_words(_files_of(asked)):
         return request.checked(asked)

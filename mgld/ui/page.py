@@ -22,7 +22,7 @@ from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.files import FileList
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
-from mgld.worker import run_all
+from mgld.worker import answers, open_pipeline, raising
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {"queue": False, **PRIVATE}
@@ -32,8 +32,9 @@ DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "
 
 
 def this_machine(device: str, on_gpu: Callable = lambda function: function) -> Machine:
-    """Return the machine that jobs run on; on_gpu wraps the device's side of a job (ZeroGPU)."""
-    return Machine(device, on_gpu(run_all))
+    """Return the machine that jobs run on; on_gpu wraps the device's side of a job where a host lends its GPU (ZeroGPU)."""
+    answering = on_gpu(answers)
+    return Machine(device, raising(answering), lent=answering is not answers)
 
 
 def build(model: str, machine: Machine) -> gr.Blocks:
@@ -184,8 +185,8 @@ def launch(
     page: gr.Blocks, model: str, machine: Machine, port: int | None = None, share: bool = False, block: bool = True
 ) -> None:
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
-    threading.Thread(target=_calibrate, args=(model, machine), daemon=True).start()
-    page.queue(max_size=8, api_open=False, default_concurrency_limit=8)
+    _prepare(model, machine)
+    page.queue(max_size=settings.QUEUE, api_open=False, default_concurrency_limit=8)
     page.launch(
         server_port=port,
         share=share,
@@ -202,9 +203,17 @@ def launch(
     )
 
 
-def _calibrate(model: str, machine: Machine) -> None:
+def _prepare(model: str, machine: Machine) -> None:
+    """Measure the device beside the page; a lent one is not borrowed for that, but the model is opened, for its forks to find."""
+    if machine.lent:
+        _calibrate(lambda: open_pipeline(model, machine.device))
+    else:
+        threading.Thread(target=_calibrate, args=(lambda: estimate.calibrate(model, machine),), daemon=True).start()
+
+
+def _calibrate(work: Callable[[], object]) -> None:
     try:
-        estimate.calibrate(model, machine)
+        work()
     except UserError:
         return  # the model is absent: the page says so where it is chosen and when it is run
     finally:

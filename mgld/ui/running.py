@@ -9,7 +9,7 @@ import html
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -245,9 +245,9 @@ def job_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def in_gradios_words() -> Iterator[None]:
-    """Turn a sentence for a person into Gradio's; everything else stays unseen."""
+def in_gradios_words(files: Iterable[str | None] = ()) -> Iterator[None]:
+    """Turn a sentence for a person into Gradio's, without the places of the visitor's files; everything else stays unseen."""
     try:
         yield
     except UserError as error:
-        raise gr.Error(html.escape(str(error)), print_exception=False) from error
+        raise gr.Error(html.escape(words.for_visitors(str(error), files)), print_exception=False) from error

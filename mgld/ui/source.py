@@ -19,6 +19,7 @@ from mgld.ui import words
 from mgld.ui.running import in_gradios_words, job_folder
 
 POSTER_PX = 96  # the longer side
+NAME_LENGTH = 40  # of a clip made of pictures; the longest that an upload may have would leave no room for the rest
 
 
 def beside(clip: gr.File, private: dict) -> gr.HTML:
@@ -48,7 +49,7 @@ def gathered(files: list[str]) -> Iterator[str]:
             raise errors.pictures_missing()
         if sum(file.stat().st_size for file in pictures) > UPLOAD_BYTES:
             raise errors.pictures_too_large(UPLOAD_BYTES)
-        path = folder / f"{pictures[0].stem} and {len(pictures) - 1} more.zip"
+        path = folder / f"{pictures[0].stem[:NAME_LENGTH]} and {len(pictures) - 1} more.zip"
         with zipfile.ZipFile(path, "w") as archive:  # stored: pictures are compressed already
             for file in pictures:
                 archive.write(file, file.name)

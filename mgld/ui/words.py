@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import html
+import os
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 from mgld.comparison.report import CURVES_TITLE, PROFILE_TITLE
+from mgld.settings import ASSETS
 
 EXAMPLE = "Example clip {name}"
 INTRO = (
@@ -232,3 +236,10 @@ def size(count: float) -> str:
 def placed(template: str, words: dict[str, str]) -> str:
     """Return a page's template with each [[name]] replaced by the word of that name, escaped; KeyError without one."""
     return re.sub(r"\[\[(\w+)\]\]", lambda found: html.escape(words[found[1]]), template)
+
+
+def for_visitors(text: str, files: Iterable[str | None] = ()) -> str:
+    """Return a sentence in which a visitor's files go by their names: where they and this program lie is nobody's business."""
+    for path in filter(None, files):
+        text = text.replace(str(path), f"“{Path(path).name}”")
+    return text.replace(f"{ASSETS.parent}{os.sep}", "")
