@@ -58,7 +58,7 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, br
     page.click("#run")
     finish(page)
     layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")
-    assert layers == ["Input (bicubic)", "Per-frame (StableSR)", "MGLD"]
+    assert layers == ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
     page.wait_for_function("document.querySelector('.slices').dataset.ms", timeout=20_000)
     assert "MGLD" in page.inner_text("#figures")
     page.get_by_role("tab", name=words.TABS["scope"]).click()
@@ -122,7 +122,7 @@ def test_gifs_zips_and_pictures_are_clips_and_other_files_are_named(opened, tmp_
     ):
         page.set_input_files("#clip input[type=file]", str(tmp_path / name))
         page.wait_for_selector(f"#plan :text('{said}')", timeout=30_000)
-        assert page.is_visible("#poster img") == (name != "c.heic")
+        page.wait_for_selector("#poster img", state="hidden" if name == "c.heic" else "visible", timeout=30_000)
         page.click("#clip button[aria-label=Clear]")
         page.wait_for_selector("#clip input[type=file]", state="attached")
     page.set_input_files("#ways input[type=file]", [str(tmp_path / f"{number}.png") for number in range(3)])
