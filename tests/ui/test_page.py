@@ -258,7 +258,7 @@ def test_odd_names_are_told_escaped_and_without_their_place(served, plan, tmp_pa
 
 
 def test_a_fault_tells_no_more_than_a_reference(served, clip, monkeypatch):
-    monkeypatch.setattr(handlers.request, "checked", lambda asked: open(clip.parent / "secret"))
+    monkeypatch.setattr(handlers.request, "checked", lambda asked: (clip.parent / "secret").read_bytes())
     event = served.event("compare")
     answers = served.call(event, given(served, event, clip=served.upload(clip)))
     told = str(answers)
