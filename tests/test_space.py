@@ -117,6 +117,7 @@ def lent(pipeline, monkeypatch):
     """Start the page where a host lends its GPU; return (what was served, the host)."""
     host, served = FakeSpaces(), []
     opened = []
+    estimate.cost_of.cache_clear()  # what earlier tests measured is not known here
     monkeypatch.setattr(page, "open_pipeline", lambda *which: opened.append(which))
     monkeypatch.setattr(estimate, "calibrate", lambda *_: pytest.fail("no GPU is borrowed before anybody asks for it"))
     monkeypatch.setattr(gr.Blocks, "launch", lambda self, **told: served.append(told))
