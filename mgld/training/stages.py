@@ -152,7 +152,8 @@ def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: i
         )
 
     batches = _batches(job, recipe, per_batch=2 if temporal else 8)
-    flow = load_flow("dis", job.plan.device) if temporal else None
+    on_gpu = job.plan.device.startswith("cuda")  # which would wait for DIS, a CPU's
+    flow = load_flow("spynet" if on_gpu else "dis", job.plan.device) if temporal else None
     trained = train_distilled(job.plan, nets, batches, weights, flow, square_px, job.perceptual, sheet)
     job.finish(unet=trained.unet, vae=trained.vae, **{} if temporal else {"structure_encoder": trained.encoder})
 
