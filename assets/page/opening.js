@@ -1,13 +1,15 @@
-// What the page's own parts need once: names for buttons that hold nothing but a picture, and folds on a phone.
+// What the page's own parts need once: names for buttons that hold nothing but a picture, tables that keys reach, and
+// folds on a phone.
+
+const ROLLING = ':is(#figures, #sweep-table, #table-3) table';
 
 export function openPage({ examples, pictures }) {
   document.querySelectorAll('#controls .gallery-item').forEach((b, i) => b.setAttribute('aria-label', examples[i]));
-  for (const [id, name] of Object.entries(pictures)) {
-    const part = document.getElementById(id);
-    const named = () => part.querySelector('button:has(img)')?.setAttribute('aria-label', name);
-    if (!part) continue;
-    named();
-    new MutationObserver(named).observe(part, { childList: true, subtree: true });
-  }
+  const named = () => {
+    for (const [id, name] of Object.entries(pictures))
+      document.querySelector(`#${id} button:has(img)`)?.setAttribute('aria-label', name);
+    for (const table of document.querySelectorAll(ROLLING)) table.tabIndex = 0; // so that keys roll them too
+  };
+  new MutationObserver(named).observe(document.getElementById('studio'), { childList: true, subtree: true }); // tabs are made when opened
   if (window.matchMedia('(max-width: 640px)').matches) document.querySelector('#figures-fold > button')?.click();
 }

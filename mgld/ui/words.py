@@ -127,7 +127,7 @@ STAGE = {
     "flicker (mean change: from frame to frame, in grey levels). Point at a slice to go to its frame.",
     "save_profile": "Save profile", "curves_title": CURVES_TITLE,
     "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
-    "save_curves": "Save curves",
+    "save_curves": "Save curves", "curves_table": "Figures of every layer",
 }  # fmt: skip
 CLAIM = "Left flickers. Right is held steady along the motion."
 STAGE_TOLD = {

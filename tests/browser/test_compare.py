@@ -174,7 +174,7 @@ def test_nothing_rolls_sideways(browser, address, width):
     page = browser.new_page(viewport={"width": width, "height": 450})
     page.goto(address)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
-    page.click(".keys summary")
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     page.click("[data-do=strip]")
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
