@@ -6,7 +6,7 @@ passes on none but Gradio's, so a refusal is an answer, which `raising` turns in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -64,7 +64,7 @@ def run_all(job: DeviceJob) -> Iterator[tuple[int, Event]]:
         known.setdefault(sampled_as(wanted), {}).update(sampled)
 
 
-def answers(job: DeviceJob) -> Iterator[tuple[int, Event] | UserError]:
+def answers(job: DeviceJob) -> Generator[tuple[int, Event] | UserError, None, None]:
     """Yield what run_all yields, and a refusal as the last answer instead of raising it."""
     try:
         yield from run_all(job)
@@ -73,7 +73,7 @@ def answers(job: DeviceJob) -> Iterator[tuple[int, Event] | UserError]:
 
 
 def raising(
-    answering: Callable[[DeviceJob], Iterator[tuple[int, Event] | UserError]],
+    answering: Callable[[DeviceJob], Generator[tuple[int, Event] | UserError, None, None]],
 ) -> Callable[[DeviceJob], Iterator[tuple[int, Event]]]:
     """Return run_all made of `answers`, or of what a host wrapped around it."""
 

@@ -42,4 +42,5 @@ def test_nothing_serious_under_any_tab(opened, theme):
         page.get_by_role("tab", name=name).click()
         page.wait_for_timeout(500)
         page.wait_for_function("!document.querySelector('#tabs .pending')", timeout=60_000)  # what loads is pale
+        page.wait_for_timeout(500)  # and gets its colours back slowly
         assert serious(page) == [], name

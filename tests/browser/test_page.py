@@ -35,7 +35,7 @@ def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
 
 
 def finish(page, frames: int = 2) -> None:
-    page.wait_for_selector(f"#progress :text('{frames} frames in')", timeout=120_000)
+    page.wait_for_selector(f"#progress :text('{words.counted(words.FRAMES, frames)} in')", timeout=120_000)
     page.wait_for_function(
         f"document.querySelector('.count').textContent.trim().endsWith('/ {frames}')", timeout=30_000
     )
@@ -138,9 +138,9 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
         "document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=60_000
     )  # one segment
     page.click("#cancel")
-    page.wait_for_selector("#progress :text('frames that were finished')", timeout=60_000)
+    page.wait_for_selector("#progress :text('What was finished is shown')", timeout=60_000)
     page.wait_for_timeout(1000)
-    assert "that were finished" in page.inner_text("#progress") and not machine.busy.is_set()
+    assert "What was finished is shown" in page.inner_text("#progress") and not machine.busy.is_set()
     page.locator("#knob-steps input[type=number]").fill("1")  # the device is free for the next one
     page.locator("#frames input[type=number]").fill("1")
     page.wait_for_selector("#plan :text('1 frame (')")
@@ -210,8 +210,11 @@ def test_a_rectangle_drawn_on_the_frame_is_what_is_worked_on(opened):
 def test_run_without_a_clip_says_so(opened):
     page = opened()
     page.click("#run")
-    page.wait_for_selector("text=Choose a clip first", timeout=30_000)
-    page.wait_for_selector(f"#progress :text('{words.FAILED}')", timeout=10_000)
+    page.wait_for_selector(
+        "#progress .refusal :text('Choose a clip first'), #progress .refusal:has-text('Choose a clip first')"
+    )
+    page.wait_for_selector("#run:not([disabled])")  # and the next try is free
+    page.wait_for_selector("#cancel[disabled]")
 
 
 def test_the_keyboard_reaches_run_and_every_tab_with_a_visible_focus(opened):
@@ -247,7 +250,7 @@ def test_dark_is_dark_and_text_stays_readable(opened):
     back = page.evaluate(
         shade, [page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")]
     )
-    for text in ("#intro h1", "#plan p", "#figures p", ".mgld-bar"):
+    for text in ("#intro h1", "#plan", "#figures p", ".mgld-bar"):
         ink = page.evaluate(shade, [page.evaluate("s => getComputedStyle(document.querySelector(s)).color", text)])
         assert back < 60 and ink - back > 90, text
 
