@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +85,21 @@ def test_only_settings_reads_the_environment():
 def test_files_fit_a_space():
     for path in (p for p in (ROOT / "assets").rglob("*") if p.is_file()):
         assert path.stat().st_size < 10_000_000, path
+
+
+@pytest.mark.parametrize(
+    "module", ["mgld.commands.compare", "mgld.comparison.produce", "mgld.comparison.takeaway", "mgld.worker"]
+)
+def test_comparing_without_the_page_loads_no_gradio(module):
+    code = f"import sys, {module}; sys.exit('gradio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_no_two_classes_have_one_name():
+    named = [
+        n.name
+        for s in SOURCES
+        for n in ast.walk(ast.parse(s.read_text(encoding="utf-8")))
+        if isinstance(n, ast.ClassDef)
+    ]
+    assert {name for name in named if named.count(name) > 1} == set()

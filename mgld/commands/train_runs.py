@@ -57,19 +57,19 @@ def run_all(chosen: argparse.Namespace) -> None:
     _shapes(chosen.config)
     from mgld.metrics import stored
     from mgld.training import ranks
-    from mgld.training.sitting import Part, sit
+    from mgld.training.sitting import StageShare, sit
 
     if not chosen.no_perceptual:
         stored.VGG.found()  # before the first stage has spent its share
     device = _join(chosen)
 
-    def part(stage: str, phase: str, share: float, batch: int | None) -> Part:
+    def part(stage: str, phase: str, share: float, batch: int | None) -> StageShare:
         own = _with_defaults(chosen, stage, batch)
 
         def run(limit_s: float) -> None:
             _run(stage, phase, own, _job(stage, phase, own, device, limit_s))
 
-        return Part(f"{stage} {phase}".strip(), share, _job(stage, phase, own, device, 0.0).plan, run)
+        return StageShare(f"{stage} {phase}".strip(), share, _job(stage, phase, own, device, 0.0).plan, run)
 
     sit([part(*p) for p in parts], _limit_s(chosen))
     ranks.leave()

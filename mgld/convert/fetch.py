@@ -18,7 +18,7 @@ PINS = "pins.json"  # what was fetched: {file: {"revision", "sha256"}}
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class PublishedFile:
     """A published file: the option that takes it, where it is, its licence, and its hash as far as a source tells it.
 
     repo is a repository of the Hub; where tells a person the way to a file that is not there.
@@ -35,17 +35,17 @@ SHARE = "the share that the README of MGLD-VSR (IanYeung/MGLD-VSR) links"
 # No source at hand tells the hashes of MGLD's and StableSR's files, so none is written here: what the Hub states is noted at the
 # first download and held against every later one, and --sha256 takes a hash that you trust.
 CHECKPOINTS = {
-    "mgldvsr_unet.ckpt": Checkpoint("--mgld-unet", S_LAB, where=SHARE),
-    "video_vae_cfw.ckpt": Checkpoint("--mgld-vae", S_LAB, where=SHARE),
-    "stablesr_000117.ckpt": Checkpoint("--stablesr", S_LAB, repo="Iceclear/StableSR"),
-    "vqgan_cfw_00011.ckpt": Checkpoint("--stablesr-vae", S_LAB, repo="Iceclear/StableSR"),
-    "raft-things.pth": Checkpoint(
+    "mgldvsr_unet.ckpt": PublishedFile("--mgld-unet", S_LAB, where=SHARE),
+    "video_vae_cfw.ckpt": PublishedFile("--mgld-vae", S_LAB, where=SHARE),
+    "stablesr_000117.ckpt": PublishedFile("--stablesr", S_LAB, repo="Iceclear/StableSR"),
+    "vqgan_cfw_00011.ckpt": PublishedFile("--stablesr-vae", S_LAB, repo="Iceclear/StableSR"),
+    "raft-things.pth": PublishedFile(
         "--raft",
         "BSD-3-Clause",
         where="RAFT's own download; its converted weights are shipped",
         sha256="fcfa4125d6418f4de95d84aec20a3c5f4e205101715a79f193243c186ac9a7e1",
     ),
-    "spynet_sintel_final-3d2a1287.pth": Checkpoint(
+    "spynet_sintel_final-3d2a1287.pth": PublishedFile(
         "--spynet", "Apache-2.0", where="OpenMMLab's or BasicSR's download", sha256="3d2a1287"
     ),
 }

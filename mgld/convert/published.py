@@ -20,7 +20,7 @@ from mgld.convert.official import Source
 from mgld.convert.text import embed_nothing, make_tower, stored_text, tower_sources
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 
-Told = Callable[[str, int, int], None]  # stage, bytes done, bytes in all
+Listener = Callable[[str, int, int], None]  # stage, bytes done, bytes in all
 
 UNET, STRUCTURE, FIRST_STAGE = "model.diffusion_model.", "structcond_stage_model.", "first_stage_model."
 TOWER, FLOW = "cond_stage_model.model.", "flownet_model."
@@ -60,7 +60,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Part:
+class ConvertedNet:
     """One network to write: its subfolder, its shape (on "meta"), its file, and where each of its tensors stands there."""
 
     place: str
@@ -77,17 +77,17 @@ class Part:
 
 
 @dataclass
-class Plan:
+class Conversion:
     """What the files hold and what becomes of it."""
 
     accounts: dict[str, Account]
-    parts: list[Part] = field(default_factory=list)
+    parts: list[ConvertedNet] = field(default_factory=list)
     flows: dict[str, tuple[Account, str]] = field(default_factory=dict)  # name → file, and what stands before the names
     text: Tensor | None = None
     notes: list[str] = field(default_factory=list)
 
 
-def examine(published: Published, files: dict[str, Path], told: Told) -> Plan:
+def examine(published: Published, files: dict[str, Path], told: Listener) -> Conversion:
     """Account for every tensor of every file; raise UserError with one report if anything is wrong."""
     total, done = sum(path.stat().st_size for path in files.values()), 0
 
@@ -97,7 +97,7 @@ def examine(published: Published, files: dict[str, Path], told: Told) -> Plan:
         told("check", done, total)
 
     largest = HALF if published.dtype == "float16" else torch.finfo(torch.float32).max
-    plan = Plan({name: _opened(name, path, largest) for name, path in files.items()})
+    plan = Conversion({name: _opened(name, path, largest) for name, path in files.items()})
     plan.flows = {name: (plan.accounts[name], "") for name in ("raft", "spynet") if name in files}
     for account in plan.accounts.values():
         account.average(published.average)
@@ -114,7 +114,7 @@ def _opened(name: str, path: Path, largest: float) -> Account:
     return Account(partial(open_checkpoint, path), largest)
 
 
-def _examine(system: System, plan: Plan, published: Published, read: Callable[[int], None]) -> None:
+def _examine(system: System, plan: Conversion, published: Published, read: Callable[[int], None]) -> None:
     """Account for the two files of a system, one after the other, so that only one is in memory."""
     main, vae = plan.accounts[system.main], plan.accounts[system.vae]
 
@@ -146,7 +146,7 @@ def _examine(system: System, plan: Plan, published: Published, read: Callable[[i
     vae.release()
 
 
-def _check_fit(unet: Part | None, structure: Part | None, vae: Part | None) -> None:
+def _check_fit(unet: ConvertedNet | None, structure: ConvertedNet | None, vae: ConvertedNet | None) -> None:
     """Note where the numbers of one network do not fit the next."""
     if unet is None:
         return
@@ -179,7 +179,7 @@ def _part(
     make: Callable[[shapes.Shapes], nn.Module],
     sources_of: Callable[[nn.Module], dict[str, Source]],
     read: Callable[[int], None],
-) -> Part | None:
+) -> ConvertedNet | None:
     """Build one network as its tensors' shapes show it, and hold the tensors against it."""
     try:
         with torch.device("meta"):
@@ -189,10 +189,10 @@ def _part(
         return None
     sources = placed(sources_of(net), prefix)
     account.use(sources.values(), read)
-    return Part(place, net, account, sources)
+    return ConvertedNet(place, net, account, sources)
 
 
-def _flow_inside(plan: Plan, name: str, read: Callable[[int], None]) -> None:
+def _flow_inside(plan: Conversion, name: str, read: Callable[[int], None]) -> None:
     """Take RAFT out of the checkpoint unless another file gives it."""
     main = plan.accounts[name]
     if "raft" in plan.flows:
@@ -202,7 +202,7 @@ def _flow_inside(plan: Plan, name: str, read: Callable[[int], None]) -> None:
         plan.flows["raft"] = (main, FLOW)
 
 
-def _tower(main: Account, published: Published, read: Callable[[int], None]) -> Part | None:
+def _tower(main: Account, published: Published, read: Callable[[int], None]) -> ConvertedNet | None:
     """Account for the text tower; its last layer and what follows it are never used."""
     if published.text or not main.shapes(TOWER):
         main.leave("cond_stage_model.*", r"cond_stage_model\..+", "--text gives the empty prompt")
@@ -216,7 +216,7 @@ def _tower(main: Account, published: Published, read: Callable[[int], None]) -> 
     return tower
 
 
-def _first_stage(plan: Plan, main: Account, vae: Part | None, read: Callable[[int], None]) -> None:
+def _first_stage(plan: Conversion, main: Account, vae: ConvertedNet | None, read: Callable[[int], None]) -> None:
     """Hold the checkpoint's own autoencoder, if it has one, against the other file's, which stands for both."""
     if vae is None or not main.shapes(FIRST_STAGE):
         main.leave(FIRST_STAGE + "*", re.escape(FIRST_STAGE) + ".+", "the other file's autoencoder stands for it")
@@ -232,7 +232,7 @@ def _first_stage(plan: Plan, main: Account, vae: Part | None, read: Callable[[in
     main.left.append(Left(FIRST_STAGE + "*", len(keys), why))
 
 
-def _embed(plan: Plan, published: Published, unet: Part, tower: Part | None) -> None:
+def _embed(plan: Conversion, published: Published, unet: ConvertedNet, tower: ConvertedNet | None) -> None:
     """Give the U-Net the empty prompt's embedding: its own tower's, the given one, or the one before (MGLD's)."""
     channels = unet.net.config.text_channels
     if tower is not None:

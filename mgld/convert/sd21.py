@@ -17,7 +17,7 @@ from diffusers import DDPMScheduler, ModelMixin
 from mgld import errors
 from mgld.convert import folder
 from mgld.convert.flow import LICENCES, flow_sources, store_flow
-from mgld.convert.published import DTYPES, Plan, Published, Told, examine
+from mgld.convert.published import DTYPES, Conversion, Listener, Published, examine
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import MANIFEST, SD21, sha256_of
 
@@ -28,7 +28,7 @@ LICENCE = {
 }
 
 
-def convert_sd21(published: Published, out: Path, told: Told = lambda *_: None) -> dict:
+def convert_sd21(published: Published, out: Path, told: Listener = lambda *_: None) -> dict:
     """Write a model folder into out, absent or empty, and return its manifest; raise UserError if a file is not as it should be.
 
     Tensors are mapped, so that memory holds little more than the pages of the largest file.
@@ -62,7 +62,7 @@ def _files(published: Published) -> dict[str, Path]:
     return files
 
 
-def _write(plan: Plan, out: Path, dtype: torch.dtype, inputs: dict, told: Told) -> dict:
+def _write(plan: Conversion, out: Path, dtype: torch.dtype, inputs: dict, told: Listener) -> dict:
     """Write all parts, then the manifest that names every file."""
     total, done = sum(folder.size_of(part.net, dtype) for part in plan.parts), 0
 

@@ -16,7 +16,7 @@ FINISHED = "finished"  # a file in the run's folder: a resumed sitting passes ov
 
 
 @dataclass(frozen=True)
-class Part:
+class StageShare:
     """A stage of the sitting: its share of the budget, its plan, and what runs it for so many seconds in all."""
 
     name: str
@@ -25,7 +25,7 @@ class Part:
     run: Callable[[float], None]
 
 
-def sit(parts: list[Part], budget_s: float) -> None:
+def sit(parts: list[StageShare], budget_s: float) -> None:
     """Run the parts in order; each gets its share of what is left, so that loading and saving come out of the budget too.
 
     Where the plans resume, what they have trained already counts as spent, and finished parts are passed over.

@@ -46,7 +46,7 @@ def planned(path: Path, job: dict) -> Iterator[Answer]:
 def muxed(path: Path, job: dict) -> Iterator[Answer]:
     """Put pictures and the source's sound together; answer now and then, that the work goes on."""
     try:
-        for notes in mux.mux(path, mux.Job(**job["job"])):
+        for notes in mux.mux(path, mux.MuxJob(**job["job"])):
             renew_cpu_time()
             yield {"notes": notes}, b""
     except BROKEN as error:

@@ -26,7 +26,7 @@ TRIED_PACKETS = 300  # of the sound, before any work is done
 
 
 @dataclass(frozen=True)
-class Job:
+class MuxJob:
     """What to mux, JSON-ready; ticks (TIME_BASE) are when pictures begin, and when the last ends unless the source says."""
 
     encoded: str
@@ -78,7 +78,7 @@ def _tried(source: Path, suffix: str, way: str) -> list[str]:
     return notes
 
 
-def mux(source: Path | None, job: Job) -> Iterator[list[str]]:
+def mux(source: Path | None, job: MuxJob) -> Iterator[list[str]]:
     """Write the result, yielding now and then; the last that is yielded is what a person should know of it.
 
     Raises what libav raises if the sound cannot be muxed in the job's way.
@@ -108,7 +108,7 @@ def _beating(work: Generator[None, None, Timing | None]) -> Generator[list[str],
         yield []
 
 
-def _end(job: Job, known: Timing, first_s: float) -> int:
+def _end(job: MuxJob, known: Timing, first_s: float) -> int:
     """Return when the last picture ends: as the source has it, if it is the source's last; the sound is not cut."""
     last_s = first_s + job.last_s
     if last_s < known.begins_s[-1] - SAME_TIME_S:
@@ -120,7 +120,7 @@ def _end(job: Job, known: Timing, first_s: float) -> int:
     return job.ticks[-2] + held if held > 0 else job.ticks[-1]
 
 
-def _options(source: Path | None, job: Job) -> dict[str, str]:
+def _options(source: Path | None, job: MuxJob) -> dict[str, str]:
     options = {"fflags": "+bitexact"}  # no random identifiers: the same frames give the same bytes
     if job.suffix in (".mp4", ".mov"):
         options["movflags"] = "+faststart"
@@ -142,7 +142,7 @@ def _written(
     encoded: av.container.InputContainer,
     out: av.container.OutputContainer,
     heard: av.container.InputContainer | None,
-    job: Job,
+    job: MuxJob,
     first_s: float,
     notes: list[str],
 ) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ import numpy as np
 from mgld import errors
 from mgld.errors import UserError
 from mgld.video.folder import write_times
-from mgld.video.mux import LONGEST_TICKS, TIME_BASE, Job, mux
+from mgld.video.mux import LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
 from mgld.video.sound import SILENT, TRANSCODE, WAYS
 
@@ -177,13 +177,13 @@ class VideoWriter:
     def _mux(self, whole: Path) -> None:
         """Give the pictures their times and the source's sound; sound that cannot be muxed never costs the pictures."""
         last_s = self._times_s[-1] - self._times_s[0]
-        job = Job(str(self._encoded), str(whole), self._ticks(), last_s, 1 / self.fps, self.start_s, self._way)
+        job = MuxJob(str(self._encoded), str(whole), self._ticks(), last_s, 1 / self.fps, self.start_s, self._way)
         if self._source and self._muxed_with(self._source, job):
             return
         deque(mux(None, job), maxlen=0)
         self.notes += [NO_SOUND] if self._source else []
 
-    def _muxed_with(self, source: Path, job: Job) -> bool:
+    def _muxed_with(self, source: Path, job: MuxJob) -> bool:
         """Keep the source's sound in the best way that works; say whether one did."""
         for way in WAYS[WAYS.index(self._way) :]:
             try:
@@ -213,7 +213,7 @@ def _planned(source: Path, suffix: str) -> tuple[str, list[str]]:
         return (told["way"] if told["way"] in WAYS else SILENT), list(map(str, told["notes"]))
 
 
-def _muxed(source: Path, job: Job) -> list[str]:
+def _muxed(source: Path, job: MuxJob) -> list[str]:
     """Let the child mux; return what is to be said; raise OSError if it failed, UserError if it died."""
     notes: list[str] = []
     with closing(ask("mux", source, job=asdict(job))) as answers:

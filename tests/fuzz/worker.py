@@ -53,7 +53,7 @@ def _muxed(path: Path, encoded: Path, suffix: str) -> None:
     """Plan, as before the work, and put the sound beside pictures, as after it; without the sound that never fails."""
     first, _ = mux.plan(path, suffix)
     pictures = encoded.with_suffix(".gif" if suffix == ".gif" else ".mkv")
-    job = mux.Job(str(pictures), str(encoded.with_name("whole" + suffix)), [0, 3600, 7200], 0.04, 0.04)
+    job = mux.MuxJob(str(pictures), str(encoded.with_name("whole" + suffix)), [0, 3600, 7200], 0.04, 0.04)
     for way in sound.WAYS[sound.WAYS.index(first) :]:
         try:
             deque(mux.mux(path, replace(job, way=way)), maxlen=0)

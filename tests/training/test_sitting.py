@@ -12,7 +12,7 @@ import pytest
 from mgld.__main__ import main
 from mgld.errors import UserError
 from mgld.training.run import Plan
-from mgld.training.sitting import FINISHED, Part, sit
+from mgld.training.sitting import FINISHED, StageShare, sit
 
 SHAPES = """{
  "vae": {"latent_channels": 4, "channels": [16, 32], "fusion_growth": 4, "linear": false},
@@ -22,7 +22,7 @@ SHAPES = """{
 }"""
 
 
-def part(tmp_path, name: str, share: float, limits: list, resume: bool = False, cost_s: float = 0.0) -> Part:
+def part(tmp_path, name: str, share: float, limits: list, resume: bool = False, cost_s: float = 0.0) -> StageShare:
     plan = Plan(tmp_path / name, 10, 1, resume=resume)
     plan.folder.mkdir(exist_ok=True)
 
@@ -30,7 +30,7 @@ def part(tmp_path, name: str, share: float, limits: list, resume: bool = False, 
         limits.append((name, limit_s))
         time.sleep(cost_s)
 
-    return Part(name, share, plan, run)
+    return StageShare(name, share, plan, run)
 
 
 def test_what_a_stage_leaves_over_goes_to_those_after_it(tmp_path):
