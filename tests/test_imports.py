@@ -87,6 +87,7 @@ def test_files_fit_a_space():
         assert path.stat().st_size < 10_000_000, path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["mgld.commands.compare", "mgld.comparison.produce", "mgld.comparison.takeaway", "mgld.worker"]
 )
