@@ -88,7 +88,9 @@ def test_playing_to_the_end_drifts_by_nothing(page):
 def test_slow_motion_drifts_by_nothing(page, speed):
     page.select_option(".speed", speed)
     left_out = set()
-    for _ in range(3):  # a busy machine may leave one out now and then; a stage that leaves one out always does so thrice
+    for _ in range(
+        3
+    ):  # a busy machine may leave one out now and then; a stage that leaves one out always does so thrice
         go(page, 0)
         painted(page)
         page.click("[data-do=play]")
