@@ -216,7 +216,10 @@ def test_words_that_a_console_cannot_show_do_not_end_a_command():
 def test_being_stopped_ends_quietly_and_leaves_nothing(tmp_path, pipeline, name):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))
-    command = [sys.executable, "-m", "mgld", "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
+    # A shell that runs tests in the background lets its children ignore Ctrl-C; as a person starts it, it does not.
+    start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    start += "; runpy.run_module('mgld', run_name='__main__')"
+    command = [sys.executable, "-c", start, "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
     command += ["--model", str(tmp_path / "model"), "--steps", "5"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not list(tmp_path.glob(".mgld-*/encoded.mkv")):
