@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,3 +62,19 @@ def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+# Each of their tests decodes or writes clips, in processes of their own, or trains: a second or more, hundreds of times.
+SLOW_PLACES = (
+    "video", "fuzz", "training", "parity", "flow/test_cuts.py", "convert/test_sd21.py", "test_commands.py", "test_example.py",
+    "test_evaluate.py", "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
+    "comparison/test_cost.py", "ui/test_running.py", "ui/test_files.py", "ui/test_page.py", "ui/test_first_sight.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Leave what lies in slow places out of the fast lane."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(SLOW_PLACES):
+            item.add_marker(pytest.mark.slow)
