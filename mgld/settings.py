@@ -69,13 +69,9 @@ KEPT_SAMPLINGS = 24  # their latents, which are small
 KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
 PARTIAL_SHARE = 6  # a running comparison is shown again once this many times the last showing's seconds have passed
 QUEUE = limit_of("MGLD_QUEUE", 8, 1, 1000)  # runs that may wait; who comes then is told that it is full
-GPU_SECONDS = (
-    30,
-    limit_of("MGLD_GPU_SECONDS", 300, 30, 3600),
-)  # what a job may ask of a lent GPU, at least and at most
-GPU_SECONDS_UNKNOWN = min(
-    60, GPU_SECONDS[1]
-)  # what the first job asks; more is beyond what strangers are lent in a day
+# What a job may ask of a lent GPU, at least and at most; the first one asks less, since more is beyond what strangers get in a day.
+GPU_SECONDS = (30, limit_of("MGLD_GPU_SECONDS", 300, 30, 3600))
+GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])
 UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 

@@ -70,9 +70,9 @@ def predict(
         known = sampled_as(wanted) in sampled or store.is_sampled(part, wanted, segment_count(wanted, frames))
         seconds += cost.seconds(wanted, frames, megapixels, known)
         sampled.add(sampled_as(wanted))  # what one run samples, the next that samples the same takes from it
-    memory = _memory_bytes(cost, missing, frames, size_hw, layers, megapixels)
+    peak_bytes = _memory_bytes(cost, missing, frames, size_hw, layers, megapixels)
     large = SCALE**2 * size_hw[0] * size_hw[1]
-    return Needed(seconds + cost.showing_seconds(layers, frames, large / 1e6), memory)
+    return Needed(seconds + cost.showing_seconds(layers, frames, large / 1e6), peak_bytes)
 
 
 def needed(device: str, request: Request, extent: Extent, store: Store) -> Needed:
