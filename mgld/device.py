@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
+from torch import Tensor
 
 from mgld import errors
 
@@ -31,3 +34,11 @@ def best_dtype(device: str) -> str:
         return "float16"
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bfloat16" if native else "float32"
+
+
+@cache
+def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return these numbers on the device, [N], copied there once: the host's next launch would wait for every copy, and a CUDA
+    graph may hold none. Not to be written to."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)

@@ -21,8 +21,9 @@ def sample(x: Tensor, points_px: Tensor, padding: str = "zeros") -> Tensor:
     """Read x [N,C,H,W] bilinearly at points_px [N,2,h,w] (x, y; pixel centres on whole numbers) -> [N,C,h,w]."""
     height, width = x.shape[-2:]
     # a side of one pixel has no extent to divide by; grid_sample then reads that pixel whatever the number
-    extent = torch.tensor([max(width - 1, 1), max(height - 1, 1)], dtype=torch.float32, device=x.device)
-    grid = points_px.float().permute(0, 2, 3, 1) * 2 / extent - 1
+    # numbers, not a tensor of them: a copy from the host would make the next launch wait, and no CUDA graph may hold one
+    x_px, y_px = points_px.float().unbind(1)
+    grid = torch.stack((x_px * 2 / max(width - 1, 1) - 1, y_px * 2 / max(height - 1, 1) - 1), dim=-1)
     return F.grid_sample(x.float(), grid, "bilinear", padding, align_corners=True).to(x.dtype)
 
 
@@ -41,8 +42,8 @@ def in_bounds(flow_px: Tensor) -> Tensor:
 def resize_flow(flow_px: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """Return flow_px [N,2,H,W] on a grid of size_hw, its vectors scaled along, in float32."""
     height, width = flow_px.shape[-2:]
-    scale = torch.tensor([size_hw[1] / width, size_hw[0] / height], dtype=torch.float32, device=flow_px.device)
-    scaled = flow_px.float() * scale.view(1, 2, 1, 1)
+    x_px, y_px = flow_px.float().unbind(1)
+    scaled = torch.stack((x_px * (size_hw[1] / width), y_px * (size_hw[0] / height)), dim=1)
     return F.interpolate(scaled, size_hw, mode="bilinear", align_corners=False)
 
 

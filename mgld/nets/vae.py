@@ -12,6 +12,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgld.device import constant
 from mgld.nets.layers import FeatureFusion, TemporalConv
 
 SMOOTH = {2: (1, 2, 1), 4: (-1, 4, 10, 4, -1)}  # n → 1 - sinⁿ(ω/2), but for the sum
@@ -200,6 +201,6 @@ class Unfold(nn.Module):
 
 def _smooth(x: Tensor, taps: tuple[int, ...]) -> Tensor:
     """Filter rows and columns of x [N,3,H,W]; taps are scaled to sum 1."""
-    line, margin = x.new_tensor(taps).div(sum(taps)).expand(3, 1, 1, -1), len(taps) // 2
+    line, margin = constant(taps, x.device, x.dtype).div(sum(taps)).expand(3, 1, 1, -1), len(taps) // 2
     x = F.conv2d(F.pad(x, (margin,) * 4, mode="replicate"), line, groups=3)
     return F.conv2d(x, line.transpose(2, 3), groups=3)

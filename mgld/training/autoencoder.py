@@ -66,11 +66,11 @@ def train_autoencoder(
             loss = loss + LPIPS_WEIGHT * distance
         if judged is not None:
             loss = loss + AUTOENCODER_GAN_WEIGHT * generator_loss(judged.float())
-        run.update("vae", loss)
+        run.note(skipped=run.update("vae", loss))
         if judged is not None:
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 real, fake = critic(x), critic(y.detach())
-            run.update("critic", discriminator_loss(real.float(), fake.float()))
+            run.note(skipped=run.update("critic", discriminator_loss(real.float(), fake.float())))
         run.note(lpips=0.0 if distance is None else distance.detach(), loss=loss.detach())
     return run.ema["vae"] if decoder_only else _scaled(run.ema["vae"], held_out.to(device))
 

@@ -154,15 +154,21 @@ def _serve(worker: int) -> None:
         os.nice(WORKER_NICENESS)
 
 
-def batches(
+def byte_batches(
     corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1], endlessly; processes that train together share the numbers out."""
+    """Yield (hq u8 [N,T,3,S,S], lq u8 [N,T,3,S/4,S/4]), endlessly; processes that train together share the numbers out."""
     assert recipe.side_px % SCALE == 0
     clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever
     several = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "persistent_workers": True} if workers else {}
     several |= {"worker_init_fn": _serve} if workers else {}
-    loader = DataLoader(clips, batch, num_workers=workers, **several)
-    for hq, lq in loader:
+    yield from DataLoader(clips, batch, num_workers=workers, **several)
+
+
+def batches(
+    corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield byte_batches() in [-1,1]."""
+    for hq, lq in byte_batches(corpus, recipe, batch, seed, start, workers):
         yield from_bytes(hq), from_bytes(lq)

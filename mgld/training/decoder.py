@@ -96,18 +96,20 @@ def train_decoder(
         l1 = (x - gt).abs().mean()
         loss = l1 + LPIPS_WEIGHT * distance.float()
         if temporal:
-            loss = loss + sequence_loss(x, gt, frames, flow, run)
+            of_sequence, figures = sequence_loss(x, gt, frames, flow)
+            loss = loss + of_sequence
+            run.note(**figures)
         if phase in BACKBONE_PHASES and vae.config.patch > 1:
             grid = grid_difference(x, gt, vae.config.patch)
             loss = loss + GRID_WEIGHT * grid
             run.note(grid=grid.detach())
         if judged is not None:
             loss = loss + gan_weight * generator_loss(judged.float())
-        run.update("decoder", loss)
+        run.note(skipped=run.update("decoder", loss))
         if judged is not None:
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 real, fake = critic(gt), critic(x.detach())
-            run.update("critic", discriminator_loss(real.float(), fake.float()))
+            run.note(skipped=run.update("critic", discriminator_loss(real.float(), fake.float())))
         run.note(l1=l1.detach(), lpips=distance.detach())
     return run.ema["vae"]
 
@@ -127,13 +129,13 @@ def _features(vae: VideoVAE, lq: Tensor) -> list[Tensor]:
     return [f.detach().requires_grad_(True) for f in vae.encode(lq)[1]]
 
 
-def sequence_loss(x: Tensor, gt: Tensor, frames: int, flow: FlowNetwork, run: Run) -> Tensor:
-    """Return the weighted sum of Eq. 6 and Eq. 7, averaged over the clips of a batch; x, gt [N·frames,3,H,W]."""
+def sequence_loss(x: Tensor, gt: Tensor, frames: int, flow: FlowNetwork) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the weighted sum of Eq. 6 and Eq. 7, averaged over the clips of a batch, and both; x, gt [N·frames,3,H,W]."""
     difference = consistency = x.new_zeros(())
     clips = list(zip(x.split(frames), gt.split(frames), strict=True))
     for one, truth in clips:
         motion = estimate_motion((truth + 1) / 2, flow, truth.shape[-2:])
         difference = difference + frame_difference(one, truth) / len(clips)
         consistency = consistency + structure_weighted_consistency(one, truth, motion) / len(clips)
-    run.note(difference=difference.detach(), consistency=consistency.detach())
-    return DIFFERENCE_WEIGHT * difference + CONSISTENCY_WEIGHT * consistency
+    figures = {"difference": difference.detach(), "consistency": consistency.detach()}
+    return DIFFERENCE_WEIGHT * difference + CONSISTENCY_WEIGHT * consistency, figures

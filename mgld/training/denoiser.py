@@ -10,7 +10,10 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
+from mgld.canvas import from_bytes
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.training.graphs import Replayed
+from mgld.training.pool import Pair, Source, source_of
 from mgld.training.run import Plan, Run, stream_seed
 
 SNR_CAP = 5.0  # min-SNR-γ (Hang et al. 2023)
@@ -25,15 +28,18 @@ class LatentPool:
     uses: int = 8
     clips: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
-    def draw(
-        self, count: int, fresh: Callable[[], tuple[Tensor, Tensor]], generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Return z_hq, z_lq [count·T,c,h,w]; ask fresh() for [N,T,c,h,w] pairs often enough that each serves `uses` times."""
+    def draw(self, count: int, fresh: Source, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return z_hq, z_lq [count·T,c,h,w]; ask fresh for [N,T,c,h,w] pairs often enough that each serves `uses` times.
+
+        More often where fresh has none ready.
+        """
         wanted = max(count // self.uses, 1)
         while wanted > 0 or len(self.clips) < min(POOL_CLIPS, 4 * count):
-            pairs = list(zip(*fresh(), strict=True))
-            self.clips.extend(pairs)
-            wanted -= len(pairs)
+            pairs = fresh(needed=len(self.clips) < min(POOL_CLIPS, 4 * count))
+            if pairs is None:
+                break
+            self.clips.extend(zip(*pairs, strict=True))
+            wanted -= len(pairs[0])
         self.clips = self.clips[-POOL_CLIPS:]
         chosen = torch.randperm(len(self.clips), generator=generator)[:count].tolist()
         hq, lq = zip(*(self.clips[i] for i in chosen), strict=True)
@@ -78,8 +84,8 @@ def timesteps_for(clips: int, frames: int, last: int, device: torch.device) -> T
 
     The published code draws one per frame, so that its temporal layers meet mixed noise levels that sampling never shows them.
     """
-    share = (torch.rand(1) + torch.randperm(clips) / clips) % 1
-    return (share * last).long().repeat_interleave(frames).to(device)
+    share = (torch.rand(1, device=device) + torch.arange(clips, device=device) / clips) % 1
+    return (share * last).long().repeat_interleave(frames)
 
 
 def denoising_loss(
@@ -108,17 +114,18 @@ def train_denoiser(
     unet: VideoUNet,
     encoder: StructureEncoder,
     scheduler: DDPMScheduler,
-    batches: Iterator[tuple[Tensor, Tensor]],
+    samples: Iterator[Pair],
     temporal: bool = False,
     sheet: Callable[[VideoUNet, StructureEncoder], Tensor] | None = None,
 ) -> tuple[VideoUNet, StructureEncoder]:
     """Train one phase of stage 1 and return the averaged networks.
 
-    batches yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1]. temporal=True trains the temporal layers alone.
+    samples yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) as bytes. temporal=True trains the temporal layers alone.
     """
     device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
     for net in (vae.requires_grad_(False), unet, encoder):
         net.to(device, memory_format=torch.channels_last)
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod.to(device)
     trained = unet.temporal_parameters() if temporal else spatial_parameters(unet, encoder)
     for net in (unet, encoder):
         net.requires_grad_(False)
@@ -129,18 +136,28 @@ def train_denoiser(
     run = Run(plan, networks, optimizers, averaged=networks)
     pool, generator = LatentPool(), torch.Generator().manual_seed(stream_seed(plan))
 
-    def fresh() -> tuple[Tensor, Tensor]:
-        hq, lq = run.take(batches)
-        return encode_pairs(vae, hq.to(device), lq.to(device), dtype)
-
-    draw_sheet = None if sheet is None else lambda: sheet(run.ema["unet"], run.ema["structure_encoder"])
-    for _ in run.steps(draw_sheet):
-        z_hq, z_lq = pool.draw(plan.batch, fresh, generator)
+    def step(kind: str, z_hq: Tensor, z_lq: Tensor) -> dict[str, Tensor]:
         frames = len(z_hq) // plan.batch
         loss, error = denoising_loss(unet, encoder, scheduler, z_hq, z_lq, frames, temporal, dtype)
-        run.note(mse=error)
-        run.update("denoiser", loss)
+        return {"mse": error, "skipped": run.update("denoiser", loss)}
+
+    step_of = Replayed(step, run.replays)
+    draw_sheet = None if sheet is None else lambda: sheet(run.ema["unet"], run.ema["structure_encoder"])
+    with source_of(samples, run) as source:
+        fresh = _encoding(source, vae, device, dtype)
+        for _ in run.steps(draw_sheet):
+            run.note(**step_of("denoising", *pool.draw(plan.batch, fresh, generator)))
     return run.ema["unet"], run.ema["structure_encoder"]
+
+
+def _encoding(source: Source, vae: VideoVAE, device: torch.device, dtype: torch.dtype) -> Source:
+    """Return a source of latents of what the given one yields."""
+
+    def fresh(needed: bool) -> Pair | None:
+        pair = source(needed=needed)
+        return None if pair is None else encode_pairs(vae, *(from_bytes(part.to(device)) for part in pair), dtype)
+
+    return fresh
 
 
 def spatial_parameters(unet: VideoUNet, encoder: StructureEncoder) -> list[nn.Parameter]:

@@ -1,29 +1,31 @@
 """Adversarial few-step distillation: what the sampler makes in one or two steps, decoded, is held against the truth.
 
 Phase "spatial" trains denoiser, structure encoder, decoder and CFW together (the per-frame recipe); "temporal", those frozen, the
-temporal layers of both on clips. Reading order: `train_distilled` → `_pictures` → `_against_truth` → `_towards`.
+temporal layers of both on clips. Reading order: `train_distilled` → `Distilling.step` →
+`_pictures` (through `sampled.py`) → `_against_truth` → `_towards`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from mgld import settings
 from mgld.flow import FlowNetwork
 from mgld.metrics.vgg import Perceptual, load_perceptual
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.training.critics import Critics, deceive, tell_apart
 from mgld.training.decoder import sequence_loss
 from mgld.training.denoiser import denoising_loss, spatial_parameters
+from mgld.training.graphs import Replayed
 from mgld.training.losses import SQUARE_PX, flat_excess, grid_difference, same_square
-from mgld.training.pool import SamplePool
+from mgld.training.pool import Pair, SamplePool, source_of
 from mgld.training.run import Plan, Run
+from mgld.training.sampled import Nets, second_timestep
 
 LPIPS_WEIGHT = 2.0
 GRID_WEIGHT = 0.5
@@ -32,13 +34,9 @@ DIFFUSION_WEIGHT = 0.1  # keeps sampling in many steps sound
 DECODER_RATE = 2.0  # times the denoiser's learning rate
 CRITIC_RATE = 2e-4
 TWICE = 0.6  # share of the training steps that sample in two steps; the others in one
-USUAL_SECOND = 0.6  # of those go on from USUAL_TIMESTEP, as the sampler does; the others from a random lower one
-USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
 CRITICS_ALONE = 0.04  # share of the run in which they learn before they are listened to
 CRITICS_HEARD = 0.12  # from here on in full
 POOL_SAMPLES, SAMPLE_USES = 2048, 8
-
-Batches = Iterator[tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -49,63 +47,17 @@ class Weights:
     flat: float = settings.FLAT_WEIGHT
 
 
-@dataclass
-class Nets:
-    """The three networks and the noise schedule; temporal tells whether the temporal layers take part."""
+class Kind(NamedTuple):
+    """What a training step does; each kind is a graph of its own on a GPU."""
 
-    vae: VideoVAE
-    unet: VideoUNet
-    encoder: StructureEncoder
-    scheduler: DDPMScheduler
-    temporal: bool
-    dtype: torch.dtype
-
-    def autocast(self) -> torch.autocast:
-        """Compute in the run's precision."""
-        return torch.autocast(self.vae.device.type, self.dtype, enabled=self.dtype != torch.float32)
-
-    def clean(self, z: Tensor, z_lq: Tensor, timestep: int, frames: int) -> Tensor:
-        """Return x̂0 of z [N,c,h,w] at one timestep."""
-        t = torch.full((len(z),), timestep, device=z.device)
-        with self.autocast():
-            output = self.unet(z, t, self.encoder(z_lq, t), frames, temporal=self.temporal).float()
-        alpha = float(self.scheduler.alphas_cumprod[timestep])
-        if self.scheduler.config.prediction_type == "epsilon":
-            return (z - (1 - alpha) ** 0.5 * output) / alpha**0.5
-        return alpha**0.5 * z - (1 - alpha) ** 0.5 * output
-
-    def in_steps(self, z_lq: Tensor, frames: int, second: int | None) -> Tensor:
-        """Return what the sampler makes of z_lq in one step, or in a second one from that timestep; only the last has gradients."""
-        alphas = self.scheduler.alphas_cumprod
-        last = len(alphas) - 1
-        z = float(alphas[last].sqrt()) * z_lq + float((1 - alphas[last]).sqrt()) * torch.randn_like(z_lq)
-        if second is None:
-            return self.clean(z, z_lq, last, frames)
-        with torch.no_grad():
-            z0 = self.clean(z, z_lq, last, frames)
-        return self.clean(_posterior(z, z0, float(alphas[last]), float(alphas[second])), z_lq, second, frames)
-
-
-def _posterior(z: Tensor, z0: Tensor, now: float, after: float) -> Tensor:
-    """Draw z at the noise level ᾱ = after from DDPM's posterior, given z at ᾱ = now and the clean estimate."""
-    beta = 1 - now / after
-    mean = after**0.5 * beta / (1 - now) * z0 + (1 - beta) ** 0.5 * (1 - after) / (1 - now) * z
-    return mean + (beta * (1 - after) / (1 - now)) ** 0.5 * torch.randn_like(z)
-
-
-def second_timestep() -> int | None:
-    """Draw where the second sampling step of a training step begins; None for one step alone."""
-    if torch.rand(()) >= TWICE:
-        return None
-    if torch.rand(()) < USUAL_SECOND:
-        return USUAL_TIMESTEP
-    return int(torch.randint(LOWEST_TIMESTEP, HIGHEST_TIMESTEP, ()))
+    twice: bool  # the sampler takes two steps
+    diffusion: bool  # the denoising loss at random timesteps runs beside
 
 
 def train_distilled(
     plan: Plan,
     nets: Nets,
-    batches: Batches,
+    samples: Iterator[Pair],
     weights: Weights,
     flow: FlowNetwork | None = None,
     square_px: int = SQUARE_PX,
@@ -114,32 +66,23 @@ def train_distilled(
 ) -> Nets:
     """Train one phase and return the averaged networks.
 
-    batches yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) in [-1,1]; plan.batch clips make a step. LPIPS and the critic of features
+    samples yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) as bytes; plan.batch clips make a step. LPIPS and the critic of features
     judge one square of square_px of each picture; perceptual=False leaves both critics and LPIPS out. flow measures the truth's
     motion for Eq. 7 (phase "temporal").
     """
     run, critics = _begin(plan, nets)
     device = torch.device(plan.device)
     vgg = load_perceptual(plan.device) if perceptual else None
-    pool = SamplePool(lambda: run.take(batches), POOL_SAMPLES, SAMPLE_USES, device)
+    distilling = Distilling(run, nets, critics, vgg, weights, flow, square_px)
+    step_of = Replayed(distilling.step, run.replays)
+    heard = torch.zeros((), device=device)
     averaged = Nets(run.ema["vae"], run.ema["unet"], run.ema["encoder"], nets.scheduler, nets.temporal, nets.dtype)
-    for step in run.steps(None if sheet is None else lambda: sheet(averaged)):
-        gt, lq = pool.draw(plan.batch)
-        frames = len(gt) // plan.batch
-        canvas = F.interpolate(lq, size=gt.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
-        z_lq, x = _pictures(nets, canvas, frames)
-        loss = _against_truth(x, gt, frames, nets, weights, flow, run)
-        judged = None
-        if vgg is not None:
-            judged = _Judged(vgg, critics, nets, x, gt, canvas, square_px)
-            loss = loss + LPIPS_WEIGHT * judged.distance
-            run.note(lpips=judged.distance.detach())
-        loss = _towards(x, loss, judged, weights.critics * _ramp(run.done), run)
-        if step % 2:
-            loss = loss + DIFFUSION_WEIGHT * _diffusion(nets, gt, z_lq, frames, run)
-        run.update("generator", loss)
-        if judged is not None and weights.critics:
-            run.update("critics", judged.critics_loss())
+    with source_of(samples, run) as source:
+        pool = SamplePool(source, POOL_SAMPLES, SAMPLE_USES, device)
+        for step in run.steps(None if sheet is None else lambda: sheet(averaged)):
+            gt, lq = pool.draw(plan.batch)
+            kind = Kind(twice=float(torch.rand(())) < TWICE, diffusion=step % 2 == 1)
+            run.note(**step_of(kind, gt, lq, heard.fill_(weights.critics * _ramp(run.done))), made=float(pool.made))
     return averaged
 
 
@@ -149,6 +92,7 @@ def _begin(plan: Plan, nets: Nets) -> tuple[Run, Critics]:
     critics = Critics()
     for module in (*modules.values(), critics):
         module.to(plan.device, memory_format=torch.channels_last)
+    nets.scheduler.alphas_cumprod = nets.scheduler.alphas_cumprod.to(plan.device)
     groups = _trained(nets)
     for module in modules.values():
         module.requires_grad_(False)
@@ -185,30 +129,74 @@ def _trained(nets: Nets) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     return spatial_parameters(nets.unet, nets.encoder), decoder
 
 
-def _pictures(nets: Nets, canvas: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-    """Return the LQ latents and the pictures x [N·T,3,S,S] that the sampler makes of them."""
-    with torch.no_grad(), nets.autocast():
-        posterior, features = nets.vae.encode(canvas)
-    z_lq = posterior.sample().float() * nets.vae.config.scaling_factor
-    z = nets.in_steps(z_lq, frames, second_timestep())
-    features = [f.detach().requires_grad_(True) for f in features]
-    with nets.autocast():
-        x = nets.vae.decode(z / nets.vae.config.scaling_factor, features, frames, 1.0, nets.temporal)
-    return z_lq, x.float()
+@dataclass
+class Distilling:
+    """One training step, on the device from end to end."""
 
+    run: Run
+    nets: Nets
+    critics: Critics
+    vgg: Perceptual | None
+    weights: Weights
+    flow: FlowNetwork | None
+    square_px: int
 
-def _against_truth(
-    x: Tensor, gt: Tensor, frames: int, nets: Nets, weights: Weights, flow: FlowNetwork | None, run: Run
-) -> Tensor:
-    """Return what is asked of x without LPIPS and the critics."""
-    l1, flat = (x - gt).abs().mean(), flat_excess(x, gt)
-    run.note(l1=l1.detach(), flat=flat.detach())
-    loss = l1 + weights.flat * flat
-    if nets.temporal:
-        return loss + SEQUENCE_WEIGHT * sequence_loss(x, gt, frames, flow, run)
-    grid = grid_difference(x, gt, max(nets.vae.config.patch, 2))
-    run.note(grid=grid.detach())
-    return loss + GRID_WEIGHT * grid
+    def step(self, kind: Kind, gt: Tensor, lq: Tensor, heard: Tensor) -> dict[str, Tensor]:
+        """Learn from gt [N·T,3,S,S] and lq [N·T,3,S/4,S/4] in [-1,1]; heard [] is the critics' share now.
+
+        Returns the log's figures.
+        """
+        frames = len(gt) // self.run.plan.batch
+        canvas = F.interpolate(lq, size=gt.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
+        z_lq, x = self._pictures(canvas, frames, kind.twice)
+        loss, figures = self._against_truth(x, gt, frames)
+        judged = None
+        if self.vgg is not None:
+            judged = _Judged(self.vgg, self.critics, self.nets, x, gt, canvas, self.square_px)
+            loss = loss + LPIPS_WEIGHT * judged.distance
+            figures["lpips"] = judged.distance.detach()
+        if judged is not None and self.weights.critics:
+            loss, of_critics = _towards(x, loss, judged.deceit(), heard)
+            figures |= of_critics
+        if kind.diffusion:
+            of_noise, figures["mse"] = self._diffusion(gt, z_lq, frames)
+            loss = loss + DIFFUSION_WEIGHT * of_noise
+        figures["skipped"] = self.run.update("generator", loss)
+        if judged is not None and self.weights.critics:
+            self.run.update("critics", judged.critics_loss())
+        return figures
+
+    def _pictures(self, canvas: Tensor, frames: int, twice: bool) -> tuple[Tensor, Tensor]:
+        """Return the LQ latents and the pictures x [N·T,3,S,S] that the sampler makes of them."""
+        nets = self.nets
+        with torch.no_grad(), nets.autocast():
+            posterior, features = nets.vae.encode(canvas)
+        z_lq = posterior.sample().float() * nets.vae.config.scaling_factor
+        z = nets.in_steps(z_lq, frames, second_timestep(z_lq.device) if twice else None)
+        features = [f.detach().requires_grad_(True) for f in features]
+        with nets.autocast():
+            x = nets.vae.decode(z / nets.vae.config.scaling_factor, features, frames, 1.0, nets.temporal)
+        return z_lq, x.float()
+
+    def _against_truth(self, x: Tensor, gt: Tensor, frames: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return what is asked of x without LPIPS and the critics, and its parts."""
+        l1, flat = (x - gt).abs().mean(), flat_excess(x, gt)
+        figures = {"l1": l1.detach(), "flat": flat.detach()}
+        loss = l1 + self.weights.flat * flat
+        if self.nets.temporal:
+            of_sequence, parts = sequence_loss(x, gt, frames, self.flow)
+            return loss + SEQUENCE_WEIGHT * of_sequence, figures | parts
+        grid = grid_difference(x, gt, max(self.nets.vae.config.patch, 2))
+        return loss + GRID_WEIGHT * grid, figures | {"grid": grid.detach()}
+
+    def _diffusion(self, gt: Tensor, z_lq: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """Return the denoising loss at random timesteps for the first half of the clips, and the plain error."""
+        nets, count = self.nets, max(len(gt) // frames // 2, 1) * frames
+        with torch.no_grad(), nets.autocast():
+            z_hq = nets.vae.encode(gt[:count])[0].sample().float() * nets.vae.config.scaling_factor
+        return denoising_loss(
+            nets.unet, nets.encoder, nets.scheduler, z_hq, z_lq[:count], frames, nets.temporal, nets.dtype
+        )
 
 
 class _Judged:
@@ -244,28 +232,12 @@ def _ramp(done: float) -> float:
     return min(max((done - CRITICS_ALONE) / (CRITICS_HEARD - CRITICS_ALONE), 0.0), 1.0)
 
 
-def _towards(x: Tensor, loss: Tensor, judged: _Judged | None, share: float, run: Run) -> Tensor:
-    """Return a loss whose gradient at the picture is loss's plus the critics', scaled to `share` of its length.
+def _towards(x: Tensor, loss: Tensor, deceit: Tensor, share: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return a loss whose gradient at the picture is loss's plus the critics', scaled to `share` [] of its length.
 
-    So their say stays the same however sure of themselves they become.
+    So their say stays the same however sure of themselves they become. Second: the log's figures.
     """
-    if judged is None or not share:
-        return loss
-    deceit = judged.deceit()
     (wanted,) = torch.autograd.grad(loss, x, retain_graph=True)
     (liked,) = torch.autograd.grad(deceit, x)
     scale = share * wanted.norm() / liked.norm().clamp(min=1e-12)
-    run.note(deceit=deceit.detach(), scale=scale)
-    return (x * (wanted + scale * liked)).sum()
-
-
-def _diffusion(nets: Nets, gt: Tensor, z_lq: Tensor, frames: int, run: Run) -> Tensor:
-    """Return the denoising loss at random timesteps for the first half of the clips."""
-    count = max(len(gt) // frames // 2, 1) * frames
-    with torch.no_grad(), nets.autocast():
-        z_hq = nets.vae.encode(gt[:count])[0].sample().float() * nets.vae.config.scaling_factor
-    loss, error = denoising_loss(
-        nets.unet, nets.encoder, nets.scheduler, z_hq, z_lq[:count], frames, nets.temporal, nets.dtype
-    )
-    run.note(mse=error)
-    return loss
+    return (x * (wanted + scale * liked)).sum(), {"deceit": deceit.detach(), "scale": scale}

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mgld.device import constant
 from mgld.flow import Motion
 from mgld.flow.ops import warp
 
@@ -13,6 +14,7 @@ STRUCTURE_WEIGHT = 3.0  # w of Eq. 7
 # VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
 SQUARE_PX = 64
 HALF_BAND = (-1, 0, 9, 16, 9, 0, -1)  # ÷ 32: half at a quarter of the sampling rate, flat on both sides of it
+SOBEL = (-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0)
 FLAT_CELL_PX = 16
 FLAT_DEVIATION = 6 / 127.5  # of the truth inside a cell, at which it counts half as flat
 
@@ -55,7 +57,7 @@ def flat_excess(x: Tensor, gt: Tensor) -> Tensor:
 def _above_half_band(x: Tensor) -> Tensor:
     """Take out what a half-band filter passes, along rows and columns."""
     n, c, h, w = x.shape
-    line = x.new_tensor(HALF_BAND).div(sum(HALF_BAND)).view(1, 1, 1, -1)
+    line = constant(HALF_BAND, x.device, x.dtype).div(sum(HALF_BAND)).view(1, 1, 1, -1)
     margin = len(HALF_BAND) // 2
     low = F.conv2d(F.pad(x.reshape(n * c, 1, h, w), (margin,) * 4, mode="reflect"), line)
     return x - F.conv2d(low, line.transpose(2, 3)).view(n, c, h, w)
@@ -72,7 +74,7 @@ def _deviation(x: Tensor) -> Tensor:
 
 def sobel_magnitude(x: Tensor) -> Tensor:
     """Return the gradient magnitude per channel, normalised kernels, replicated borders; x [N,C,H,W]."""
-    kernel = x.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 8
+    kernel = constant(SOBEL, x.device, x.dtype).view(3, 3) / 8
     kernels = torch.stack([kernel, kernel.T])[:, None]  # [2,1,3,3]
     n, c, h, w = x.shape
     padded = F.pad(x.reshape(n * c, 1, h, w), (1, 1, 1, 1), mode="replicate")
@@ -95,9 +97,11 @@ def structure_weighted_consistency(x: Tensor, gt: Tensor, motion: Motion) -> Ten
 
 
 def same_square(x: Tensor, y: Tensor, side_px: int = SQUARE_PX) -> tuple[Tensor, Tensor]:
-    """Cut one random square of at most side_px out of both, at the same place; [N,3,H,W]."""
-    height, width = (min(side_px, length) for length in x.shape[-2:])
-    top = int(torch.randint(0, x.shape[-2] - height + 1, (1,)))
-    left = int(torch.randint(0, x.shape[-1] - width + 1, (1,)))
-    window = (..., slice(top, top + height), slice(left, left + width))
-    return x[window], y[window]
+    """Cut one random square of at most side_px out of both, at the same place, drawn on their device; [N,3,H,W]."""
+    for dim in (-2, -1):
+        length = x.shape[dim]
+        side = min(side_px, length)
+        first = (torch.rand(1, device=x.device) * (length - side + 1)).long()
+        places = first + torch.arange(side, device=x.device)
+        x, y = x.index_select(dim, places), y.index_select(dim, places)
+    return x, y

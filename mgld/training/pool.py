@@ -2,50 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from mgld.canvas import from_bytes, to_bytes
+from mgld.canvas import from_bytes
+from mgld.training.run import Run
 
 Pair = tuple[Tensor, Tensor]
 TURNS = 8  # of a square: four rotations, each also mirrored
+AHEAD_BATCHES = 4
+PATIENCE_S = 0.2  # how long the fetching thread waits for room before it looks whether it is to end
+
+
+class Source(Protocol):
+    """Where fresh samples come from."""
+
+    def __call__(self, needed: bool) -> Pair | None:
+        """Return the next pairs u8 [N,T,3,S,S] and [N,T,3,S/4,S/4]; None if none is ready and none is `needed`."""
+
+
+def waiting(take: Callable[[], Pair]) -> Source:
+    """Return a source that always waits: what is drawn then depends on the samples alone, not on the clock."""
+    return lambda needed: take()
+
+
+@contextmanager
+def source_of(samples: Iterator[Pair], run: Run) -> Iterator[Source]:
+    """Open the run's source: a GPU must never wait, a CPU is to learn the same from the same samples."""
+    if not run.on_gpu:
+        yield waiting(lambda: run.take(samples))
+        return
+    with closing(Ahead(samples)) as ahead:
+        yield ahead
+
+
+class Ahead:
+    """Fetch samples in a thread, so that who trains need not wait for them while there are others to learn from."""
+
+    def __init__(self, samples: Iterator[Pair]) -> None:
+        self._ready: queue.Queue[Pair | BaseException] = queue.Queue(AHEAD_BATCHES)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._fetch, args=(samples,), daemon=True)
+        self._thread.start()
+
+    def __call__(self, needed: bool) -> Pair | None:
+        """Return the next pairs; None if none is ready and none is `needed`. Raises what fetching raised."""
+        try:
+            pair = self._ready.get(block=needed)
+        except queue.Empty:
+            return None
+        if isinstance(pair, BaseException):
+            raise pair
+        return pair
+
+    def close(self) -> None:
+        """End the thread; who fetches with it may be ended then."""
+        self._ended.set()
+        self._thread.join()
+
+    def _fetch(self, samples: Iterator[Pair]) -> None:
+        try:
+            for pair in samples:
+                self._offer(tuple(part.pin_memory() if torch.cuda.is_available() else part for part in pair))
+                if self._ended.is_set():
+                    return
+            self._offer(StopIteration())
+        except BaseException as error:  # noqa: BLE001  # the thread that trains is to raise it
+            self._offer(error)
+
+    def _offer(self, pair: Pair | BaseException) -> None:
+        while not self._ended.is_set():
+            try:
+                return self._ready.put(pair, timeout=PATIENCE_S)
+            except queue.Full:
+                pass
 
 
 class SamplePool:
     """A ring of (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) pairs.
 
-    Making a sample costs as much as a step that uses it, so each is drawn `uses` times on average before it is overwritten.
+    Making a sample costs as much as a step that uses it, so each is drawn `uses` times on average before it is overwritten; more
+    often where the source has none ready.
     """
 
-    def __init__(self, fresh: Callable[[], Pair], capacity: int, uses: int, device: torch.device) -> None:
-        """fresh() returns a batch of new pairs in [-1,1], [N,T,3,S,S] and [N,T,3,S/4,S/4]."""
-        self._fresh, self._capacity, self._uses, self._device = fresh, capacity, uses, device
+    def __init__(self, source: Source, capacity: int, uses: int, device: torch.device) -> None:
+        self._source, self._capacity, self._uses, self._device = source, capacity, uses, device
         self._rings: Pair | None = None
-        self._made, self._owed = 0, 0.0
+        self.made = 0
+        self._owed = 0.0
 
     def draw(self, count: int) -> Pair:
         """Return `count` pairs in [-1,1], [N·T,3,S,S] and [N·T,3,S/4,S/4]; every eighth of them is turned alike."""
         self._owed += count / self._uses
-        while self._owed > 0 or self._made < min(self._capacity, 2 * count):
-            self._owed = max(self._owed - self._put(), -float(count))
-        chosen = torch.randint(min(self._made, self._capacity), (count,)).to(self._device)
+        while self._owed > 0 or self.made < min(self._capacity, 2 * count):
+            batch = self._source(needed=self.made < min(self._capacity, 2 * count))
+            if batch is None:
+                break
+            self._put(batch)
+            self._owed = max(self._owed - len(batch[0]), -float(count))
+        chosen = torch.randint(min(self.made, self._capacity), (count,), device=self._device)
         turns = torch.randint(TURNS, (TURNS,)).tolist()
         hq, lq = (_turned(ring[chosen], turns).flatten(0, 1) for ring in self._rings)
         return _signed(hq), _signed(lq)
 
-    def _put(self) -> int:
-        """Write a fresh batch over the oldest pairs; return how many they are."""
-        batch = self._fresh()
+    def _put(self, batch: Pair) -> None:
+        """Write a fresh batch over the oldest pairs."""
         if self._rings is None:
             shapes = [(self._capacity, *part.shape[1:]) for part in batch]
             self._rings = tuple(torch.empty(shape, dtype=torch.uint8, device=self._device) for shape in shapes)
-        places = (self._made + torch.arange(len(batch[0]))) % self._capacity
+        first = self.made % self._capacity
         for ring, part in zip(self._rings, batch, strict=True):
-            ring[places.to(self._device)] = to_bytes(part).to(self._device)
-        self._made += len(batch[0])
-        return len(batch[0])
+            room = min(self._capacity - first, len(part))
+            ring[first : first + room].copy_(part[:room], non_blocking=True)
+            ring[: len(part) - room].copy_(part[room:], non_blocking=True)
+        self.made += len(batch[0])
 
 
 def _turned(x: Tensor, turns: list[int]) -> Tensor:

@@ -83,15 +83,44 @@ class Run:
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
         self._noted: dict[str, tuple[Tensor | float, int]] = {}  # sum and count
         self._waited_s, self._line_started = 0.0, time.monotonic()
-        self._rates = [group["lr"] for o in self.optimizers.values() for group in o.param_groups]
+        self._rates = [group["lr"] for group in self._groups()]
         torch.manual_seed(self.plan.seed)
         if self.plan.resume and self.checkpoint.exists():
             self._load()
         elif ranks.rank() == 0:
             self.log_file.unlink(missing_ok=True)  # an earlier run's
         ranks.same_start((*self.modules.values(), *self.ema.values()))
+        if ranks.rank() or self.step:  # a device's own noise is in no checkpoint
+            torch.cuda.manual_seed_all(stream_seed(self.plan))
         if ranks.rank():
             torch.manual_seed(stream_seed(self.plan))
+        if self.on_gpu:
+            self._hold_rates()
+        self._trained = [
+            (mean, now)
+            for name, module in self.averaged.items()
+            for mean, now in zip(self.ema[name].parameters(), module.parameters(), strict=True)
+            if now.requires_grad
+        ]
+
+    @property
+    def on_gpu(self) -> bool:
+        """Tell whether the run computes on a GPU."""
+        return self.plan.device.startswith("cuda")
+
+    @property
+    def replays(self) -> bool:
+        """Tell whether whole steps can be recorded and replayed: not where gradients travel between processes or torch compiles."""
+        return self.on_gpu and ranks.count() == 1 and not self.plan.compile
+
+    def _groups(self) -> list[dict]:
+        return [group for o in self.optimizers.values() for group in o.param_groups]
+
+    def _hold_rates(self) -> None:
+        """Keep learning rates on the device, where a recorded step reads them."""
+        for group in self._groups():
+            group["lr"] = torch.tensor(float(group["lr"]), device=self.plan.device)
+            group["capturable"] = True
 
     @property
     def checkpoint(self) -> Path:
@@ -133,8 +162,8 @@ class Run:
         if self.log_file.exists():
             training_curves(self.log_file, self.plan.folder / "curves.png")
 
-    def update(self, name: str, loss: Tensor) -> None:
-        """Take one optimiser step on `loss`, gradients averaged over the processes and clipped to norm 1.
+    def update(self, name: str, loss: Tensor) -> Tensor:
+        """Take one optimiser step on `loss`, gradients averaged over the processes and clipped to norm 1; return 1 if left out.
 
         A step whose gradients are not finite is left out: it would end the run for good. The optimiser must be a fused one: it
         reads `found_inf` on the device, so that nobody waits for the device to tell.
@@ -147,7 +176,7 @@ class Run:
         norm = nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.found_inf = (~torch.isfinite(norm)).float()
         optimizer.step()
-        self.note(skipped=optimizer.found_inf)
+        return optimizer.found_inf
 
     def take(self, samples: Iterator[Sample]) -> Sample:
         """Return the next sample; the log tells what share of the time went by waiting for the loader."""
@@ -197,13 +226,7 @@ class Run:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(self.plan.ema_decay, (1 + self.step) / (10 + self.step))  # young averages forget quickly
-        pairs = [
-            (mean, now)
-            for name, module in self.averaged.items()
-            for mean, now in zip(self.ema[name].parameters(), module.parameters(), strict=True)
-            if now.requires_grad
-        ]
-        torch._foreach_lerp_([mean for mean, _ in pairs], [now for _, now in pairs], 1 - decay)
+        torch._foreach_lerp_([mean for mean, _ in self._trained], [now for _, now in self._trained], 1 - decay)
 
     @property
     def done(self) -> float:
@@ -213,9 +236,11 @@ class Run:
     def _cool_down(self) -> None:
         """Keep the rate, then fall linearly to a tenth over the last 30 % (by steps or by time, whichever ends first)."""
         scale = min(1.0, max(0.1, (1 - self.done) / 0.3))
-        groups = [group for o in self.optimizers.values() for group in o.param_groups]
-        for group, rate in zip(groups, self._rates, strict=True):
-            group["lr"] = rate * scale
+        for group, rate in zip(self._groups(), self._rates, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate * scale)
+            else:
+                group["lr"] = rate * scale
 
     def _write_log(self) -> None:
         means = {name: float(total) / count for name, (total, count) in self._noted.items()}

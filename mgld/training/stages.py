@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from mgld import errors
-from mgld.canvas import to_u8
+from mgld.canvas import from_bytes, to_u8
 from mgld.flow import load_flow
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE, loading
 from mgld.nets.loading import NETS
@@ -24,10 +25,12 @@ from mgld.training.autoencoder import reconstruction, train_autoencoder
 from mgld.training.bank import count_bank, fill_bank, read_bank
 from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
-from mgld.training.distil import Nets, Weights, train_distilled
+from mgld.training.distil import Weights, train_distilled
 from mgld.training.linear import fit_linear, transfer
+from mgld.training.pool import Pair
 from mgld.training.record import corpus_sha256, record_run
 from mgld.training.run import Plan, first_step, reached, stream_seed
+from mgld.training.sampled import Nets
 
 SHARD = "9MB"  # every shipped file stays under 10 MB
 SHEET_STILLS = 3
@@ -70,7 +73,7 @@ def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, width
     decoder_only=True keeps the latent space that later stages stand on; latent_channels and widths shape a model begun here.
     """
     recipe = data.Recipe(1, job.side_px, with_lq=False)
-    batches = (hq.flatten(0, 1) for hq, _ in _batches(job, recipe))
+    batches = (from_bytes(hq).flatten(0, 1) for hq, _ in _samples(job, recipe, job.plan.batch))
     held_out, _ = _held_out(job, with_lq=False)
     shape = {"latent_channels": latent_channels, "channels": widths}
     begun = _begun(job.model, "vae")
@@ -111,8 +114,8 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
         pipeline = MGLDPipeline(nets[0], unet, encoder, scheduler)
         return _result_sheet(pipeline, *held_out)
 
-    batches = _batches(job, recipe, per_batch=2 if temporal else 6)
-    unet, encoder = train_denoiser(job.plan, *nets, scheduler, batches, temporal, sheet)
+    samples = _samples(job, recipe, 2 if temporal else 8)
+    unet, encoder = train_denoiser(job.plan, *nets, scheduler, samples, temporal, sheet)
     job.finish(unet=unet, **{} if temporal else {"structure_encoder": encoder})
 
 
@@ -151,10 +154,10 @@ def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: i
             MGLDPipeline(averaged.vae, averaged.unet, averaged.encoder, averaged.scheduler), *held_out, steps=2
         )
 
-    batches = _batches(job, recipe, per_batch=2 if temporal else 8)
+    samples = _samples(job, recipe, 2 if temporal else 8)
     on_gpu = job.plan.device.startswith("cuda")  # which would wait for DIS, a CPU's
     flow = load_flow("spynet" if on_gpu else "dis", job.plan.device) if temporal else None
-    trained = train_distilled(job.plan, nets, batches, weights, flow, square_px, job.perceptual, sheet)
+    trained = train_distilled(job.plan, nets, samples, weights, flow, square_px, job.perceptual, sheet)
     job.finish(unet=trained.unet, vae=trained.vae, **{} if temporal else {"structure_encoder": trained.encoder})
 
 
@@ -219,9 +222,10 @@ def save(net: nn.Module, name: str, model: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _batches(job: Job, recipe: data.Recipe, per_batch: int | None = None):
-    start = first_step(job.plan) * SAMPLES_PER_STEP  # a resumed run goes on to samples that it has not seen
-    return data.batches(job.corpus, recipe, per_batch or job.plan.batch, job.plan.seed, start, job.workers)
+def _samples(job: Job, recipe: data.Recipe, per_batch: int) -> Iterator[Pair]:
+    """Yield the stage's own samples as bytes; a resumed run goes on to some that it has not seen."""
+    start = first_step(job.plan) * SAMPLES_PER_STEP
+    return data.byte_batches(job.corpus, recipe, per_batch, job.plan.seed, start, job.workers)
 
 
 def _many_squares(corpus: Path, seed: int) -> Tensor:

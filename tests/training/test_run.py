@@ -87,17 +87,17 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path, broken):
     run = start(tmp_path, steps=2)
     before = {k: v.clone() for k, v in run.modules["net"].state_dict().items()}
     for _ in run.steps():
-        run.update("net", run.modules["net"](torch.ones(1, 3)).sum() * broken)
+        run.note(skipped=run.update("net", run.modules["net"](torch.ones(1, 3)).sum() * broken))
     assert all(torch.equal(v, before[k]) for k, v in run.modules["net"].state_dict().items())
     assert float(rows(tmp_path)[0]["skipped"]) == 1
 
 
 def test_every_resumption_goes_on_to_samples_of_its_own(tmp_path, monkeypatch):
     starts = []
-    monkeypatch.setattr(stages.data, "batches", lambda *a: starts.append(a[4]))
+    monkeypatch.setattr(stages.data, "byte_batches", lambda *a: starts.append(a[4]))
     for steps, resume in ((2, False), (4, True), (6, True)):
         run = start(tmp_path, steps, resume=resume)
-        stages._batches(stages.Job(tmp_path, tmp_path, run.plan, 64, 0), recipe=None)
+        stages._samples(stages.Job(tmp_path, tmp_path, run.plan, 64, 0), None, 1)
         for _ in run.steps():
             pass
     assert starts == [step * stages.SAMPLES_PER_STEP for step in (0, 2, 4)]

@@ -12,6 +12,7 @@ import torch
 from diffusers import DDPMScheduler
 from PIL import Image
 
+from mgld.canvas import to_bytes
 from mgld.errors import UserError
 from mgld.flow.dis import Dis
 from mgld.presets import TINY
@@ -42,6 +43,11 @@ def pictures(frames: int, side: int = 64):
         hq = torch.nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(-1, 1)
         lq = torch.nn.functional.interpolate(hq, scale_factor=0.25, mode="area")
         yield hq.unflatten(0, (2, frames)), lq.unflatten(0, (2, frames))
+
+
+def byte_pictures(frames: int):
+    """Yield the pictures that tests learn from as the loader does, as bytes."""
+    return (tuple(map(to_bytes, pair)) for pair in pictures(frames))
 
 
 @pytest.mark.slow
@@ -83,8 +89,8 @@ def test_denoiser_learns_only_what_its_phase_trains(tmp_path, temporal):
     vae, unet, encoder = small_vae(), small_unet(), small_structure_encoder()
     before = {k: v.clone() for k, v in unet.state_dict().items()}
     scheduler = DDPMScheduler(**TINY["scheduler"])
-    batches = pictures(3 if temporal else 1)
-    trained, _ = denoiser.train_denoiser(plan(tmp_path, 30), vae, unet, encoder, scheduler, batches, temporal)
+    samples = byte_pictures(3 if temporal else 1)
+    trained, _ = denoiser.train_denoiser(plan(tmp_path, 30), vae, unet, encoder, scheduler, samples, temporal)
     changed = {k.split(".")[0] for k, v in trained.state_dict().items() if not torch.equal(v, before[k])}
     expected = {"temporal_first", "temporal_attention", "temporal_last"} if temporal else {"backbone", "sft"}
     assert changed == expected

@@ -1,0 +1,71 @@
+"""The sampler's own one or two steps, with gradients through the last of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+
+USUAL_SECOND = 0.6  # of second steps begin at USUAL_TIMESTEP, as the sampler's do; the others at a random lower one
+USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
+
+
+@dataclass
+class Nets:
+    """The three networks and the noise schedule; temporal tells whether the temporal layers take part."""
+
+    vae: VideoVAE
+    unet: VideoUNet
+    encoder: StructureEncoder
+    scheduler: DDPMScheduler
+    temporal: bool
+    dtype: torch.dtype
+
+    def autocast(self) -> torch.autocast:
+        """Compute in the run's precision."""
+        return torch.autocast(self.vae.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
+    def alpha(self, timestep: Tensor) -> Tensor:
+        """Return ᾱ [1] at a timestep [1]."""
+        return self.scheduler.alphas_cumprod.index_select(0, timestep)
+
+    def last(self, device: torch.device) -> Tensor:
+        """Return the noisiest timestep [1]."""
+        return torch.full((1,), len(self.scheduler.alphas_cumprod) - 1, device=device)
+
+    def clean(self, z: Tensor, z_lq: Tensor, timestep: Tensor, frames: int) -> Tensor:
+        """Return x̂0 of z [N,c,h,w] at one timestep [1]."""
+        with self.autocast():
+            output = self.unet(z, timestep, self.encoder(z_lq, timestep), frames, temporal=self.temporal).float()
+        alpha = self.alpha(timestep)
+        if self.scheduler.config.prediction_type == "epsilon":
+            return (z - (1 - alpha).sqrt() * output) / alpha.sqrt()
+        return alpha.sqrt() * z - (1 - alpha).sqrt() * output
+
+    def in_steps(self, z_lq: Tensor, frames: int, second: Tensor | None) -> Tensor:
+        """Return what the sampler makes of z_lq in one step, or in two, from `second` [1] on; the last alone has gradients."""
+        last = self.last(z_lq.device)
+        alpha = self.alpha(last)
+        z = alpha.sqrt() * z_lq + (1 - alpha).sqrt() * torch.randn_like(z_lq)
+        if second is None:
+            return self.clean(z, z_lq, last, frames)
+        with torch.no_grad():
+            z0 = self.clean(z, z_lq, last, frames)
+        return self.clean(_posterior(z, z0, alpha, self.alpha(second)), z_lq, second, frames)
+
+
+def _posterior(z: Tensor, z0: Tensor, now: Tensor, after: Tensor) -> Tensor:
+    """Draw z at the noise level ᾱ = after from DDPM's posterior, given z at ᾱ = now and the clean estimate."""
+    beta = 1 - now / after
+    mean = after.sqrt() * beta / (1 - now) * z0 + (1 - beta).sqrt() * (1 - after) / (1 - now) * z
+    return mean + (beta * (1 - after) / (1 - now)).sqrt() * torch.randn_like(z)
+
+
+def second_timestep(device: torch.device) -> Tensor:
+    """Draw where the second sampling step of a training step begins, [1]."""
+    lower = torch.randint(LOWEST_TIMESTEP, HIGHEST_TIMESTEP, (1,), device=device)
+    return torch.where(torch.rand(1, device=device) < USUAL_SECOND, torch.full_like(lower, USUAL_TIMESTEP), lower)
