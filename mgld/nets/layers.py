@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
+
+from mgld.nets.blocks import attend, bare, laid_out, residual
+
+if TYPE_CHECKING:
+    from mgld.nets.triton_norm import Modulation
 
 
 class SFT(nn.Module):
@@ -24,6 +31,13 @@ class SFT(nn.Module):
         """Return n·(1+γ)+β for h [N,C,h,w] and condition [N,K,h,w]."""
         a = F.relu(self.shared(condition))
         return torch.addcmul(self.beta(a), self.norm(h), 1 + self.gamma(a))
+
+    def maps(self, condition: Tensor) -> Modulation:
+        """Return γ and β for our kernels, which add the biases themselves."""
+        from mgld.nets.triton_norm import Modulation
+
+        a = F.relu(self.shared(condition), inplace=True)
+        return Modulation(bare(self.gamma, a), bare(self.beta, a), self.gamma.bias, self.beta.bias)
 
 
 class TemporalConv(nn.Module):
@@ -73,10 +87,10 @@ class TemporalAttention(nn.Module):
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """Map [B·T,C,h,w] to the same shape."""
         (n, c, h, w), t = x.shape, frames
-        tokens = x.view(n // t, t, c, h * w).permute(0, 3, 1, 2).reshape(-1, t, c)  # [B·h·w,T,C]
-        y = self.temporal_attn(self.norm(tokens))
-        y = y.view(n // t, h * w, t, c).permute(0, 2, 3, 1).reshape(n, c, h, w)
-        return torch.lerp(x, y, self.temporal_alpha.to(x.dtype))
+        tokens = x.permute(0, 2, 3, 1).reshape(n // t, t, h * w, c).transpose(1, 2).reshape(-1, t, c)  # [B·h·w,T,C]
+        y = attend(self.temporal_attn, self.norm(tokens))
+        y = y.view(n // t, h * w, t, c).transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
+        return torch.lerp(x, laid_out(y, x), self.temporal_alpha.to(x.dtype))
 
 
 class ResidualDense(nn.Module):
@@ -92,7 +106,7 @@ class ResidualDense(nn.Module):
         grown = x
         for conv in self.convs[:4]:
             grown = torch.cat([grown, F.leaky_relu(conv(grown), 0.2)], dim=1)
-        return x + 0.2 * self.convs[4](grown)
+        return torch.add(x, self.convs[4](grown), alpha=0.2)
 
 
 class ResidualInResidualDense(nn.Module):
@@ -103,7 +117,7 @@ class ResidualInResidualDense(nn.Module):
         self.rdbs = nn.Sequential(*(ResidualDense(channels, growth) for _ in range(3)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + 0.2 * self.rdbs(x)
+        return torch.add(x, self.rdbs(x), alpha=0.2)
 
 
 DENSE_BLOCKS = {"rdb": ResidualDense, "rrdb": ResidualInResidualDense}
@@ -124,5 +138,5 @@ class FeatureFusion(nn.Module):
 
     def forward(self, encoded: Tensor, decoded: Tensor, fidelity: float) -> Tensor:
         """Return decoded + w·u(encoded, decoded), all [N,C,h,w]; the encoder's features come first."""
-        u = self.entry(torch.cat([encoded, decoded], dim=1), None)
-        return decoded + fidelity * self.exit(self.dense(u), None)
+        u = residual(self.entry, torch.cat([encoded, decoded], dim=1))
+        return torch.add(decoded, residual(self.exit, self.dense(u)), alpha=fidelity)

@@ -8,6 +8,9 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from diffusers.models.resnet import Downsample2D, ResnetBlock2D
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mgld.nets.blocks import residual, spatial_attention
 
 
 class StructureEncoder(ModelMixin, ConfigMixin):
@@ -66,17 +69,17 @@ class StructureEncoder(ModelMixin, ConfigMixin):
 
     def forward(self, z_lq: Tensor, timestep: Tensor) -> list[Tensor]:
         """Return one map [N,K,h/2ⁱ,w/2ⁱ] per level for z_lq [N,c,h,w]; timestep [1] or [N]."""
-        emb = self.time_embedding(self.time_proj(timestep.reshape(-1)).to(z_lq.dtype))
+        emb = F.silu(self.time_embedding(self.time_proj(timestep.reshape(-1)).to(z_lq.dtype)))
         h = self.conv_in(z_lq)  # [N,C₀,h,w]
         features = []
         for i, level in enumerate(self.levels):
             for j, resnet in enumerate(level["resnets"]):
-                h = resnet(h, emb)
+                h = residual(resnet, h, emb)
                 if level["attentions"]:
-                    h = level["attentions"][j](h)
+                    h = spatial_attention(level["attentions"][j], h)
             if i < len(self.downsamplers):
                 features.append(h)
                 h = self.downsamplers[i](h)  # [N,Cᵢ,h/2ⁱ⁺¹,w/2ⁱ⁺¹]
         first, attention, last = self.middle
-        features.append(last(attention(first(h, emb)), emb))
-        return [block(feature, emb) for block, feature in zip(self.outputs, features, strict=True)]
+        features.append(residual(last, spatial_attention(attention, residual(first, h, emb)), emb))
+        return [residual(block, feature, emb) for block, feature in zip(self.outputs, features, strict=True)]

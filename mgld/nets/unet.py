@@ -9,7 +9,9 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgld.nets.blocks import residual, transformed
 from mgld.nets.layers import SFT, TemporalAttention, TemporalConv
+from mgld.nets.norm import normalised
 
 
 class VideoUNet(ModelMixin, ConfigMixin):
@@ -86,7 +88,7 @@ class VideoUNet(ModelMixin, ConfigMixin):
         prompt. temporal=False skips the temporal layers, which turns the network into its per-frame (StableSR) form.
         """
         net = self.backbone
-        emb = net.time_embedding(net.time_proj(timestep.reshape(-1)).to(z.dtype))  # [1 or B·T,E]
+        emb = F.silu(net.time_embedding(net.time_proj(timestep.reshape(-1)).to(z.dtype)))  # [1 or B·T,E]
         text = self.text.expand(z.shape[0] // frames, -1, -1) if text is None else text
         text = text.to(z.dtype).repeat_interleave(frames, 0)  # [B·T,L,D]
         h = net.conv_in(z)  # [B·T,C₀,h,w]
@@ -98,13 +100,13 @@ class VideoUNet(ModelMixin, ConfigMixin):
         h = self._middle(h, emb, text, structure[-1], frames, temporal)  # the deepest level, [B·T,C_L,h/2ᴸ,w/2ᴸ]
         for i, block in enumerate(net.up_blocks):
             h = self._up(block, f"up_blocks-{i}", h, emb, text, structure[-1 - i], skips)  # back to [B·T,C₀,h,w]
-        return net.conv_out(F.silu(net.conv_norm_out(h)))
+        return net.conv_out(normalised(net.conv_norm_out, h, silu=True))
 
     def _down(self, block, name, h, emb, text, structure, skips) -> Tensor:
         for j, resnet in enumerate(block.resnets):
-            h = self._residual(resnet, f"{name}-resnets-{j}", h, emb, structure)
+            h = residual(resnet, h, emb, self.sft[f"{name}-resnets-{j}"], structure)
             if getattr(block, "attentions", None) is not None:
-                h = block.attentions[j](h, encoder_hidden_states=text, return_dict=False)[0]
+                h = transformed(block.attentions[j], h, text)
             skips.append(h)
         for downsample in block.downsamplers or ():
             h = downsample(h)
@@ -113,30 +115,21 @@ class VideoUNet(ModelMixin, ConfigMixin):
 
     def _middle(self, h, emb, text, structure, frames, temporal) -> Tensor:
         block = self.backbone.mid_block
-        h = self._residual(block.resnets[0], "mid_block-resnets-0", h, emb, structure)
+        h = residual(block.resnets[0], h, emb, self.sft["mid_block-resnets-0"], structure)
         if temporal:
             h = self.temporal_first(h, frames)
-        h = block.attentions[0](h, encoder_hidden_states=text, return_dict=False)[0]
+        h = transformed(block.attentions[0], h, text)
         if temporal:
             h = self.temporal_attention(h, frames)
-        h = self._residual(block.resnets[1], "mid_block-resnets-1", h, emb, structure)
+        h = residual(block.resnets[1], h, emb, self.sft["mid_block-resnets-1"], structure)
         return self.temporal_last(h, frames) if temporal else h
 
     def _up(self, block, name, h, emb, text, structure, skips) -> Tensor:
         for j, resnet in enumerate(block.resnets):
-            h = self._residual(
-                resnet, f"{name}-resnets-{j}", torch.cat([h, skips.pop()], 1), emb, structure
-            )  # C + C_skip → C
+            h = torch.cat([h, skips.pop()], 1)  # C + C_skip
+            h = residual(resnet, h, emb, self.sft[f"{name}-resnets-{j}"], structure)  # C
             if getattr(block, "attentions", None) is not None:
-                h = block.attentions[j](h, encoder_hidden_states=text, return_dict=False)[0]
+                h = transformed(block.attentions[j], h, text)
         for upsample in block.upsamplers or ():
             h = upsample(h)
         return h
-
-    def _residual(self, resnet: ResnetBlock2D, name: str, x: Tensor, emb: Tensor, structure: Tensor) -> Tensor:
-        """Run a residual block whose branch is modulated just before the skip is added (spec §1.2)."""
-        h = resnet.conv1(F.silu(resnet.norm1(x)))
-        h = h + resnet.time_emb_proj(F.silu(emb))[:, :, None, None]  # [1 or B·T,C,1,1]
-        h = resnet.conv2(F.silu(resnet.norm2(h)))
-        h = self.sft[name](h, structure)
-        return h + (x if resnet.conv_shortcut is None else resnet.conv_shortcut(x))

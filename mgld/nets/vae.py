@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mgld.device import constant
+from mgld.nets.blocks import middle, residual, spatial_attention
 from mgld.nets.layers import FeatureFusion, TemporalConv
+from mgld.nets.norm import normalised
 
 SMOOTH = {2: (1, 2, 1), 4: (-1, 4, 10, 4, -1)}  # n → 1 - sinⁿ(ω/2), but for the sum
 
@@ -107,12 +109,12 @@ class VideoVAE(ModelMixin, ConfigMixin):
         features = []
         for level, block in enumerate(net.down_blocks):
             for resnet in block.resnets:
-                h = resnet(h, None)
+                h = residual(resnet, h)
             if level in self.config.fusion_levels:
                 features.append(h)
             for downsample in block.downsamplers or ():
                 h = downsample(h)  # sides halved
-        h = net.conv_out(F.silu(net.conv_norm_out(net.mid_block(h))))
+        h = net.conv_out(normalised(net.conv_norm_out, middle(net.mid_block, h), silu=True))
         moments = self.backbone.quant_conv(h)  # [N,2c,h,w]
         if self.linear_encoder is not None:
             mean, log_variance = moments.chunk(2, dim=1)
@@ -134,7 +136,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         h = _frame_by_frame(self._second_residual, h)
         for k, block in enumerate(net.up_blocks):
             for resnet, mix in zip(block.resnets, self.temporal_up[k], strict=True):
-                h = _frame_by_frame(partial(resnet, temb=None), h)
+                h = _frame_by_frame(partial(residual, resnet), h)
                 h = mix(h, frames) if temporal else h
             level = len(net.up_blocks) - 1 - k
             if fidelity and level in fused:
@@ -145,17 +147,17 @@ class VideoVAE(ModelMixin, ConfigMixin):
 
     def _first_residual(self, z: Tensor) -> Tensor:
         net = self.backbone.decoder
-        return net.mid_block.resnets[0](net.conv_in(self.backbone.post_quant_conv(z)), None)
+        return residual(net.mid_block.resnets[0], net.conv_in(self.backbone.post_quant_conv(z)))
 
     def _second_residual(self, h: Tensor) -> Tensor:
-        middle = self.backbone.decoder.mid_block
-        for attention in (middle.attentions[0],) if self.config.middle_attention else ():
-            h = attention(h)
-        return middle.resnets[1](h, None)
+        block = self.backbone.decoder.mid_block
+        for attention in (block.attentions[0],) if self.config.middle_attention else ():
+            h = spatial_attention(attention, h)
+        return residual(block.resnets[1], h)
 
     def _picture(self, h: Tensor, z: Tensor) -> Tensor:
         net = self.backbone.decoder
-        x = self.unfold(net.conv_out(F.silu(net.conv_norm_out(h))))  # [N,3,H,W]
+        x = self.unfold(net.conv_out(normalised(net.conv_norm_out, h, silu=True)))  # [N,3,H,W]
         return x if self.linear_decoder is None else x + self.linear_decoder(z)
 
 
