@@ -11,6 +11,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
 from mgld.nets.blocks import attend, bare, laid_out, residual
+from mgld.nets.norm import normalised
 
 if TYPE_CHECKING:
     from mgld.nets.triton_norm import Modulation
@@ -30,7 +31,7 @@ class SFT(nn.Module):
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         """Return n·(1+γ)+β for h [N,C,h,w] and condition [N,K,h,w]."""
         a = F.relu(self.shared(condition))
-        return torch.addcmul(self.beta(a), self.norm(h), 1 + self.gamma(a))
+        return torch.addcmul(self.beta(a), normalised(self.norm, h), 1 + self.gamma(a))
 
     def maps(self, condition: Tensor) -> Modulation:
         """Return γ and β for our kernels, which add the biases themselves."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import itertools
 import json
 import logging
 import os
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ FRAMES_PER_VIDEO = 96
 FEWEST_FRAMES = 8  # numbered pictures of one size in a folder are a video from here on
 SMALLEST_SIDE_PX = 160
 LARGEST_SIDE_PX = 1440
+DECODED_AT_ONCE = 64  # pictures of the corpus, by all cores
 VIDEO_SHRINK = 2  # compressed footage is halved, so that its own compression does not show
 
 
@@ -186,6 +187,11 @@ class Corpus:
         return flat.reshape(item.frames, item.height, item.width, 3)
 
 
+def _decoded(encoded: bytes) -> np.ndarray:
+    """Return u8 [H,W,3] of one WebP picture."""
+    return np.ascontiguousarray(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)[..., ::-1])
+
+
 def _decode_all(folder: Path, cache: Path) -> None:
     """Decode every shard into cache/pixels.u8; index.json is written last and marks the cache as whole."""
     cache.mkdir(parents=True, exist_ok=True)
@@ -194,12 +200,13 @@ def _decode_all(folder: Path, cache: Path) -> None:
     shards = [zipfile.ZipFile(p) for p in sorted(folder.glob("corpus-*.zip"))]
     where = {name: shard for shard in shards for name in shard.namelist()}
     partial = cache / f"pixels-{os.getpid()}.part"  # several processes may find the cache empty at once
-    with partial.open("wb") as pixels:
-        for row in rows:
-            for i in range(int(row["frames"])):
-                name = f"{row['name']}/{i:05d}.webp"
-                data = np.frombuffer(io.BytesIO(where[name].read(name)).getbuffer(), np.uint8)
-                pixels.write(np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]).tobytes())
+    with partial.open("wb") as pixels, ThreadPoolExecutor() as pool:
+        names = [f"{row['name']}/{i:05d}.webp" for row in rows for i in range(int(row["frames"]))]
+        for first in range(0, len(names), DECODED_AT_ONCE):
+            some = names[first : first + DECODED_AT_ONCE]
+            encoded = [where[name].read(name) for name in some]  # one reader: a zip file has one place to read from
+            for picture in pool.map(_decoded, encoded):
+                pixels.write(picture.tobytes())
     partial.replace(cache / "pixels.u8")
     index = [{**row, **{k: int(row[k]) for k in ("frames", "height", "width")}} for row in rows]
     (cache / "index.json").write_text(json.dumps(index), encoding="utf-8")
