@@ -9,6 +9,7 @@ import numpy as np
 
 # x264's macroblock tree, in its AVX-512 form, reads memory that nobody wrote where a side is no multiple of 16: the same seed would
 # give another clip in the next process.
+THREADS = 1  # a clip takes a millisecond, and beside it fifteen other processes work: left alone, FFmpeg begins one thread per core
 X264 = {"preset": "veryfast", "mbtree": "0"}
 
 
@@ -22,15 +23,16 @@ def round_trip(frames: list[np.ndarray], codec: str, bitrate: int) -> list[np.nd
     with av.open(buffer, "w", format="matroska") as container:
         stream = container.add_stream("libx264" if codec == "h264" else codec, rate=1)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", bitrate
-        stream.codec_context.thread_count = 1
+        stream.codec_context.thread_count = THREADS
         if codec != "mpeg4":
             stream.options = X264
         for rgb in frames:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-            container.mux(stream.encode(frame.reformat(width, height, "yuv420p")))
+            container.mux(stream.encode(frame.reformat(width, height, "yuv420p", threads=THREADS)))
         container.mux(stream.encode(None))
     buffer.seek(0)
     with av.open(buffer) as container:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        container.streams.video[0].thread_count = THREADS
+        decoded = [frame.to_ndarray(format="rgb24", threads=THREADS) for frame in container.decode(video=0)]
     # An encoder may drop frames when starved of bits; hold the last one, as a player would.
     return (decoded + decoded[-1:] * len(frames))[: len(frames)]
