@@ -20,9 +20,10 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
 def sample(x: Tensor, points_px: Tensor, padding: str = "zeros") -> Tensor:
     """Read x [N,C,H,W] bilinearly at points_px [N,2,h,w] (x, y; pixel centres on whole numbers) -> [N,C,h,w]."""
     height, width = x.shape[-2:]
-    # a side of one pixel has no extent to divide by; grid_sample then reads that pixel whatever the number
-    extent = torch.tensor([max(width - 1, 1), max(height - 1, 1)], dtype=torch.float32, device=x.device)
-    grid = points_px.float().permute(0, 2, 3, 1) * 2 / extent - 1
+    # A side of one pixel has no extent to divide by; grid_sample then reads that pixel whatever the number. Divided by numbers, not
+    # by a tensor of them: to send one to a GPU is to wait for all that it has still to do.
+    across, down = (points_px.float() * 2).unbind(1)
+    grid = torch.stack((across / max(width - 1, 1) - 1, down / max(height - 1, 1) - 1), dim=-1)
     return F.grid_sample(x.float(), grid, "bilinear", padding, align_corners=True).to(x.dtype)
 
 
