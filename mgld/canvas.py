@@ -51,9 +51,9 @@ class Canvas:
     def output_hw(self) -> tuple[int, int]:
         return self.clip_hw[0] * SCALE, self.clip_hw[1] * SCALE
 
-    def enlarge(self, frames_u8: np.ndarray) -> Tensor:
-        """Map u8 [T,h,w,3] to x [T,3,Hp,Wp] in [-1,1]: bicubic, clamped, reflected to the right and below."""
-        x = enlarged(from_u8(frames_u8), self.enlarged_hw)
+    def enlarge(self, frames_u8: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+        """Map u8 [T,h,w,3] to x [T,3,Hp,Wp] in [-1,1], there: bicubic, clamped, reflected to the right and below."""
+        x = enlarged(from_u8(frames_u8).to(device), self.enlarged_hw)
         pad_h, pad_w = (p - e for p, e in zip(self.padded_hw, self.enlarged_hw, strict=True))
         return F.pad(x, (0, pad_w, 0, pad_h), mode="reflect")
 

@@ -31,13 +31,14 @@ from mgld.flow.cuts import is_cut
 from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
+from mgld.nets.replay import Replay
 from mgld.presets import folder_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import Denoise, Guide, sample
 from mgld.segment import NOTHING_WATCHED, Condition, SegmentRun, Watch
-from mgld.settings import COLOURS, SCALE, VAE_TILE, Settings, exhaustive
+from mgld.settings import COLOURS, CUDA_GRAPHS, SCALE, VAE_TILE, Settings, exhaustive
 from mgld.video import Frame
 
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
@@ -57,6 +58,7 @@ class MGLDPipeline(DiffusionPipeline):
         self._flows: dict[str, FlowNetwork] = {}
         self._weights = ""  # of networks that were handed in
         self._stablesr: Callable[[], MGLDPipeline] | None = None
+        self._predicted = Replay(self._predict, (structure_encoder, unet), CUDA_GRAPHS)
 
     @classmethod
     def from_pretrained(cls, model: str | Path = "tiny", device: str = "auto", dtype: str = "auto") -> MGLDPipeline:
@@ -162,7 +164,7 @@ class MGLDPipeline(DiffusionPipeline):
         for clip, ends_scene in segments.cover(iter(frames), settings.segment, overlap, found):
             clock.mark("read")
             canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
-            x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip])).to(self.device)
+            x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip]), self.device)
             z_known = torch.from_numpy(known[first]).to(self.device) if first in known else None
             times_s, noise = tuple(f.time_s for f in clip), noise_of(settings, first, len(clip))
             yield SegmentRun(
@@ -182,11 +184,11 @@ class MGLDPipeline(DiffusionPipeline):
         yield segment.progress("condition")
         x_lq, factor, parts, features = segment.x_lq, self.vae.factor, [], None
         for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
-            posterior, features = self.vae.encode(self._cast(tile))
+            posterior, features = self._with_room(partial(self.vae.encode, self._cast(tile)))
             parts.append((y // factor, x // factor, (posterior.mean.float(), posterior.std.float())))
         size_hw = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
         mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], size_hw) for i in (0, 1))
-        z_lq = (mean + std * segment.noise.draw(mean.shape[1:]).to(mean.device)) * self.vae.config.scaling_factor
+        z_lq = (mean + std * segment.noise.draw(mean.shape[1:], mean.device)) * self.vae.config.scaling_factor
         segment.clock.mark("condition")
         return Condition(z_lq, features if len(parts) == 1 else None)
 
@@ -212,7 +214,7 @@ class MGLDPipeline(DiffusionPipeline):
             return segment.z_known
         wanted, z_lq = segment.settings, condition.z_lq
         scheduler = schedule.make_scheduler(self.scheduler.config, wanted.sampler, wanted.steps)
-        z_start = schedule.initial_latent(z_lq, self.scheduler, segment.noise.draw(z_lq.shape[1:]).to(z_lq.device))
+        z_start = schedule.initial_latent(z_lq, self.scheduler, segment.noise.draw(z_lq.shape[1:], z_lq.device))
         record = GuidanceRecord(motion) if segment.watch.guidance and motion is not None else None
         guide = None if motion is None else _guide(segment, motion, record)
         shown = time.monotonic()
@@ -236,12 +238,15 @@ class MGLDPipeline(DiffusionPipeline):
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             def one_tile(z_tile: Tensor, y: int, x: int) -> Tensor:
                 lq = z_lq[..., y : y + z_tile.shape[-2], x : x + z_tile.shape[-1]]
-                structure = self.structure_encoder(self._cast(lq), t)
-                return self.unet(self._cast(z_tile), t, structure, frames, temporal=temporal).float()
+                return self._predicted((z_tile, lq, t), (frames, temporal))
 
             return tiles.tiled(one_tile, z, tile, tile // 2)
 
         return denoise
+
+    def _predict(self, z: Tensor, z_lq: Tensor, t: Tensor, frames: int, temporal: bool) -> Tensor:
+        structure = self.structure_encoder(self._cast(z_lq), t)
+        return self.unet(self._cast(z), t, structure, frames, temporal=temporal).float()
 
     def _decode(self, segment: SegmentRun, condition: Condition | None, z: Tensor) -> Generator[Event, None, Tensor]:
         """Decode z with the LQ frames' features (CFW), tile by tile; return x [T,3,H,W], float32."""
@@ -252,11 +257,22 @@ class MGLDPipeline(DiffusionPipeline):
             h, w = tile.shape[-2] // factor, tile.shape[-1] // factor
             z_tile = self._cast(z[..., y // factor : y // factor + h, x // factor : x // factor + w])
             features = (known or self.vae.encode(self._cast(tile))[1]) if wanted.cfw else None
-            decoded = self.vae.decode(z_tile, features, len(z), wanted.cfw, temporal=decodes_together(wanted))
+            decode = partial(self.vae.decode, z_tile, features, len(z), wanted.cfw, decodes_together(wanted))
+            decoded = self._with_room(decode)
             parts.append((y, x, decoded.float()))
         x = tiles.blend(parts, tuple(segment.x_lq.shape[-2:]))
         segment.clock.mark("decode")
         return x
+
+    def _with_room(self, work: Callable[[], Outcome]) -> Outcome:
+        """Do some work; where memory falls short, once more without what recorded denoising steps hold."""
+        try:
+            return work()
+        except torch.OutOfMemoryError:
+            if not self._predicted.forget():
+                raise
+        torch.cuda.empty_cache()  # outside: what was raised holds what the work had made
+        return work()
 
     def _preview(self, z0: Tensor, first: int) -> Preview:
         middle = len(z0) // 2

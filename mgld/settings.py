@@ -72,6 +72,9 @@ QUEUE = limit_of("MGLD_QUEUE", 8, 1, 1000)  # runs that may wait; who comes then
 # What a job may ask of a lent GPU, at least and at most; the first one asks less, since more is beyond what strangers get in a day.
 GPU_SECONDS = (30, limit_of("MGLD_GPU_SECONDS", 300, 30, 3600))
 GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])
+# Shapes whose denoising step is kept as a CUDA graph. On ZeroGPU each job has a process of its own, which would only record.
+ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU", "").strip())
+CUDA_GRAPHS = 0 if ZERO_GPU else limit_of("MGLD_CUDA_GRAPHS", 4, 0, 64)
 UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from mgld.pipeline import MGLDPipeline
 
+SCALES = ("tiny", "step", "paper")
+TIME_LIMIT_S = 100.0  # within which a section is begun only if it should fit
 STAGES = ("condition", "motion", "sample", "decode", "finish")
 PAPER = "The paper's Table 6, 128→512 in 50 steps on an A100: StableSR 3.194, MGLD-VSR 1.113 s per frame."
 
@@ -34,7 +36,13 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--lengths", nargs="+", type=int, default=(5, 11), metavar="N", help="frames of the clip")
     command.add_argument("--step-counts", nargs="+", type=int, metavar="N", help="default: what --steps says")
     add_model(command)
-    command.add_argument("--json", type=Path, metavar="REPORT", help="write every number here")
+    command.add_argument("--json", "--out", type=Path, metavar="REPORT", help="write every number here")
+    command.add_argument(
+        "--scale",
+        choices=SCALES,
+        help="the published schedule of work beside ours: tiny, one step of sd21, or the paper's",
+    )
+    command.add_argument("--time-limit", type=float, default=TIME_LIMIT_S, metavar="SECONDS", help="of --scale")
     add_settings(command, without=("method",))
     add_device(command)
     command.set_defaults(run=run)
@@ -42,8 +50,13 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure every combination after a warm-up; print the table, seconds per frame."""
-    cases = list(cases_of(chosen))
     check_place(chosen.json)
+    if chosen.scale:
+        from mgld.commands.scale_run import run_scale
+
+        run_scale(chosen)
+        return
+    cases = list(cases_of(chosen))
     from mgld.presets import describe_model
 
     started = time.monotonic()

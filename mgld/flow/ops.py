@@ -20,10 +20,10 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
 def sample(x: Tensor, points_px: Tensor, padding: str = "zeros") -> Tensor:
     """Read x [N,C,H,W] bilinearly at points_px [N,2,h,w] (x, y; pixel centres on whole numbers) -> [N,C,h,w]."""
     height, width = x.shape[-2:]
-    # a side of one pixel has no extent to divide by; grid_sample then reads that pixel whatever the number
-    # numbers, not a tensor of them: a copy from the host would make the next launch wait, and no CUDA graph may hold one
-    x_px, y_px = points_px.float().unbind(1)
-    grid = torch.stack((x_px * 2 / max(width - 1, 1) - 1, y_px * 2 / max(height - 1, 1) - 1), dim=-1)
+    # A side of one pixel has no extent to divide by; grid_sample then reads that pixel whatever the number. Divided by numbers, not
+    # by a tensor of them: to send one to a GPU is to wait for all that it has still to do.
+    across, down = (points_px.float() * 2).unbind(1)
+    grid = torch.stack((across / max(width - 1, 1) - 1, down / max(height - 1, 1) - 1), dim=-1)
     return F.grid_sample(x.float(), grid, "bilinear", padding, align_corners=True).to(x.dtype)
 
 
@@ -42,8 +42,8 @@ def in_bounds(flow_px: Tensor) -> Tensor:
 def resize_flow(flow_px: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """Return flow_px [N,2,H,W] on a grid of size_hw, its vectors scaled along, in float32."""
     height, width = flow_px.shape[-2:]
-    x_px, y_px = flow_px.float().unbind(1)
-    scaled = torch.stack((x_px * (size_hw[1] / width), y_px * (size_hw[0] / height)), dim=1)
+    scale = torch.tensor([size_hw[1] / width, size_hw[0] / height], dtype=torch.float32, device=flow_px.device)
+    scaled = flow_px.float() * scale.view(1, 2, 1, 1)
     return F.interpolate(scaled, size_hw, mode="bilinear", align_corners=False)
 
 

@@ -20,9 +20,12 @@ class FrameNoise:
         base = 0 if shared_per_segment else first
         self.generators = [torch.Generator().manual_seed(seed + FRAME_STRIDE * (base + i)) for i in range(count)]
 
-    def draw(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
-        """Return float32 [count, *shape]."""
-        return torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])
+    def draw(self, shape: torch.Size | tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
+        """Return float32 [count, *shape] on a device; a GPU is sent it without waiting for what it has still to do."""
+        drawn = torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])
+        if torch.device(device).type == "cuda":
+            drawn = drawn.pin_memory()
+        return drawn.to(device, non_blocking=True)
 
 
 def noise_of(settings: Settings, first: int, count: int) -> FrameNoise:

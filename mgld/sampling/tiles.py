@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -36,6 +37,12 @@ def gaussian_weights(tile: int) -> Tensor:
     return bell(tile / 2)[:, None] * bell((tile - 1) / 2)[None, :]
 
 
+@lru_cache(maxsize=8)
+def _weights_on(device: torch.device, tile: int) -> Tensor:
+    """Send the weights to a device once, not in every step."""
+    return gaussian_weights(tile).to(device, torch.float32)
+
+
 def tiled(function: Callable[[Tensor, int, int], Tensor], z: Tensor, tile: int, overlap: int) -> Tensor:
     """Apply function(z_tile, y, x) to overlapping tiles of z [T,c,h,w] and return the Gaussian-weighted average, float32.
 
@@ -44,7 +51,7 @@ def tiled(function: Callable[[Tensor, int, int], Tensor], z: Tensor, tile: int, 
     h, w = z.shape[-2:]
     if h <= tile and w <= tile:
         return function(z, 0, 0)
-    weights = gaussian_weights(tile)[: min(tile, h), : min(tile, w)].to(z.device, torch.float32)
+    weights = _weights_on(z.device, tile)[: min(tile, h), : min(tile, w)]
     total = torch.zeros(z.shape, dtype=torch.float32, device=z.device)
     share = torch.zeros((h, w), dtype=torch.float32, device=z.device)
     for x in tile_starts(w, tile, overlap):

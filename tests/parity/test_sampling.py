@@ -128,7 +128,7 @@ class StoredNoise:
     def __init__(self, draws: list[torch.Tensor]) -> None:
         self.draws = iter(draws)
 
-    def draw(self, shape) -> torch.Tensor:
+    def draw(self, shape, device="cpu") -> torch.Tensor:
         return next(self.draws)
 
 
