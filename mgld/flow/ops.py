@@ -42,8 +42,8 @@ def in_bounds(flow_px: Tensor) -> Tensor:
 def resize_flow(flow_px: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """Return flow_px [N,2,H,W] on a grid of size_hw, its vectors scaled along, in float32."""
     height, width = flow_px.shape[-2:]
-    scale = torch.tensor([size_hw[1] / width, size_hw[0] / height], dtype=torch.float32, device=flow_px.device)
-    scaled = flow_px.float() * scale.view(1, 2, 1, 1)
+    across, down = flow_px.float().unbind(1)
+    scaled = torch.stack((across * (size_hw[1] / width), down * (size_hw[0] / height)), dim=1)
     return F.interpolate(scaled, size_hw, mode="bilinear", align_corners=False)
 
 

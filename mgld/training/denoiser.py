@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mgld.canvas import from_bytes
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.training.graphs import Replayed
-from mgld.training.pool import Pair, Source, source_of
+from mgld.training.pool import Pair, Supply, supplied
 from mgld.training.run import Plan, Run, stream_seed
 
 SNR_CAP = 5.0  # min-SNR-γ (Hang et al. 2023)
@@ -28,7 +28,7 @@ class LatentPool:
     uses: int = 8
     clips: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
-    def draw(self, count: int, fresh: Source, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, fresh: Supply, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return z_hq, z_lq [count·T,c,h,w]; ask fresh for [N,T,c,h,w] pairs often enough that each serves `uses` times.
 
         More often where fresh has none ready.
@@ -143,18 +143,18 @@ def train_denoiser(
 
     step_of = Replayed(step, run.replays)
     draw_sheet = None if sheet is None else lambda: sheet(run.ema["unet"], run.ema["structure_encoder"])
-    with source_of(samples, run) as source:
-        fresh = _encoding(source, vae, device, dtype)
+    with supplied(samples, run) as supply:
+        fresh = _encoding(supply, vae, device, dtype)
         for _ in run.steps(draw_sheet):
             run.note(**step_of("denoising", *pool.draw(plan.batch, fresh, generator)))
     return run.ema["unet"], run.ema["structure_encoder"]
 
 
-def _encoding(source: Source, vae: VideoVAE, device: torch.device, dtype: torch.dtype) -> Source:
-    """Return a source of latents of what the given one yields."""
+def _encoding(supply: Supply, vae: VideoVAE, device: torch.device, dtype: torch.dtype) -> Supply:
+    """Return a supply of latents of what the given one yields."""
 
     def fresh(needed: bool) -> Pair | None:
-        pair = source(needed=needed)
+        pair = supply(needed=needed)
         return None if pair is None else encode_pairs(vae, *(from_bytes(part.to(device)) for part in pair), dtype)
 
     return fresh

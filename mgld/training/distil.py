@@ -23,7 +23,7 @@ from mgld.training.decoder import sequence_loss
 from mgld.training.denoiser import denoising_loss, spatial_parameters
 from mgld.training.graphs import Replayed
 from mgld.training.losses import SQUARE_PX, flat_excess, grid_difference, same_square
-from mgld.training.pool import Pair, SamplePool, source_of
+from mgld.training.pool import Pair, SamplePool, supplied
 from mgld.training.run import Plan, Run
 from mgld.training.sampled import Nets, second_timestep
 
@@ -77,8 +77,8 @@ def train_distilled(
     step_of = Replayed(distilling.step, run.replays)
     heard = torch.zeros((), device=device)
     averaged = Nets(run.ema["vae"], run.ema["unet"], run.ema["encoder"], nets.scheduler, nets.temporal, nets.dtype)
-    with source_of(samples, run) as source:
-        pool = SamplePool(source, POOL_SAMPLES, SAMPLE_USES, device)
+    with supplied(samples, run) as supply:
+        pool = SamplePool(supply, POOL_SAMPLES, SAMPLE_USES, device)
         for step in run.steps(None if sheet is None else lambda: sheet(averaged)):
             gt, lq = pool.draw(plan.batch)
             kind = Kind(twice=float(torch.rand(())) < TWICE, diffusion=step % 2 == 1)

@@ -20,21 +20,21 @@ AHEAD_BATCHES = 4
 PATIENCE_S = 0.2  # how long the fetching thread waits for room before it looks whether it is to end
 
 
-class Source(Protocol):
+class Supply(Protocol):
     """Where fresh samples come from."""
 
     def __call__(self, needed: bool) -> Pair | None:
         """Return the next pairs u8 [N,T,3,S,S] and [N,T,3,S/4,S/4]; None if none is ready and none is `needed`."""
 
 
-def waiting(take: Callable[[], Pair]) -> Source:
-    """Return a source that always waits: what is drawn then depends on the samples alone, not on the clock."""
+def waiting(take: Callable[[], Pair]) -> Supply:
+    """Return a supply that always waits: what is drawn then depends on the samples alone, not on the clock."""
     return lambda needed: take()
 
 
 @contextmanager
-def source_of(samples: Iterator[Pair], run: Run) -> Iterator[Source]:
-    """Open the run's source: a GPU must never wait, a CPU is to learn the same from the same samples."""
+def supplied(samples: Iterator[Pair], run: Run) -> Iterator[Supply]:
+    """Open the run's supply: a GPU must never wait, a CPU is to learn the same from the same samples."""
     if not run.on_gpu:
         yield waiting(lambda: run.take(samples))
         return
@@ -88,11 +88,11 @@ class SamplePool:
     """A ring of (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) pairs.
 
     Making a sample costs as much as a step that uses it, so each is drawn `uses` times on average before it is overwritten; more
-    often where the source has none ready.
+    often where the supply has none ready.
     """
 
-    def __init__(self, source: Source, capacity: int, uses: int, device: torch.device) -> None:
-        self._source, self._capacity, self._uses, self._device = source, capacity, uses, device
+    def __init__(self, supply: Supply, capacity: int, uses: int, device: torch.device) -> None:
+        self._supply, self._capacity, self._uses, self._device = supply, capacity, uses, device
         self._rings: Pair | None = None
         self.made = 0
         self._owed = 0.0
@@ -101,7 +101,7 @@ class SamplePool:
         """Return `count` pairs in [-1,1], [N·T,3,S,S] and [N·T,3,S/4,S/4]; every eighth of them is turned alike."""
         self._owed += count / self._uses
         while self._owed > 0 or self.made < min(self._capacity, 2 * count):
-            batch = self._source(needed=self.made < min(self._capacity, 2 * count))
+            batch = self._supply(needed=self.made < min(self._capacity, 2 * count))
             if batch is None:
                 break
             self._put(batch)

@@ -1,4 +1,4 @@
-"""The norm that learns against torch in float64, by Triton's interpreter: `TRITON_INTERPRET=1 python -m tests.nets.interpreted_training`."""
+"""The norm that learns, against torch in float64: `TRITON_INTERPRET=1 python -m tests.nets.interpreted_training`."""
 
 from __future__ import annotations
 
