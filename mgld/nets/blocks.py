@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention import BasicTransformerBlock, FeedForward
 from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from diffusers.models.unets.unet_2d_blocks import UNetMidBlock2D
+from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
 from mgld.nets.norm import is_fused, normalised
@@ -49,7 +50,7 @@ def _fused_residual(
     block: ResnetBlock2D, x: Tensor, emb: Tensor | None, sft: SFT | None, condition: Tensor | None
 ) -> Tensor:
     """Do the same in three convolutions and three norms: what convolutions and the time embedding add rides along."""
-    from mgld.nets import triton_norm as kernels
+    from mgld.nets import kernels
 
     offset = None if emb is None else block.time_emb_proj(emb)
     h = bare(block.conv1, normalised(block.norm1, x, silu=True))
@@ -95,7 +96,15 @@ def transformed(block: Transformer2DModel, x: Tensor, text: Tensor) -> Tensor:
 def _layer(layer: BasicTransformerBlock, tokens: Tensor, text: Tensor) -> Tensor:
     tokens = attend(layer.attn1, layer.norm1(tokens)) + tokens
     tokens = attend(layer.attn2, layer.norm2(tokens), text) + tokens
-    return layer.ff(layer.norm3(tokens)) + tokens
+    return _feed_forward(layer.ff, layer.norm3(tokens)) + tokens
+
+
+def _feed_forward(layer: FeedForward, tokens: Tensor) -> Tensor:
+    if not is_fused(tokens):
+        return layer(tokens)
+    from mgld.nets.kernels import gated
+
+    return layer.net[2](gated(layer.net[0].proj(tokens)))
 
 
 def attend(attention: Attention, tokens: Tensor, context: Tensor | None = None) -> Tensor:
@@ -105,6 +114,15 @@ def attend(attention: Attention, tokens: Tensor, context: Tensor | None = None) 
     q, k, v = (part.unflatten(-1, (attention.heads, -1)).transpose(1, 2) for part in (q, k, v))  # [N,heads,L,C/heads]
     y = F.scaled_dot_product_attention(q, k, v)
     return attention.to_out[0](y.transpose(1, 2).flatten(2))
+
+
+def enlarged(block: Upsample2D, x: Tensor) -> Tensor:
+    """Return the convolution of x [N,C,h,w] with its sides doubled."""
+    if not is_fused(x):
+        return block(x)
+    from mgld.nets.kernels import doubled
+
+    return block.conv(doubled(x))
 
 
 def _tokens(x: Tensor) -> Tensor:
