@@ -52,12 +52,17 @@ def run_scale(chosen: argparse.Namespace) -> None:
     ours, published, weights = _pipelines(chosen, wanted)
     report = {"scale": chosen.scale, "frames": wanted.frames, "input_px": wanted.side_px, "weights": weights}
     report |= _machine(ours, time.monotonic() - started)
+
+    def note() -> None:
+        report.update(left_out=deadline.left_out, seconds=round(time.monotonic() - started, 1))
+        if chosen.json:
+            write_json(chosen.json, report)
+
     try:
         for _ in _sections(report, ours, published, wanted, deadline):
-            report |= {"left_out": deadline.left_out, "seconds": round(time.monotonic() - started, 1)}
-            if chosen.json:
-                write_json(chosen.json, report)
+            note()
     finally:  # what was measured before something failed
+        note()
         print(told(report, wanted))
 
 
