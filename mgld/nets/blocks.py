@@ -50,19 +50,19 @@ def _fused_residual(
     block: ResnetBlock2D, x: Tensor, emb: Tensor | None, sft: SFT | None, condition: Tensor | None
 ) -> Tensor:
     """Do the same in three convolutions and three norms: what convolutions and the time embedding add rides along."""
-    from mgld.nets import kernels
+    from mgld.nets import triton_norm
 
     offset = None if emb is None else block.time_emb_proj(emb)
     h = bare(block.conv1, normalised(block.norm1, x, silu=True))
     norm = block.norm2
-    h = kernels.group_norm(h, norm.num_groups, norm.weight, norm.bias, norm.eps, True, block.conv1.bias, offset)
+    h = triton_norm.group_norm(h, norm.num_groups, norm.weight, norm.bias, norm.eps, True, block.conv1.bias, offset)
     h = bare(block.conv2, h)
     shortcut = block.conv_shortcut
-    skip = kernels.Skip(x, None) if shortcut is None else kernels.Skip(bare(shortcut, x), shortcut.bias)
+    skip = triton_norm.Skip(x, None) if shortcut is None else triton_norm.Skip(bare(shortcut, x), shortcut.bias)
     if sft is None:
-        return kernels.joined(h, block.conv2.bias, skip)
+        return triton_norm.joined(h, block.conv2.bias, skip)
     norm, maps = sft.norm, sft.maps(condition)
-    return kernels.group_norm(
+    return triton_norm.group_norm(
         h, norm.num_groups, norm.weight, norm.bias, norm.eps, False, block.conv2.bias, None, maps, skip
     )
 
@@ -102,7 +102,7 @@ def _layer(layer: BasicTransformerBlock, tokens: Tensor, text: Tensor) -> Tensor
 def _feed_forward(layer: FeedForward, tokens: Tensor) -> Tensor:
     if not is_fused(tokens):
         return layer(tokens)
-    from mgld.nets.kernels import gated
+    from mgld.nets.triton_norm import gated
 
     return layer.net[2](gated(layer.net[0].proj(tokens)))
 
@@ -120,7 +120,7 @@ def enlarged(block: Upsample2D, x: Tensor) -> Tensor:
     """Return the convolution of x [N,C,h,w] with its sides doubled."""
     if not is_fused(x):
         return block(x)
-    from mgld.nets.kernels import doubled
+    from mgld.nets.triton_norm import doubled
 
     return block.conv(doubled(x))
 

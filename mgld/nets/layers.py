@@ -14,7 +14,7 @@ from mgld.nets.blocks import attend, bare, laid_out, residual
 from mgld.nets.norm import normalised
 
 if TYPE_CHECKING:
-    from mgld.nets.kernels import Modulation
+    from mgld.nets.triton_norm import Modulation
 
 
 class SFT(nn.Module):
@@ -35,7 +35,7 @@ class SFT(nn.Module):
 
     def maps(self, condition: Tensor) -> Modulation:
         """Return γ and β for our kernels, which add the biases themselves."""
-        from mgld.nets.kernels import Modulation
+        from mgld.nets.triton_norm import Modulation
 
         a = F.relu(self.shared(condition), inplace=True)
         return Modulation(bare(self.gamma, a), bare(self.beta, a), self.gamma.bias, self.beta.bias)

@@ -25,9 +25,9 @@ def learns_fused(x: Tensor) -> bool:
 def normalised(norm: nn.GroupNorm, x: Tensor, silu: bool = False) -> Tensor:
     """Return the group norm of x [N,C,h,w], through SiLU if wanted."""
     if is_fused(x):
-        from mgld.nets import kernels
+        from mgld.nets import triton_norm
 
-        return kernels.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps, silu)
+        return triton_norm.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps, silu)
     if learns_fused(x):
         from mgld.nets import triton_norm_training
 

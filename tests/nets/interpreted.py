@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from mgld.nets import kernels
+from mgld.nets import triton_norm
 from mgld.nets.blocks import _fused_residual, _plain_residual
 from mgld.nets.layers import SFT
 
@@ -37,9 +37,9 @@ def check_everything_at_once(shape: tuple[int, ...], groups: int, dtype: torch.d
     offset = torch.randn(n if dtype == torch.float16 else 1, c).to(dtype)
     arguments = (
         groups, *vectors[:2], 1e-5, True, vectors[2], offset,
-        kernels.Modulation(gamma, beta, *vectors[3:5]), kernels.Skip(s, vectors[5]),
+        triton_norm.Modulation(gamma, beta, *vectors[3:5]), triton_norm.Skip(s, vectors[5]),
     )  # fmt: skip
-    y, wanted = kernels.group_norm(x, *arguments), expected(x, *arguments)
+    y, wanted = triton_norm.group_norm(x, *arguments), expected(x, *arguments)
     assert y.dtype == dtype and y.is_contiguous(memory_format=torch.channels_last)
     assert (y - wanted).norm() / wanted.norm() < apart, (shape, groups, dtype)
 
@@ -47,7 +47,7 @@ def check_everything_at_once(shape: tuple[int, ...], groups: int, dtype: torch.d
 def check_the_norm_alone(shape: tuple[int, ...], groups: int) -> None:
     x, weight, bias = random(*shape), torch.randn(shape[1]), torch.randn(shape[1])
     wanted = F.group_norm(x.double(), groups, weight.double(), bias.double(), 1e-6)
-    y = kernels.group_norm(x.contiguous(), groups, weight, bias, 1e-6)  # of another layout
+    y = triton_norm.group_norm(x.contiguous(), groups, weight, bias, 1e-6)  # of another layout
     assert (y - wanted).norm() / wanted.norm() < 2e-5, (shape, groups)
 
 
@@ -65,17 +65,17 @@ def check_residual_blocks() -> None:
 def check_doubling_and_gates() -> None:
     for shape in ((2, 6, 5, 7), (1, 32, 3, 11)):
         x = random(*shape)
-        y = kernels.doubled(x)
+        y = triton_norm.doubled(x)
         assert y.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(y, F.interpolate(x, scale_factor=2.0), atol=0, rtol=0)
     x = torch.randn(3, 13, 40)
     value, gate = x.chunk(2, dim=-1)
-    torch.testing.assert_close(kernels.gated(x), value * F.gelu(gate), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(triton_norm.gated(x), value * F.gelu(gate), atol=1e-6, rtol=1e-5)
 
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    assert kernels.triton.knobs.runtime.interpret
+    assert triton_norm.triton.knobs.runtime.interpret
     for *shape, groups in CASES:
         check_the_norm_alone(tuple(shape), groups)
         check_everything_at_once(tuple(shape), groups, torch.float32, 2e-5)
