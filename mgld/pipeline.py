@@ -38,7 +38,7 @@ from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import Denoise, Guide, sample
 from mgld.segment import NOTHING_WATCHED, Condition, SegmentRun, Watch
-from mgld.settings import COLOURS, CUDA_GRAPHS, SCALE, VAE_TILE, Settings, exhaustive
+from mgld.settings import COLOURS, CUDA_GRAPHS, FEATURES_BYTES, SCALE, VAE_TILE, Settings, exhaustive
 from mgld.video import Frame
 
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
@@ -176,21 +176,23 @@ class MGLDPipeline(DiffusionPipeline):
     def _condition(self, segment: SegmentRun) -> Generator[Event, None, Condition | None]:
         """Encode the LQ frames, tile by tile; None where the latents are known and nobody asks for a condition.
 
-        The LQ latent is drawn from the posterior, as published. Features of several tiles would fill the memory: each tile's are
-        computed again when it is decoded.
+        The LQ latent is drawn from the posterior, as published. The features are kept for the decoder, unless those of all tiles
+        would fill the memory: then each tile's are computed again when it is decoded.
         """
         if segment.z_known is not None:
             return None
         yield segment.progress("condition")
-        x_lq, factor, parts, features = segment.x_lq, self.vae.factor, [], None
+        x_lq, factor, parts = segment.x_lq, self.vae.factor, []
+        kept: list[list[Tensor]] | None = [] if segment.settings.cfw else None
         for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
             posterior, features = self._with_room(partial(self.vae.encode, self._cast(tile)))
+            kept = None if kept is None or _bytes_of([*kept, features]) > FEATURES_BYTES else [*kept, features]
             parts.append((y // factor, x // factor, (posterior.mean.float(), posterior.std.float())))
         size_hw = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
         mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], size_hw) for i in (0, 1))
         z_lq = (mean + std * segment.noise.draw(mean.shape[1:], mean.device)) * self.vae.config.scaling_factor
         segment.clock.mark("condition")
-        return Condition(z_lq, features if len(parts) == 1 else None)
+        return Condition(z_lq, kept)
 
     def _motion(self, segment: SegmentRun) -> Generator[Event, None, Motion | None]:
         """Estimate flow on the LQ frames at about their own size, on the latent's grid (spec §5.1); None without guidance."""
@@ -253,10 +255,11 @@ class MGLDPipeline(DiffusionPipeline):
         yield segment.progress("decode", 1)
         factor, z, wanted = self.vae.factor, z / self.vae.config.scaling_factor, segment.settings
         known, parts = None if condition is None else condition.features, []
-        for y, x, tile in tiles.image_tiles(segment.x_lq, *VAE_TILE):
+        for i, (y, x, tile) in enumerate(tiles.image_tiles(segment.x_lq, *VAE_TILE)):
             h, w = tile.shape[-2] // factor, tile.shape[-1] // factor
             z_tile = self._cast(z[..., y // factor : y // factor + h, x // factor : x // factor + w])
-            features = (known or self.vae.encode(self._cast(tile))[1]) if wanted.cfw else None
+            encode = partial(self.vae.encode, self._cast(tile))
+            features = (known[i] if known else self._with_room(encode)[1]) if wanted.cfw else None
             decode = partial(self.vae.decode, z_tile, features, len(z), wanted.cfw, decodes_together(wanted))
             decoded = self._with_room(decode)
             parts.append((y, x, decoded.float()))
@@ -311,6 +314,10 @@ def _guide(segment: SegmentRun, motion: Motion, record: GuidanceRecord | None) -
         return moved
 
     return guide
+
+
+def _bytes_of(features: list[list[Tensor]]) -> int:
+    return sum(x.numel() * x.element_size() for tile in features for x in tile)
 
 
 def _begins_scene(earlier: Frame, later: Frame) -> bool:

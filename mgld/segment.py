@@ -53,7 +53,7 @@ class SegmentRun:
 
 
 class Condition(NamedTuple):
-    """The LQ latent [T,c,h,w] (float32, scaled) and the encoder's features for CFW; None where each tile needs its own."""
+    """The LQ latent [T,c,h,w] (float32, scaled) and the encoder's features of each tile for CFW; None where they are too large."""
 
     z_lq: Tensor
-    features: list[Tensor] | None
+    features: list[list[Tensor]] | None

@@ -47,6 +47,7 @@ SCALE = 4  # output side / input side, everywhere
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
 VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
+FEATURES_BYTES = 2 * 2**30  # of the encoder's features of a segment, which the decoder reads; larger ones are computed twice
 
 PREVIEW_EVERY_S = 0.5
 PREDICTED_RANGE = (0.5, 1.9)  # of what was predicted: what runs took beside a load that changes, 8 of 10

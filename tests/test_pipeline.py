@@ -191,6 +191,33 @@ def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("room", "times"), [(2**30, 4), (0, 8)])
+def test_tiles_are_encoded_once_where_their_features_find_room(pipeline, clip_u8, monkeypatch, room, times):
+    encoded, encode = [], pipeline.vae.encode
+    monkeypatch.setattr("mgld.pipeline.VAE_TILE", (64, 32))
+    wanted = pipeline(clip_u8[:2], QUICK)  # with room
+    monkeypatch.setattr("mgld.pipeline.FEATURES_BYTES", room)
+    monkeypatch.setattr(pipeline.vae, "encode", lambda x: encoded.append(len(x)) or encode(x))
+    assert np.array_equal(pipeline(clip_u8[:2], QUICK), wanted)
+    assert len(encoded) == times * len(set(encoded))
+
+
+def test_work_that_lacks_memory_is_done_again_without_the_recorded_steps(pipeline, monkeypatch):
+    forgotten, tried = [True, False], []
+
+    def work() -> str:
+        tried.append(len(tried))
+        if len(tried) != 2:
+            raise torch.OutOfMemoryError("no room")
+        return "done"
+
+    monkeypatch.setattr(pipeline._predicted, "forget", lambda: forgotten.pop(0))
+    assert pipeline._with_room(work) == "done" and len(tried) == 2
+    with pytest.raises(torch.OutOfMemoryError):  # nothing was left to forget
+        pipeline._with_room(work)
+
+
+@pytest.mark.slow
 def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
     first = list(pipeline.run(frames_of(clip_u8), Settings(steps=2)))
     latents = {e.first_frame: e.z for e in first if isinstance(e, Sampled)}
