@@ -65,3 +65,8 @@ def test_what_no_time_is_left_for_is_named(small_paper, tmp_path, capsys):
     arguments = ["benchmark", "--scale", "paper", "--device", "cpu", "--out", str(report), "--time-limit", "0"]
     assert main(arguments) == 0
     assert "left out for want of time: published, ours, 2 steps" in capsys.readouterr().out
+
+
+def test_the_paper_on_a_cpu_is_refused_in_one_sentence(capsys):
+    assert main(["benchmark", "--scale", "paper", "--device", "cpu"]) == 1
+    assert "--scale step" in capsys.readouterr().err
