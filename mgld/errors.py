@@ -106,6 +106,10 @@ def option_alone(given: str, lacking: str) -> UserError:
     return UserError(f"{given} needs {lacking} beside it.")
 
 
+def option_twice(option: str, first: object, second: object) -> UserError:
+    return UserError(f"{option} is given as both {first} and {second}; give it once")
+
+
 def model_broken(model: object, part: str, reason: str) -> UserError:
     return UserError(f"The model {str(model)!r} cannot be opened: its {part} {reason}.")
 
@@ -154,7 +158,9 @@ def device_unusable(name: str, reason: str) -> UserError:
 
 
 def memory_short() -> UserError:
-    return UserError("There is not enough memory for this clip; try fewer frames per segment or a smaller picture.")
+    return UserError(
+        "There is not enough memory for this clip, even in small tiles; try fewer frames per segment or a smaller picture."
+    )
 
 
 def memory_too_small(needed_bytes: float, room_bytes: float, share: float | None, frames: int | None) -> UserError:
@@ -179,9 +185,12 @@ def no_frames() -> UserError:
     return UserError("The clip holds no frame in the chosen range.")
 
 
-def numbers_broken(step: int) -> UserError:
+AT_ENCODING, AT_STEP, AT_DECODING = "when the input was encoded", "at step {} of {}", "when the result was decoded"
+
+
+def numbers_broken(where: str) -> UserError:
     return UserError(
-        f"The result stopped being finite at step {step}; try a lower guidance strength or --dtype float32."
+        f"The numbers stopped being finite {where}; try --dtype float32, a lower guidance strength, or other weights."
     )
 
 
