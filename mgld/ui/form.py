@@ -19,6 +19,14 @@ from mgld.ui.crop import CropBox
 MAIN = ("guidance", "steps", "frames", "flow")  # beside the clip; everything else is behind the fold, in groups
 CLIP_GROUP = ("start_s", "crop")
 MODEL_GROUP = ("methods", "model")
+PUBLISHED_GROUP = (
+    "flow_range",
+    "last_segment",
+    "encoders",
+    "tiling",
+    "blending",
+    "rounding",
+)  # for comparisons with it
 IDS = {"start_s": "start", "degrade_seed": "degrade-seed"}  # of elements, where they differ from the field's name
 _DEFAULT = vars(Asked())
 
@@ -63,7 +71,9 @@ def build(model: str, private: dict) -> Form:
         _heading("model")
         made |= _controls(MODEL_GROUP, model)
         _heading("sampling")
-        made |= _controls([name for name in KNOBS if name not in MAIN], model)
+        made |= _controls([name for name in KNOBS if name not in MAIN + PUBLISHED_GROUP], model)
+        _heading("published")
+        made |= _controls(PUBLISHED_GROUP, model)
         _heading("truth")
         made |= _controls([name for name in FIELDS if name not in made], model)
         lab_show = gr.Button(words.LAB_SHOW, size="sm", elem_id="lab-show")

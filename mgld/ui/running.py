@@ -127,6 +127,8 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     learn_showing(job.request.model, layers, showing_s)
     done, table = bar(done_text(job, count)), as_markdown(job.figures)
     table += "".join(f"\n\n{words.CLIP_NOTE.format(note=note)}" for note in job.material.notes)
+    told = [(label_of(layer), note) for layer, report in job.reports().items() for note in report.get("notes", ())]
+    table += "".join(f"\n\n{words.RUN_NOTE.format(layer=layer, note=note)}" for layer, note in told)
     if job.request.model == DEFAULT_MODEL:
         table += f"\n\n{words.SMALL_MODEL}"
     yield bar(words.WRITING, 1.0), None, stage, table, None
