@@ -32,7 +32,7 @@ from mgld.flow.cuts import is_cut
 from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import FIRST_STAGE, NETS, open_net
-from mgld.presets import folder_of
+from mgld.presets import local_folder, name_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
@@ -76,7 +76,7 @@ class MGLDPipeline(DiffusionPipeline):
         A folder that holds StableSR's own networks (STABLESR, as `convert sd21` writes it) uses them for per_frame: they differ
         from MGLD's with the temporal parts off (spec §10). The report says which weights worked.
         """
-        folder, device = folder_of(str(model)), device_of(device)
+        folder, device = local_folder(str(model)), device_of(device)
         kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
         layout = {"device": torch.device(device), "memory_format": torch.channels_last}
         nets = {name: open_net(folder, name, kind).requires_grad_(False).to(**layout) for name in NETS}
@@ -85,13 +85,13 @@ class MGLDPipeline(DiffusionPipeline):
         except (OSError, ValueError) as error:
             raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
         pipeline = cls(scheduler=scheduler, **nets)
-        pipeline._weights = str(model)
-        if (Path(folder) / FIRST_STAGE).is_dir():
+        pipeline._weights = name_of(model)
+        if (folder / FIRST_STAGE).is_dir():
             pipeline._first_stage = cache(
                 lambda: open_net(folder, FIRST_STAGE, kind).requires_grad_(False).to(**layout)
             )
-        if (Path(folder) / STABLESR).is_dir():
-            pipeline._stablesr = cache(partial(cls.from_pretrained, Path(folder) / STABLESR, device, dtype))
+        if (folder / STABLESR).is_dir():
+            pipeline._stablesr = cache(partial(cls.from_pretrained, folder / STABLESR, device, dtype))
         return pipeline
 
     def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
@@ -368,10 +368,10 @@ def _of_last_copies(segment: SegmentRun, x: Tensor) -> Tensor:
     return x if len(x) == count else torch.cat([x[: count - 1], x[-1:]])
 
 
-def _finite(x: Tensor, where: str) -> Tensor:
-    """Return x; raise UserError saying where its numbers stopped being finite."""
+def _finite(x: Tensor, when: str) -> Tensor:
+    """Return x; raise UserError saying when its numbers stopped being finite."""
     if not torch.isfinite(x).all():
-        raise errors.numbers_broken(where)
+        raise errors.numbers_broken_when(when)
     return x
 
 

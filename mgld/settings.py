@@ -34,6 +34,8 @@ CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
 DEFAULT_MODEL = "tiny"
 PAGE_MODEL = os.environ.get("MGLD_MODEL", "").strip() or DEFAULT_MODEL  # with which the page starts
+# What else visitors may choose: folders, and OWNER/NAME[@COMMIT] of Hub repositories, with commas between
+PAGE_MODELS = tuple(filter(None, (name.strip() for name in os.environ.get("MGLD_MODELS", "").split(","))))
 # What the decoding process may know of the environment: no tokens, no proxies.
 NEEDED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 PASSED_ON = {name: os.environ[name] for name in NEEDED if name in os.environ}

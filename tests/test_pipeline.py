@@ -273,4 +273,4 @@ def test_per_frame_uses_stablesrs_own_networks_where_they_are(pipeline, clip_u8,
     frames, weights = made(both, "per_frame")
     assert np.array_equal(frames, made(alone, "per_frame")[0]) and weights.endswith("stablesr")
     frames, weights = made(both, "mgld")
-    assert not np.array_equal(frames, made(alone, "mgld")[0]) and weights == str(tmp_path)
+    assert not np.array_equal(frames, made(alone, "mgld")[0]) and weights == tmp_path.name

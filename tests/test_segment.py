@@ -152,7 +152,7 @@ def test_any_other_failure_is_not_taken_for_short_memory(pipeline, clip_u8, monk
 
 @pytest.mark.parametrize(
     ("net", "name", "said"),
-    [("unet", "forward", "at step 2 of 2"), ("vae", "encode", "when the input was encoded"),
+    [("unet", "forward", "at step 2"), ("vae", "encode", "when the input was encoded"),
      ("vae", "decode", "when the result was decoded")],
 )  # fmt: skip
 def test_poisoned_numbers_are_caught_where_they_arise_and_named(pipeline, clip_u8, monkeypatch, net, name, said):

@@ -88,7 +88,7 @@ def peers_among(named: Sequence[str]) -> dict[str, Path]:
 def add_model(command: argparse.ArgumentParser) -> None:
     """Add which weights to open."""
     command.add_argument(
-        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository"
+        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME[@COMMIT] of the Hub"
     )
 
 

@@ -51,7 +51,7 @@ def sample(
         if guide is not None:
             z = guide(z, _state(scheduler, z0, index))
         if not torch.isfinite(z).all():
-            raise errors.numbers_broken(errors.AT_STEP.format(index + 1, total))
+            raise errors.numbers_broken(index + 1)
         yield Step(index, total, z, z0)
 
 

@@ -29,6 +29,7 @@ from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
+from mgld.presets import name_of
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
@@ -160,7 +161,7 @@ def done_text(job: ComparisonJob, frames: int) -> str:
     text = words.DONE.format(
         frames=words.counted(words.FRAMES, frames),
         taken=words.seconds(job.taken_s),
-        model=job.request.model,
+        model=name_of(job.request.model),
         device=reports[0]["device"] if reports else "",
     )
     return text + (words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else "")
