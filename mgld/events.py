@@ -44,6 +44,13 @@ class Sampled:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that a person should know of the run, as the end of a sentence; the report holds it too."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Result:
     """The run is over; `report` holds settings, sizes, timings and memory, ready for JSON."""
 
@@ -62,4 +69,4 @@ class Guided:
     moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
 
 
-Event = Progress | Preview | FramesDone | Guided | Sampled | Result
+Event = Progress | Preview | FramesDone | Guided | Sampled | Note | Result

@@ -17,6 +17,7 @@ from mgld.commands.options import (
     check_range,
     check_rate,
     check_start,
+    notes_of_compat,
     open_pipeline,
     settings_of,
 )
@@ -44,6 +45,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Read, upscale, write; show progress; report."""
     wanted = settings_of(chosen)
+    say_notes(notes_of_compat(chosen, [wanted.method]))
     check_range(chosen)
     check_rate(chosen)
     check_output(chosen.input, chosen.output)
@@ -79,11 +81,13 @@ def run(chosen: argparse.Namespace) -> None:
 
 def show(event, writer) -> dict | None:
     """Write finished frames, draw the progress line; return the report when it comes."""
-    from mgld.events import FramesDone, Progress, Result
+    from mgld.events import FramesDone, Note, Progress, Result
 
     if isinstance(event, FramesDone):
         for frame, time_s in zip(event.frames_u8, event.times_s, strict=True):
             writer.write(frame, time_s)
     if isinstance(event, Progress):
         say_progress(event)
+    if isinstance(event, Note):
+        say_notes([event.text])
     return event.report if isinstance(event, Result) else None
