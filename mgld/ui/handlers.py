@@ -89,11 +89,11 @@ def comparing(machine: Machine) -> Callable:
     def compare(asked: Asked, visitor: gr.Request) -> Iterator[running.Shown]:
         """Upscale a part of a clip four times with each method and compare the results.
 
-        The last answer holds the progress line, the preview, the comparison, its figures and the files.
+        The last answer holds the progress line, the preview, the comparison with its figures, and the files.
         """
         yield from running.compare(machine, request.checked(asked, machine.models), visitor.session_hash)
 
-    return of_form(compare, beside_line=4)
+    return of_form(compare, beside_line=3)
 
 
 def ablating(machine: Machine) -> Callable:
@@ -103,7 +103,7 @@ def ablating(machine: Machine) -> Callable:
         four = request.checked(replace(asked, methods=list(OURS)), machine.models)
         yield from running.compare(machine, four, visitor.session_hash)
 
-    return of_form(ablate, beside_line=4)
+    return of_form(ablate, beside_line=3)
 
 
 def sweeping(machine: Machine) -> Callable:

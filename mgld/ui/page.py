@@ -11,7 +11,7 @@ from mgld import settings
 from mgld.comparison import estimate
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import LINKED
-from mgld.comparison.figures import BLUR_NOTE
+from mgld.comparison.figures import told_of
 from mgld.comparison.produce import Machine
 from mgld.comparison.report import TITLE
 from mgld.errors import UserError
@@ -54,13 +54,13 @@ def build(model: str, machine: Machine) -> gr.Blocks:
                     label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[]
                 )
                 with gr.Tabs(elem_id="tabs"):
-                    stage, table = _compare_tab()
+                    stage = _compare_tab()
                     scope_parts, look, scope_tab = _scope_tab()
                     swept, strengths, picture, sweep_table = _sweep_tab()
                     ablate, ablation_table = _ablation_tab()
                     pair, blind_tab = _study_tab()
                     files = _files_tab()
-        outputs = [line, preview, stage, table, files]
+        outputs = [line, preview, stage, files]
         in_line = gr.Timer(2, active=False)
         in_line.tick(handlers.still_waiting, None, [line, in_line], **AT_ONCE)
 
@@ -95,12 +95,9 @@ def build(model: str, machine: Machine) -> gr.Blocks:
     return page
 
 
-def _compare_tab() -> tuple[CompareStage, gr.Markdown]:
-    example = finished_example()
+def _compare_tab() -> CompareStage:
     with gr.Tab(words.TABS["compare"], id="compare"):
-        stage = CompareStage(example.value, elem_id="stage")
-        with gr.Accordion(words.FIGURES, elem_id="figures-fold"):
-            return stage, gr.Markdown(example.table, elem_id="figures")
+        return CompareStage(finished_example().value, elem_id="stage")
 
 
 def _scope_tab() -> tuple[list, Callable, gr.Tab]:
@@ -177,7 +174,7 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTM
 def _table_3(request: gr.Request) -> str:
     job = running.SESSIONS.get(request.session_hash)
     table = table_3(job.figures.rows) if job is not None and job.figures is not None else None
-    return words.ABLATION_EMPTY if table is None else f"{table}\n\n{BLUR_NOTE}"
+    return words.ABLATION_EMPTY if table is None else told_of(table)
 
 
 def _left(request: gr.Request) -> None:

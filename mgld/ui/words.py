@@ -90,7 +90,6 @@ PLAN_UNKNOWN = "This machine’s speed is still being measured."
 PLAN_NONE = "Choose a clip: what will be done, and how long it takes, is said here."
 
 # results
-FIGURES = "Flicker and sharpness"
 FILES_NONE = "The files appear here after a run."
 FILES_HELP = (
     "Every result as a video with the source’s sound, the labelled comparison, its pictures, and a report with every setting, "
@@ -135,7 +134,7 @@ CLAIM = "Left flickers. Right is held steady along the motion."
 STAGE_TOLD = {
     "empty": "The comparison appears here after a run.",
     "broken": "The comparison video could not be loaded. Reload the page to try again.",
-    "layer": "Layer", "mean": "mean", "frames": "frame", "across": "{axis} (pixels)", "at": "at {place}",
+    "layer": "Layer", "now": "this frame", "mean": "mean", "frames": "frame", "across": "{axis} (pixels)", "at": "at {place}",
     "borders": "ticks: segment borders", "scaled": "shown at {percent} % of the width to spare memory",
     "reading": "reading frames {frame} / {frames}", "frame": "frame {frame} of {frames}",
     "slices": "Slices at {place} of {layers} over {frames} frames. {told}", "change": "mean change {change}",

@@ -43,7 +43,7 @@ def finish(page, frames: int = 2) -> None:
 
 def test_first_sight_is_a_finished_comparison_with_its_controls_in_view(opened):
     page = opened()
-    assert "MGLD" in page.inner_text("#figures") and page.is_visible(".profile")
+    assert "MGLD" in page.inner_text(".legend") and page.is_visible(".profile")
     for control in ("#preset", "#knob-steps", "#knob-guidance", "#knob-flow", "#frames", "#run", "#cancel"):
         box = page.locator(control).bounding_box()
         assert box["y"] + box["height"] <= 900, control
@@ -60,7 +60,7 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, br
     layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")
     assert layers == ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
     page.wait_for_function("document.querySelector('.slices').dataset.ms", timeout=20_000)
-    assert "MGLD" in page.inner_text("#figures")
+    assert "MGLD" in page.inner_text(".legend") and words.SMALL_MODEL in page.inner_text(".told")
     page.get_by_role("tab", name=words.TABS["scope"]).click()
     page.wait_for_selector("#scope img", timeout=20_000)
     assert "latent pixels" in page.inner_text("#scope-summary")
@@ -250,7 +250,7 @@ def test_dark_is_dark_and_text_stays_readable(opened):
     back = page.evaluate(
         shade, [page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")]
     )
-    for text in ("#intro h1", "#plan", "#figures p", ".mgld-bar"):
+    for text in ("#intro h1", "#plan", ".told p", ".mgld-bar"):
         ink = page.evaluate(shade, [page.evaluate("s => getComputedStyle(document.querySelector(s)).color", text)])
         assert back < 60 and ink - back > 90, text
 

@@ -29,6 +29,7 @@ import {
   viewer,
 } from './state.js';
 import { stripLater } from './strip.js';
+import { makeTable } from './table.js';
 
 for (const name of ['play', 'pause', 'ended']) {
   video.addEventListener(name, () => {
@@ -153,6 +154,7 @@ function load() {
   scrub.max = data.frames - 1;
   $('[data-do=turn]').textContent = TURN_TO[s.line];
   fillLayers();
+  makeTable();
   showLoop();
   showBorders();
   showKind(s.show);
