@@ -53,8 +53,8 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
     with job_folder() as folder:
         yield bar(words.LOADING), None, gr.skip(), None
         job = _begun(machine, request, request.runs, session)
-        yield bar(words.LOADING), None, _input_alone(job, folder), None
         try:
+            yield bar(words.LOADING), None, _input_alone(job, folder), None
             for line, preview, stage in _watched(machine, job, folder):
                 yield line, preview, stage, None
             yield from conclude(job, folder)

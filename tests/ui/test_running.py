@@ -55,6 +55,12 @@ def machine(pipeline, monkeypatch) -> Machine:
     return machine
 
 
+@pytest.fixture
+def no_files(monkeypatch):
+    """Leave out what is taken home: its tests are those of the take-away."""
+    monkeypatch.setattr(running, "Takeaway", lambda outcome: SimpleNamespace(files=[], archive=None))
+
+
 def asked(clip, **more):
     return checked(Asked(**{"clip": str(clip), "methods": ["per_frame", "mgld"], "frames": 5, "knobs": KNOBS, **more}))
 
@@ -102,6 +108,7 @@ def denoised(machine, request) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_only_what_a_knob_touches_is_computed_again(machine, clip):
     first = denoised(machine, asked(clip))
     assert first > 0 and denoised(machine, asked(clip)) == 0
@@ -113,6 +120,7 @@ def test_only_what_a_knob_touches_is_computed_again(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machine, clip):
     whole = denoised(machine, asked(clip, methods=["mgld"]))
     running.STORE.results.clear()
@@ -138,6 +146,7 @@ def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
     wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
@@ -180,6 +189,7 @@ def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(mach
         handlers.plan_text("cpu", asked(clip))
 
 
+@pytest.mark.usefixtures("no_files")
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
@@ -190,6 +200,7 @@ def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
     assert scope.choices(running.SESSIONS.get("me")) == []
     list(running.compare(machine, asked(clip), "me"))
@@ -203,6 +214,7 @@ def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
     all_four = denoised(machine, asked(clip, methods=list(OURS)))
     told = table_3(running.SESSIONS.get("me").figures.rows)
