@@ -87,6 +87,7 @@ def pytest_xdist_auto_num_workers(config) -> int:
     return cores if config.args_source is config.ArgsSource.TESTPATHS and cores > 1 else 0
 
 
+@pytest.hookimpl(tryfirst=True)  # before a worker looks for groups
 def pytest_collection_modifyitems(items) -> None:
     """Leave what lies in slow places out of the fast lane; keep a file's tests, and all of the browser's, in one process."""
     here = Path(__file__).parent

@@ -20,7 +20,7 @@ from mgld.settings import LABELS
 BRIGHTEST_PERCENTILE = 99.5  # of the residuals of the worst layer: a single pixel does not dim all others
 COLUMNS = ("we", "we_excess", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
 BLUR_NOTE = (
-    "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
+    "Flicker is measured as warping error: how far each frame is from its neighbour moved along the motion, 0–255. Blur lowers "
     "it too, so read it beside sharpness."
 )
 ONE_FRAME = "One frame cannot flicker: there is nothing to compare it with."

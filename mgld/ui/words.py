@@ -111,7 +111,7 @@ STAGE = {
     "unjudged": "not judged", "playback": "Playback", "back": "Previous frame", "next": "Next frame", "frame": "Frame",
     "play": "Play", "play_help": "Play or pause (Space)", "loop": "Loop", "loop_from": "Loop from frame",
     "loop_from_help": "Loop from", "loop_to": "Loop to frame", "loop_to_help": "Loop to",
-    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "wipe": "Wipe", "side": "Side by side",
+    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "views": "View and tools", "wipe": "Wipe", "side": "Side by side",
     "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
     "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
     "gain": "Gain", "gain_help": "Difference gain", "show": "Show",
@@ -127,7 +127,6 @@ STAGE = {
     "profile_note": "The orange line of the picture over time, downwards; drag it. Smooth streaks are steady, ragged ones "
     "flicker (mean change: from frame to frame, in grey levels). Point at a slice to go to its frame.",
     "save_profile": "Save profile", "curves_title": CURVES_TITLE,
-    "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
     "save_curves": "Save curves", "curves_table": "Figures of every layer",
 }  # fmt: skip
 CLAIM = "Left flickers. Right is held steady along the motion."
