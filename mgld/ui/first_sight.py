@@ -93,9 +93,8 @@ def example_layers() -> dict[str, np.ndarray]:
     return {key: sheets[:, y : y + stage["height"], x : x + stage["width"]] for key, (x, y) in places}
 
 
-@lru_cache(maxsize=1)
-def example_takeaway() -> Takeaway | None:
-    """Return the shipped example's files, which are written when they are first asked for; None where it has not been made."""
+def example_outcome() -> Outcome | None:
+    """Return the shipped example as a finished comparison; None where it has not been made."""
     if not (FOLDER / "report.json").exists():
         return None
     stage, record = (json.loads((FOLDER / name).read_text(encoding="utf-8")) for name in ("stage.json", "report.json"))
@@ -104,4 +103,11 @@ def example_takeaway() -> Takeaway | None:
     figures = Figures(record["figures"], record["curves"], tuple(stage["stage"]["borders"]), INPUT, "", {})
     times_s = tuple(n / fps for n in range(record["frames"]))
     date = datetime.fromisoformat(record["date"])
-    return Takeaway(Outcome(request, date, times_s, fps, layers, request.runs, figures, record))
+    return Outcome(request, date, times_s, fps, layers, request.runs, figures, record)
+
+
+@lru_cache(maxsize=1)
+def example_takeaway() -> Takeaway | None:
+    """Return the shipped example's files, written once for all visitors; None where it has not been made."""
+    outcome = example_outcome()
+    return None if outcome is None else Takeaway(outcome)

@@ -99,8 +99,10 @@ FILES_COUNTED = ("1 file", "{} files")
 FILES_ALL = "Download all ({count}, ZIP, {size})"
 FILES_TOO_LARGE = "{count}. Together they are larger than {most}: take them one by one."
 FILE_TOLD = "{kind}, {size}"
+FILES_WRITING = "The example’s files are being written …"
 LINE_REPORT = "Write the report at the line that the stage shows"
 LOSSLESS = "Write lossless videos too (FFV1)"
+LOSSLESS_LATER = "Lossless videos can be written after a comparison of your own: those of the example are compressed already."
 NOTHING_YET = "Run a comparison first."
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
@@ -111,7 +113,8 @@ STAGE = {
     "unjudged": "not judged", "playback": "Playback", "back": "Previous frame", "next": "Next frame", "frame": "Frame",
     "play": "Play", "play_help": "Play or pause (Space)", "loop": "Loop", "loop_from": "Loop from frame",
     "loop_from_help": "Loop from", "loop_to": "Loop to frame", "loop_to_help": "Loop to",
-    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "views": "View and tools", "wipe": "Wipe", "side": "Side by side",
+    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "views": "View and tools",
+    "wipe": "Wipe", "side": "Side by side",
     "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
     "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
     "gain": "Gain", "gain_help": "Difference gain", "show": "Show",

@@ -92,6 +92,20 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, br
     check_report(browser, report.decode())
 
 
+def test_the_examples_files_are_there_and_what_they_cannot_be_is_said(opened):
+    page = opened()
+    page.get_by_role("tab", name=words.TABS["files"]).click()
+    page.wait_for_selector("#files li", timeout=60_000)
+    assert page.is_disabled("#lossless") and page.is_visible(f"text={words.LOSSLESS_LATER}")
+    page.get_by_role("tab", name=words.TABS["compare"]).click()
+    page.focus(".viewer")
+    page.keyboard.press("p")
+    page.get_by_role("tab", name=words.TABS["files"]).click()
+    page.wait_for_selector("#files li")
+    page.click("#line-report")
+    page.wait_for_selector("#files :text('Temporal profile at column 288')", timeout=60_000)
+
+
 def check_report(browser, text: str) -> None:
     """The report asks nobody for anything, fits a phone, and is dark by night."""
     page, asked = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark"), []

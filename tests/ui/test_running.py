@@ -244,12 +244,19 @@ def test_sweeps_refuse_what_is_no_list_of_strengths(text):
 def test_lossless_videos_and_a_report_at_the_line_join_the_list(machine, clip):
     list(running.compare(machine, asked(clip, methods=["mgld"], frames=2), "me"))
     (more,) = handlers.lossless(SimpleNamespace(session_hash="me"))
-    (again,) = handlers.report_at_line("y 0.1", SimpleNamespace(session_hash="me"))
+    ((again, _),) = handlers.report_at_line("y 0.1", None, SimpleNamespace(session_hash="me"))
     names = [file.name for file in again.files]
     assert [file.name for file in more.files][-1] == names[-1] == "MGLD alone, without loss (FFV1)"
     assert "Temporal profile at column 9" in names and len(names) == len(more.files)
+    assert more_offered("me") == [True, True, False] and more_offered("somebody else") == [True, False, True]
     with pytest.raises(gr.Error, match=words.NOTHING_YET):
         next(handlers.lossless(SimpleNamespace(session_hash="somebody else")))
+
+
+def more_offered(session: str) -> list[bool]:
+    """Return whether the report and lossless videos can be asked for, and whether it is told why not."""
+    report, lossless, told = handlers.what_more(SimpleNamespace(session_hash=session))
+    return [report.interactive, lossless.interactive, told.visible]
 
 
 @pytest.mark.parametrize("text", ["", "z 0.5", "x 2", "x -1", "x nan", "x 0.5; y", None])
