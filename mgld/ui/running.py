@@ -33,7 +33,7 @@ from mgld.presets import name_of
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
-from mgld.ui.compare import shown
+from mgld.ui.compare import Comparison, shown
 from mgld.ui.files import TakenFiles, listed
 from mgld.ui.progress import bar
 from mgld.ui.queue import DeviceQueue
@@ -143,7 +143,7 @@ def keep_what_is_finished(session: str | None) -> Iterator[Shown]:
     """After Cancel: show what the stopped job had finished, or say that there was nothing."""
     job = SESSIONS.get(session)
     if job is None or job.shown:
-        yield bar(words.IDLE), None, gr.skip(), gr.skip()
+        yield bar(words.CANCELLED_UNBEGUN), None, gr.skip(), gr.skip()
         return
     job.stopped.wait(30)  # the step that is under way still ends
     layers, job.shown = job.layers(), True
@@ -151,10 +151,10 @@ def keep_what_is_finished(session: str | None) -> Iterator[Shown]:
         yield bar(words.CANCELLED), None, gr.skip(), gr.skip()
         return
     with in_gradios_words(), job_folder() as folder:
-        for _, preview, stage, files in conclude(job, folder):
-            count = len(next(iter(layers.values())))
-            line = bar(words.CANCELLED_KEPT.format(frames=words.counted(words.FRAMES, count)))
-            yield line, preview, stage, files
+        kept = words.counted(words.FRAMES, len(next(iter(layers.values()))))
+        for line, preview, stage, files in conclude(job, folder):
+            is_shown = isinstance(stage, Comparison)
+            yield bar(words.CANCELLED_KEPT.format(frames=kept)) if is_shown else line, preview, stage, files
 
 
 def done_text(job: ComparisonJob, frames: int) -> str:

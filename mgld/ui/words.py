@@ -62,7 +62,6 @@ READY = "A finished example is shown. Choose a clip, then press “Upscale and c
 LOADING = "Reading the clip and loading the model …"
 MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
-IDLE = "Nothing is running."
 CLIP_NOTE = "About the clip: {note}."
 RUN_NOTE = "{layer}: {note}."
 SMALL_MODEL = (
@@ -72,6 +71,7 @@ SMALL_MODEL = (
 AHEAD = ("One run is ahead of you", "{} runs are ahead of you")
 WAITING = "{ahead}; yours starts in {range}."
 WAITING_UNKNOWN = "{ahead}."
+CANCELLED_UNBEGUN = "Cancelled before the work began."
 CANCELLED = "Cancelled before the first segment was finished."
 CANCELLED_KEPT = "Cancelled. What was finished is shown ({frames}); run again to go on from there."
 FAILED = "That did not work, and the fault is on this side. Its reference is {reference}; the server’s log says more under it."
@@ -102,7 +102,9 @@ FILE_TOLD = "{kind}, {size}"
 FILES_WRITING = "The example’s files are being written …"
 LINE_REPORT = "Write the report at the line that the stage shows"
 LOSSLESS = "Write lossless videos too (FFV1)"
-LOSSLESS_LATER = "Lossless videos can be written after a comparison of your own: those of the example are compressed already."
+LOSSLESS_LATER = (
+    "Lossless videos can be written after a comparison of your own: those of the example are compressed already."
+)
 NOTHING_YET = "Run a comparison first."
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
@@ -144,6 +146,7 @@ STAGE_TOLD = {
     "difference": "|{b} − {a}| ×{gain}", "heatScale": "{top} grey levels",
     "heatFirst": "{layer}: no earlier frame to compare with",
     "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": "Temporal profile at {place}",
+    "claimAlone": "{layer}. What is made of it appears here.",
     "claim_wipe": "Left: {a}. Right: {b}.", "claim_side": "Left: {a}. Right: {b}.",
     "claim_grid": "Every layer, at the same frame.", "claim_flip": "Hold the picture to see {a} in place of {b}.",
     "claim_diff": "Where {b} differs from {a}.", "figure_we": "Flicker", "figure_sharpness": "Sharpness",

@@ -44,8 +44,8 @@ def stage_served(value, port, **blocks):
 
     with gr.Blocks(analytics_enabled=False, **blocks) as page:
         CompareStage(shown(value), elem_id="stage")
-    page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    yield f"http://127.0.0.1:{port}"
+    _, address, _ = page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    yield address.rstrip("/")
     page.close()
 
 

@@ -138,7 +138,7 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
 
 
 def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
-    assert words.IDLE in next(running.keep_what_is_finished("nobody"))[0]
+    assert words.CANCELLED_UNBEGUN in next(running.keep_what_is_finished("nobody"))[0]
     going = running.compare(machine, asked(clip), "me")
     next(going), next(going)
     going.close()

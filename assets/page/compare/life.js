@@ -129,6 +129,7 @@ function load() {
   const before = data;
   const old = s;
   video.pause();
+  press('play', false); // a clip that takes its place swallows the event
   startOver();
   $('.empty').hidden = !!data;
   $('.empty').textContent = WORDS.empty;
