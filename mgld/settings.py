@@ -113,6 +113,12 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
     "temporal": "Together", "frame": "One by one",
     "overlapped": "Overlapped", "disjoint": "Disjoint",
     "found": "Found", "ignored": "Ignored",
+    "short": "Shorter", "padded": "Filled up",
+    "trained": "As trained", "published": "As published",
+    "one": "One", "two": "Two",
+    "canvas": "One canvas", "alone": "Each tile alone",
+    "linear": "Linear", "uniform": "Uniform", "gaussian": "Gaussian",
+    "nearest": "Nearest", "down": "Down",
 }  # fmt: skip
 
 
