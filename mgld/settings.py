@@ -69,7 +69,7 @@ PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
 PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
-SWEEP_COUNT = (3, 6)
+SWEEP_COUNT = (3, LAYERS_AT_MOST - 1)  # the input is one more layer
 KEPT_BYTES = 10**6 * limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000)  # finished frames in memory, of all visitors together
 KEPT_SAMPLINGS = 24  # their latents, which are small
 KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
@@ -105,6 +105,21 @@ TILINGS = ("canvas", "alone")
 BLENDS = ("linear", "uniform", "gaussian")
 ROUNDINGS = ("nearest", "down")
 DTYPES = ("float32", "bfloat16", "float16")
+LABELS = {  # of these names, wherever a person reads them and need not type them
+    "released": "As released", "paper": "As in the paper", "corrected": "Corrected",
+    "dis": "DIS", "spynet": "SPyNet", "raft": "RAFT",
+    "ddpm": "DDPM", "ddim": "DDIM", "dpm++": "DPM++",
+    "adain": "AdaIN", "wavelet": "Wavelet", "none": "None",
+    "temporal": "Together", "frame": "One by one",
+    "overlapped": "Overlapped", "disjoint": "Disjoint",
+    "found": "Found", "ignored": "Ignored",
+    "short": "Shorter", "padded": "Filled up",
+    "trained": "As trained", "published": "As published",
+    "one": "One", "two": "Two",
+    "canvas": "One canvas", "alone": "Each tile alone",
+    "linear": "Linear", "uniform": "Uniform", "gaussian": "Gaussian",
+    "nearest": "Nearest", "down": "Down",
+}  # fmt: skip
 
 
 # What reads a setting. A change of one makes again what is read there and everything after it; `cutting` is how a clip is cut
@@ -124,8 +139,10 @@ def number(default: Number, lowest: float, highest: float, label: str, help: str
 
 
 def choice(default: str, options: tuple[str, ...], label: str, help: str, *, affects: str) -> str:
-    """Declare a setting that takes one of a few names."""
-    return field(default=default, metadata={"options": options, "label": label, "help": help, "affects": affects})
+    """Declare a setting that takes one of a few names, which LABELS or METHODS label."""
+    labels = {name: METHODS[name].layer if name in METHODS else LABELS[name] for name in options}
+    told = {"options": options, "labels": labels, "label": label, "help": help, "affects": affects}
+    return field(default=default, metadata=told)
 
 
 def declared(kind: Declared) -> Declared:

@@ -52,6 +52,7 @@ def run(chosen: argparse.Namespace) -> None:
     check_place(chosen.json)
     from mgld.presets import describe_model
     from mgld.video import VideoWriter, probe, read_frames
+    from mgld.video.clip import INTERLACED, RATE_ASSUMED
 
     started = time.monotonic()
     check_model(chosen)
@@ -60,7 +61,7 @@ def run(chosen: argparse.Namespace) -> None:
     output = VideoWriter(
         chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
     )
-    say_notes(clip.notes)
+    say_notes(clip.notes, {INTERLACED: "--deinterlace removes it", RATE_ASSUMED: "--fps states another"})
     pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
     total = clip.frames_ahead(chosen.start, chosen.frames)

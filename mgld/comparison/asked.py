@@ -101,9 +101,9 @@ class Asked:
         "text", "Part of the frame", "left, top, right, bottom in %; empty: the whole frame. Or drag on the picture.", "",
         linked=_crop,
     )  # fmt: skip
-    truth: str | None = _entry("clip", "Ground truth (optional, four times the size)")
+    truth: str | None = _entry("clip", "Ground truth (4×, optional)")
     others: list[str] | None = _entry(
-        "files", "Other results to compare with (four times the size), or ESRGAN checkpoints; named by their files"
+        "files", "Other results (4×), or ESRGAN checkpoints"
     )
     degrade: bool = _entry(
         "checkbox", "Degradation lab: the clip is clean, degrade it first",

@@ -12,7 +12,7 @@ from mgld.comparison.asked import FIELDS, KNOBS, OWN, TYPES, Asked
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.presets import PRESETS, folder_of
-from mgld.settings import DEFAULT_MODEL, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
+from mgld.settings import DEFAULT_MODEL, LABELS, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
 from mgld.ui import source, words
 from mgld.ui.crop import CropBox
 
@@ -147,7 +147,7 @@ def _knob(name: str) -> gr.components.Component:
         options, shown["info"] = _flows(knob.metadata["help"])
         return gr.Radio(options, **shown)
     if "options" in knob.metadata:
-        return gr.Radio(list(knob.metadata["options"]), **shown)
+        return gr.Radio([(label, option) for option, label in knob.metadata["labels"].items()], **shown)
     low, high = knob.metadata["range"]
     if name == "seed":
         return gr.Number(precision=0, minimum=low, maximum=high, **shown)
@@ -161,10 +161,10 @@ def _flows(help: str) -> tuple[list[tuple[str, str]], str]:
         try:
             weights_of(name)
         except UserError as absent:
-            options.append((words.ABSENT.format(name), name))
+            options.append((words.ABSENT.format(LABELS[name]), name))
             notes.append(words.for_visitors(str(absent)))
         else:
-            options.append((name, name))
+            options.append((LABELS[name], name))
     return options, " ".join(notes)
 
 

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mgld.settings import LIMITS
+
+INTERLACED = "looks interlaced: results may show combing"
+RATE_ASSUMED = f"a folder of frames states no rate: {LIMITS.default_fps:g} frames per second assumed"
+
 
 @dataclass(frozen=True)
 class Frame:

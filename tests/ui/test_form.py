@@ -1,13 +1,15 @@
-"""The form's presets."""
+"""The form's presets and choices."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
+import gradio as gr
 import pytest
 
+from mgld.comparison.asked import KNOBS
 from mgld.settings import PAGE_PRESETS, Settings
-from mgld.ui.form import PRESET_KNOBS, preset_of
+from mgld.ui.form import PRESET_KNOBS, _knob, preset_of
 
 
 @pytest.mark.parametrize("name", PAGE_PRESETS)
@@ -20,3 +22,12 @@ def test_a_preset_is_recognised_by_its_values_and_is_possible(name):
 def test_the_defaults_are_balanced_and_other_values_are_no_preset():
     assert preset_of(*(asdict(Settings())[knob] for knob in PRESET_KNOBS)) == "Balanced"
     assert preset_of(6, 9) is None
+
+
+@pytest.mark.parametrize("name", [name for name, knob in KNOBS.items() if "options" in knob.metadata])
+def test_choices_go_by_their_labels_and_send_their_names(name):
+    labels = KNOBS[name].metadata["labels"]
+    with gr.Blocks():
+        control = _knob(name)
+    assert control.choices == [(label, option) for option, label in labels.items()]
+    assert all(label[0].isupper() for label in labels.values()) and len(set(labels.values())) == len(labels)
