@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 
 from mgld import errors, settings
 from mgld.commands.console import say, say_progress
 from mgld.commands.options import add_device, add_methods, add_model, add_settings, peers_among, settings_of
+from mgld.folders import WorkFolder
 from mgld.methods import OURS
 
 
@@ -43,13 +42,14 @@ def run(chosen: argparse.Namespace) -> None:
         raise errors.output_folder_used(chosen.output)
     if not chosen.output.absolute().parent.is_dir():
         raise errors.file_missing(chosen.output.absolute().parent)
-    work = tempfile.mkdtemp(prefix=".mgld-", suffix=".part", dir=chosen.output.absolute().parent)
+    work = WorkFolder(".mgld-", ".part", chosen.output.absolute().parent)
     try:
-        count = _compare(chosen, wanted, Path(work))
-        Path(work).chmod(0o755)
-        Path(work).replace(chosen.output.absolute())
+        result = work.path / "result"
+        result.mkdir()
+        count = _compare(chosen, wanted, result)
+        result.replace(chosen.output.absolute())
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        work.close()
     say(f"{count} files → {chosen.output}")
 
 

@@ -6,8 +6,6 @@ Reading order: `compare` → `_watched` → `conclude`. What is made, `mgld.comp
 from __future__ import annotations
 
 import html
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +27,7 @@ from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
+from mgld.folders import WorkFolder
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
@@ -237,11 +236,11 @@ def _newest_two(job: ComparisonJob, order: list[str]) -> tuple[int, int]:
 
 @contextmanager
 def job_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="mgld-job-"))  # a name of our own: nothing from the request becomes a path
+    folder = WorkFolder("mgld-job-")  # a name of our own: nothing from the request becomes a path
     try:
-        yield folder
+        yield folder.path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.close()
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
-import tempfile
 from collections import deque
 from collections.abc import Generator
 from contextlib import closing, suppress
@@ -20,6 +18,7 @@ import numpy as np
 
 from mgld import errors
 from mgld.errors import UserError
+from mgld.folders import WorkFolder
 from mgld.video.folder import write_times
 from mgld.video.mux import LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
@@ -63,14 +62,17 @@ class VideoWriter:
         self._suffix = "" if self._is_folder else self.path.suffix.lower()
         self._times_s: list[float] = []
         self._shape: tuple[int, ...] | None = None
-        self._work: Path  # from __enter__ on
+        self._work: Path  # from __enter__ on, as the folder that is its own
+        self._folder: WorkFolder
         self._encoder: Generator[None, np.ndarray | None, None] | None = None
         self.notes: list[str] = []  # what a person should know of the result; some of it once the block is entered
         self._check()
 
     def __enter__(self) -> VideoWriter:
         try:
-            self._work = Path(tempfile.mkdtemp(prefix=".mgld-", suffix=".part", dir=self.path.parent))
+            self._folder = WorkFolder(".mgld-", ".part", self.path.parent)
+            self._work = self._folder.path / "result"
+            self._work.mkdir()
         except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
         if self._source:
@@ -108,7 +110,7 @@ class VideoWriter:
             raise errors.output_failed(self.path, _reason(failure)) from failure
         finally:
             self._stop()
-            shutil.rmtree(self._work, ignore_errors=True)
+            self._folder.close()
 
     def _check(self) -> None:
         """Refuse before any work is done what could not be written after it."""
@@ -165,7 +167,6 @@ class VideoWriter:
             raise errors.no_frames()
         if self._is_folder:
             write_times(self._work, self._times_s)
-            self._work.chmod(0o755)
             self._work.replace(self.path)
             return
         assert self._encoder is not None  # the first frame started it

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import tempfile
 import threading
 from functools import partial
 from pathlib import Path
@@ -15,8 +14,9 @@ import pytest
 
 from mgld import worker
 from mgld.errors import UserError
+from mgld.folders import WorkFolder
 from mgld.settings import ASSETS
-from mgld.ui import handlers, words
+from mgld.ui import handlers, running, words
 from mgld.ui import page as studio
 from mgld.ui.element import PAGE
 from mgld.video import probe
@@ -219,7 +219,7 @@ def test_a_session_of_any_name_touches_nothing(served, plan, clip, session, tmp_
     temporary = tmp_path / "tmp" / "own"
     temporary.mkdir(parents=True)
     (temporary.parent / "sentinel").write_text("here")
-    monkeypatch.setattr("tempfile.mkdtemp", partial(tempfile.mkdtemp, dir=temporary))
+    monkeypatch.setattr(running, "WorkFolder", partial(WorkFolder, parent=temporary))
     event = served.event("compare")
     monkeypatch.setattr(worker, "open_pipeline", lambda *_: _absent())
     answers = served.call(event, given(served, event, clip=served.upload(clip), frames=1), session)
