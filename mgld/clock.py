@@ -14,12 +14,17 @@ class Clock:
         self.total_frames = total_frames
         self.stages: dict[str, float] = {}
         self.frames_done = 0
+        self.frames_resumed = 0  # those that an earlier run had finished
         self._started = self._last = time.monotonic()
         self._stride = 1
 
     def plan(self, stride: int) -> None:
         """Note how many frames one segment advances."""
         self._stride = stride
+
+    def resume(self, frames: int) -> None:
+        """Note that the frames up to here were there already: how fast the work is shows from now on."""
+        self.frames_resumed, self._started = frames, time.monotonic()
 
     def mark(self, stage: str) -> None:
         """Charge the time since the last mark to a stage."""
@@ -32,5 +37,6 @@ class Clock:
         if self.total_frames is None:
             return Progress(stage, first, None, None)
         done = min(first + self._stride * step / steps, self.total_frames)
-        left_s = (time.monotonic() - self._started) * (self.total_frames - done) / done if done else None
+        made, passed_s = done - self.frames_resumed, time.monotonic() - self._started
+        left_s = passed_s * (self.total_frames - done) / made if made > 0 else None
         return Progress(stage, done, self.total_frames, left_s)

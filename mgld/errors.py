@@ -171,6 +171,17 @@ def output_is_input(path: object) -> UserError:
     return UserError(f"{path} is the input itself; name another output.")
 
 
+def kept_damaged() -> UserError:
+    return UserError("What an earlier run had finished is damaged and was removed; run again to begin anew.")
+
+
+def disk_short(folder: object, needed_bytes: float, free_bytes: float) -> UserError:
+    return UserError(
+        f"The result may need {needed_bytes / 1e9:.1f} GB, and {free_bytes / 1e9:.1f} GB are free in {folder}; make room, or "
+        "make fewer frames."
+    )
+
+
 def start_beyond(start_s: float, duration_s: float) -> UserError:
     return UserError(f"The clip is {duration_s:.2f} s long; it cannot begin at {start_s:g} s.")
 

@@ -44,6 +44,15 @@ class Sampled:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A run goes on after `frames` finished ones: so many of its segments (of is None while unknown) were there already."""
+
+    segments: int
+    of: int | None
+    frames: int
+
+
+@dataclass(frozen=True)
 class Result:
     """The run is over; `report` holds settings, sizes, timings and memory, ready for JSON."""
 
@@ -62,4 +71,4 @@ class Guided:
     moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
 
 
-Event = Progress | Preview | FramesDone | Guided | Sampled | Result
+Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Result

@@ -28,6 +28,7 @@ from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.flow.cuts import is_cut
+from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
@@ -95,23 +96,27 @@ class MGLDPipeline(DiffusionPipeline):
         total: int | None = None,
         watch: Watch = NOTHING_WATCHED,
         known: Mapping[int, np.ndarray] | None = None,
+        kept: KeptRun = NOTHING_KEPT,
     ) -> Iterator[Event]:
         """Yield Progress, Preview, Sampled, FramesDone (in order, each frame once) and at last Result.
 
         frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
         known holds latents f32 [T,c,h,w] by their segment's first frame, as Sampled events of a run with equal `sampled_as` told
         them; these segments are not sampled again. watch asks for Previews, and for a Guided event of each segment that is guided.
+        Segments in kept are not made again: after Resumed they are handed over with what was told of them.
         """
         settings = settings.checked()
         clock = Clock(total)
         if settings.method == "per_frame" and self._stablesr is not None:
-            yield from self._stablesr().run(frames, settings, total, watch, known)
+            yield from self._stablesr().run(frames, settings, total, watch, known, kept)
             return
         if settings.method in PEERS:
             yield from _enlarged(frames, settings.method, clock)
         else:
+            if kept.count:
+                yield kept.resumed(settings, total)
             try:
-                yield from self._diffused(frames, settings, clock, watch, known or {})
+                yield from self._diffused(frames, settings, clock, watch, known or {}, kept)
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 raise errors.memory_short() from error
@@ -135,19 +140,36 @@ class MGLDPipeline(DiffusionPipeline):
         clock: Clock,
         watch: Watch,
         known: Mapping[int, np.ndarray],
+        kept: KeptRun,
     ) -> Iterator[Event]:
         latent_seam, pixel_seam = segments.Seam(), segments.Seam()
         for segment in self._segments(frames, settings, clock, watch, known):
-            condition = yield from self._condition(segment)
-            motion = yield from self._motion(segment)
-            z = yield from self._sample(segment, condition, motion)
-            z = latent_seam.join(z, segment.ready)
-            x = yield from self._decode(segment, condition, z)
-            x = COLOUR_FIXES[settings.colour](x, segment.x_lq)
-            x = pixel_seam.join(x, segment.ready)
-            yield from _hand_over(segment, x)
+            if (found := kept.find(segment.first)) is not None:
+                yield from found.told
+                latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
+                clock.resume(segment.first + segment.ready)
+                yield from _hand_over(segment, found.frames_u8)
+                continue
+            done = yield from kept.hear(self._finished(segment, latent_seam, pixel_seam))
+            kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
+            yield from _hand_over(segment, done)
         if clock.frames_done == 0:
             raise errors.no_frames()
+
+    def _finished(
+        self, segment: SegmentRun, latent_seam: segments.Seam, pixel_seam: segments.Seam
+    ) -> Generator[Event, None, np.ndarray]:
+        """Make a segment; return its frames u8 [n,4h,4w,3] that no later segment will touch."""
+        condition = yield from self._condition(segment)
+        motion = yield from self._motion(segment)
+        z = yield from self._sample(segment, condition, motion)
+        z = latent_seam.join(z, segment.ready)
+        x = yield from self._decode(segment, condition, z)
+        x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+        x = pixel_seam.join(x, segment.ready)
+        done = segment.canvas.finish(x[: segment.ready])
+        segment.clock.mark("finish")
+        return done
 
     def _segments(
         self,
@@ -292,6 +314,7 @@ class MGLDPipeline(DiffusionPipeline):
             "settings": asdict(settings),
             "weights": self._weights,
             "frames": clock.frames_done,
+            "frames_resumed": clock.frames_resumed,
             "device": str(self.device),
             "dtype": str(self.vae.dtype).removeprefix("torch."),
             "seconds": {stage: round(s, 3) for stage, s in clock.stages.items()},
@@ -317,10 +340,9 @@ def _begins_scene(earlier: Frame, later: Frame) -> bool:
     return is_cut(earlier.rgb_u8, later.rgb_u8)
 
 
-def _hand_over(segment: SegmentRun, x: Tensor) -> Iterator[Event]:
-    """Yield the frames of x [T,3,H,W] that no later segment will touch."""
-    done = segment.canvas.finish(x[: segment.ready])
-    segment.clock.mark("finish")
+def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
+    """Yield the segment's frames u8 [n,4h,4w,3] with their times."""
+    segment.clock.mark("keep")
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
     segment.clock.frames_done = segment.first + segment.ready

@@ -89,11 +89,14 @@ def _produce(machine, job) -> None:
     """Run every method as the page does, and tell how far it is."""
     from mgld.comparison.produce import produce
     from mgld.comparison.store import Store
-    from mgld.events import Progress, Result
+    from mgld.events import Progress, Result, Resumed
+    from mgld.kept import told
     from mgld.segment import NOTHING_WATCHED
 
     for layer, event in produce(machine, job, Store(), NOTHING_WATCHED):
         if isinstance(event, Progress):
             say_progress(event, f"{layer}: ")
+        elif isinstance(event, Resumed):
+            say(f"{layer}: {told(event)}")
         elif isinstance(event, Result):
             say(f"{layer}: {sum(event.report['seconds'].values()):.1f} s")

@@ -140,8 +140,8 @@ def gpu_seconds(job: DeviceJob) -> int:
 
 def learn_run(machine: Machine, job: ComparisonJob, layer: str, report: dict) -> None:
     """Take how long a run took on the device."""
-    if not {"condition", "sample"} <= set(report["seconds"]):
-        return  # its latents were there already
+    if report["frames_resumed"] or not {"condition", "sample"} <= set(report["seconds"]):
+        return  # its frames or latents were there already
     model, clip = job.request.model, job.material.clip
     megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
     cost_of(model).learn(report, job.runs[layer], len(clip), megapixels)

@@ -28,6 +28,7 @@ from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.folders import WorkFolder
+from mgld.kept import told
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
@@ -160,7 +161,8 @@ def done_text(job: ComparisonJob, frames: int) -> str:
         model=job.request.model,
         device=reports[0]["device"] if reports else "",
     )
-    return text + (words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else "")
+    text += words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else ""
+    return text + "".join(words.RESUMED.format(method=label_of(n), there=told(r)) for n, r in job.resumed.items())
 
 
 def predicted(seconds: float) -> str:
@@ -172,7 +174,7 @@ class Countdown:
     """The progress line: which method and stage, and the seconds left of the whole job."""
 
     def __init__(self, machine: Machine, job: ComparisonJob) -> None:
-        part, clip = job.material.part, job.material.clip
+        part, clip, self._resumed = job.material.part, job.material.clip, job.resumed
         runs = {layer: wanted for layer, wanted in job.runs.items() if STORE.result(part, wanted) is None}
         size_hw = clip[0].rgb_u8.shape[:2]
         self._ahead_s = {
@@ -200,6 +202,8 @@ class Countdown:
             total=self._frames,
             left=predicted(self._least_s),
         )
+        if (resumed := self._resumed.get(layer)) is not None:
+            text += words.RESUMED_NOW.format(there=told(resumed))
         return bar(text, passed / sum(self._ahead_s.values()))
 
 

@@ -12,7 +12,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from mgld import memory, worker
+from mgld import memory, settings, worker
 from mgld.comparison import estimate, sweep
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import FIELDS, Asked
@@ -123,6 +123,24 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
     assert "What was finished is shown (2 frames)" in last[0] and last[2].frames == 2 and last[4]
     assert len(machine.calls) == after
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
+
+
+@pytest.mark.slow
+def test_a_server_that_was_killed_goes_on_from_its_finished_segments(machine, clip):
+    whole = denoised(machine, asked(clip, methods=["mgld"]))
+    first = running.SESSIONS.get("me").finished["mgld"].frames_u8
+    running.STORE = Store()
+    before, going = len(machine.calls), running.compare(machine, asked(clip, methods=["mgld"]), "me")
+    while not running.SESSIONS.get("me").parts:
+        next(going)
+    going.close()
+    spent, running.STORE = len(machine.calls) - before, Store()  # what was in memory is gone
+    shown = list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
+    assert len(machine.calls) - before == whole
+    assert spent and any("1 of 2 segments were there" in line for line, *_ in shown[:-3])
+    assert "MGLD: 1 of 2 segments were there" in shown[-1][0]
+    assert np.array_equal(running.SESSIONS.get("me").finished["mgld"].frames_u8, first)
+    assert not list(settings.UNFINISHED.iterdir())
 
 
 def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
