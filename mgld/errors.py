@@ -175,10 +175,10 @@ def kept_damaged() -> UserError:
     return UserError("What an earlier run had finished is damaged and was removed; run again to begin anew.")
 
 
-def disk_short(folder: object, needed_bytes: float, free_bytes: float) -> UserError:
+def disk_short(needed_bytes: float, free_bytes: float) -> UserError:
     return UserError(
-        f"The result may need {needed_bytes / 1e9:.1f} GB, and {free_bytes / 1e9:.1f} GB are free in {folder}; make room, or "
-        "make fewer frames."
+        f"The result may need {needed_bytes / 1e9:.2g} GB of disk, and {free_bytes / 1e9:.2g} GB are free; make room, or ask for "
+        "fewer frames."
     )
 
 

@@ -32,7 +32,9 @@ def key_of(wanted: Settings = QUICK) -> str:
     return run_key(wanted, "tiny", "cpu", "float32", SOURCE)
 
 
-def run(pipeline, clip_u8, segments: int | None = None, wanted: Settings = QUICK, watch: Watch = NOTHING_WATCHED) -> list:
+def run(
+    pipeline, clip_u8, segments: int | None = None, wanted: Settings = QUICK, watch: Watch = NOTHING_WATCHED
+) -> list:
     """Run with what is kept, and stop as if killed after so many segments; return the events."""
     clip, events = [Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)], []
     with closing(KeptRun(key_of(wanted))) as kept:

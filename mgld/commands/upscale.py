@@ -25,7 +25,7 @@ from mgld.commands.options import (
 )
 from mgld.commands.report import check_place, write_json
 from mgld.methods import PEERS
-from mgld.settings import Settings
+from mgld.settings import SCALE, Settings
 
 if TYPE_CHECKING:
     from mgld.kept import KeptRun
@@ -68,9 +68,10 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
     )
     say_notes(clip.notes)
+    if total := clip.frames_ahead(chosen.start, chosen.frames):
+        output.check_room(total, SCALE * clip.height, SCALE * clip.width)
     pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
-    total = clip.frames_ahead(chosen.start, chosen.frames)
     report, damage = {}, []
     frames = read_frames(chosen.input, chosen.start, chosen.frames, chosen.fps, chosen.deinterlace, damage)
     with _kept(chosen, wanted, pipeline) as kept, output as writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections import deque
 from collections.abc import Generator
 from contextlib import closing, suppress
@@ -36,6 +37,9 @@ CHANGED_SOUND = {
     TRANSCODE: "the sound of the source is damaged: it was converted to AAC",
     SILENT: "the sound of the source is damaged: the result is silent",
 }
+# Bytes per pixel that a result takes at worst: noise is no smaller than raw, a GIF has 12 bits for a pixel, and H.264 of this quality
+# stays below 60 Mbit/s for 1080p at 25 frames per second.
+WORST_LOSSLESS, WORST_GIF, WORST_H264 = 3.0, 1.5, 0.15
 FAILURES = (OSError, ValueError, av.FFmpegError)
 
 
@@ -86,6 +90,12 @@ class VideoWriter:
         except UserError:
             self._source, notes = None, [NO_SOUND]
         self.notes += notes
+
+    def check_room(self, frames: int, height: int, width: int) -> None:
+        """Refuse before the work what the disk may not hold after it: frames of so many pixels, twice while they are muxed."""
+        worst = WORST_LOSSLESS if self.lossless or self._is_folder else WORST_H264
+        worst = WORST_GIF if self._suffix == ".gif" else worst
+        check_disk(self.path.parent, frames * height * width * worst * (1 if self._is_folder else 2))
 
     def write(self, rgb_u8: np.ndarray, time_s: float) -> None:
         """Add one frame u8 [H,W,3] that is shown at time_s; raise ValueError if its size differs from the first."""
@@ -205,6 +215,13 @@ class VideoWriter:
             tick = round((time_s - self._times_s[0]) / TIME_BASE)
             ticks.append(min(max(tick, ticks[-1] + smallest), ticks[-1] + LONGEST_TICKS))
         return ticks
+
+
+def check_disk(folder: Path, needed_bytes: float) -> None:
+    """Refuse work for which a folder's disk is too full."""
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise errors.disk_short(needed_bytes, free)
 
 
 def _planned(source: Path, suffix: str) -> tuple[str, list[str]]:

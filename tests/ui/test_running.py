@@ -194,6 +194,15 @@ def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(mach
         handlers.plan_text("cpu", asked(clip))
 
 
+def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monkeypatch):
+    monkeypatch.setattr("mgld.video.writer.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match="GB are free"):
+        handlers.plan_text("cpu", asked(clip))
+    with pytest.raises(UserError, match="GB are free"):
+        list(running.compare(machine, asked(clip), "me"))
+    assert machine.calls == []
+
+
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
