@@ -72,13 +72,14 @@ SPARE_BYTES = 10**6 * limit_of("MGLD_SPARE_MB", 1000, 0, 10**8)  # of each disk,
 KEPT_SAMPLINGS = 24  # their latents, which are small
 KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
 PARTIAL_SHARE = 6  # a running comparison is shown again once this many times the last showing's seconds have passed
-QUEUE = limit_of("MGLD_QUEUE", 8, 1, 1000)  # runs that may wait; who comes then is told that it is full
+QUEUE = limit_of("MGLD_QUEUE", 32, 1, 1000)  # runs that may wait; who comes then is told that it is full
 # What a job may ask of a lent GPU, at least and at most; the first one asks less, since more is beyond what strangers get in a day.
 GPU_SECONDS = (30, limit_of("MGLD_GPU_SECONDS", 300, 30, 3600))
 GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])
 # Shapes whose denoising step is kept as a CUDA graph. On ZeroGPU each job has a process of its own, which would only record.
 ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU", "").strip())
 CUDA_GRAPHS = 0 if ZERO_GPU else limit_of("MGLD_CUDA_GRAPHS", 4, 0, 64)
+FILES_S = 60 * limit_of("MGLD_FILES_MINUTES", 60, 1, 10_000)  # that uploads and results lie on the page's disk
 UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 

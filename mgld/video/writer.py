@@ -37,8 +37,8 @@ CHANGED_SOUND = {
     TRANSCODE: "the sound of the source is damaged: it was converted to AAC",
     SILENT: "the sound of the source is damaged: the result is silent",
 }
-# Bytes per pixel that a result takes at worst: noise is no smaller than raw, a GIF has 12 bits for a pixel, and H.264 of this quality
-# stays below 60 Mbit/s for 1080p at 25 frames per second.
+# Bytes per pixel that a result takes at worst: noise is no smaller than raw, a GIF has 12 bits for a pixel, and H.264 stays
+# below 60 Mbit/s for 1080p at 25 frames per second at this quality.
 WORST_LOSSLESS, WORST_GIF, WORST_H264 = 3.0, 1.5, 0.15
 FAILURES = (OSError, ValueError, av.FFmpegError)
 
