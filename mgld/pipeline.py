@@ -23,13 +23,13 @@ from torch import Tensor
 from mgld import errors, memory
 from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
-from mgld.colour import adain, wavelet
+from mgld.colour import adain, keep_flat, wavelet
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.flow.cuts import is_cut
 from mgld.kept import NOTHING_KEPT, KeptRun
-from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
+from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, holds_repeats, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
 from mgld.nets.replay import Replay
@@ -37,6 +37,7 @@ from mgld.presets import folder_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
+from mgld.sampling.repeats import Repeats
 from mgld.sampling.sampler import Denoise, Guide, sample
 from mgld.segment import NOTHING_WATCHED, Condition, SegmentRun, Watch
 from mgld.settings import COLOURS, CUDA_GRAPHS, SCALE, VAE_TILE, Settings, exhaustive
@@ -116,7 +117,7 @@ class MGLDPipeline(DiffusionPipeline):
             if kept.count:
                 yield kept.resumed(settings, total)
             try:
-                yield from self._diffused(frames, settings, clock, watch, known or {}, kept)
+                yield from self._each_once(frames, settings, clock, watch, known or {}, kept)
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 raise errors.memory_short() from error
@@ -133,6 +134,22 @@ class MGLDPipeline(DiffusionPipeline):
         condition, motion = _end_of(self._condition(segment)), _end_of(self._motion(segment))
         return _end_of(self._sample(segment, condition, motion))
 
+    def _each_once(
+        self,
+        frames: Iterable[Frame],
+        settings: Settings,
+        clock: Clock,
+        watch: Watch,
+        known: Mapping[int, np.ndarray],
+        kept: KeptRun,
+    ) -> Iterator[Event]:
+        """Work on the frames of which none is equal to the one before it, if that is wanted."""
+        if not holds_repeats(settings):
+            yield from self._diffused(frames, settings, clock, watch, known, kept)
+            return
+        repeats = Repeats(clock)
+        yield from repeats.again(self._diffused(repeats.once(frames), settings, clock, watch, known, kept))
+
     def _diffused(
         self,
         frames: Iterable[Frame],
@@ -147,8 +164,8 @@ class MGLDPipeline(DiffusionPipeline):
             if (found := kept.find(segment.first)) is not None:
                 yield from found.told
                 latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
-                clock.resume(segment.first + segment.ready)
                 yield from _hand_over(segment, found.frames_u8)
+                clock.resume()
                 continue
             done = yield from kept.hear(self._finished(segment, latent_seam, pixel_seam))
             kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
@@ -166,6 +183,7 @@ class MGLDPipeline(DiffusionPipeline):
         z = latent_seam.join(z, segment.ready)
         x = yield from self._decode(segment, condition, z)
         x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+        x = keep_flat(x, segment.x_lq) if segment.settings.flat == "kept" else x
         x = pixel_seam.join(x, segment.ready)
         done = segment.canvas.finish(x[: segment.ready])
         segment.clock.mark("finish")
@@ -345,7 +363,7 @@ def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
     segment.clock.mark("keep")
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
-    segment.clock.frames_done = segment.first + segment.ready
+    segment.clock.frames_done = segment.first + segment.ready + segment.clock.frames_repeated
 
 
 def _end_of(work: Generator[Event, None, Outcome]) -> Outcome:

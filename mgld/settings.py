@@ -97,6 +97,8 @@ COLOURS = ("adain", "wavelet", "none")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
 SCENES = ("found", "ignored")
+REPEATS = ("held", "made")
+FLAT = ("kept", "free")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -159,9 +161,23 @@ class Settings:
     scenes: str = choice(
         "found", SCENES, "Scene cuts", "End segments at cuts, or let one scene shine into the other.", affects="cutting"
     )
+    repeats: str = choice(
+        "held",
+        REPEATS,
+        "Equal frames",
+        "Show a frame that repeats the one before as that, or make it anew.",
+        affects="cutting",
+    )
     seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
     colour: str = choice(
         "adain", COLOURS, "Colour fix", "How the colours of the input are restored.", affects="finishing"
+    )
+    flat: str = choice(
+        "kept",
+        FLAT,
+        "Flat ground",
+        "Keep black and the colours of flat ground, or leave them to the model.",
+        affects="finishing",
     )
     decoder: str = choice("temporal", DECODERS, "Decoder", "Decode frames together or one by one.", affects="decoding")
     cfw: float = number(
