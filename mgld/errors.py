@@ -80,6 +80,13 @@ def peer_missing(path: object) -> UserError:
     )
 
 
+def peer_uploaded() -> UserError:
+    return UserError(
+        "Weights cannot be uploaded: this page runs only what its host has. Upload the network's result as a clip instead, or run "
+        "`python -m mgld compare` on a machine of your own."
+    )
+
+
 def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
 

@@ -103,7 +103,7 @@ class Asked:
     )  # fmt: skip
     truth: str | None = _entry("clip", "Ground truth (optional, four times the size)")
     others: list[str] | None = _entry(
-        "files", "Other results to compare with (four times the size), or ESRGAN checkpoints; named by their files"
+        "files", "Other results to compare with (four times the size); named by their files"
     )
     degrade: bool = _entry(
         "checkbox", "Degradation lab: the clip is clean, degrade it first",

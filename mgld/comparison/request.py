@@ -69,7 +69,7 @@ class Material:
 
 
 def checked(asked: Asked) -> Request:
-    """Return the request if it can be worked on; raise UserError saying what is wrong."""
+    """Return a visitor's request if it can be worked on; raise UserError saying what is wrong."""
     if asked.clip is None:
         raise errors.clip_unchosen()
     methods = tuple(m for m in OURS if m in (asked.methods or ()))
@@ -81,6 +81,8 @@ def checked(asked: Asked) -> Request:
     if asked.degrade and asked.truth:
         raise errors.truth_twice()
     others = tuple(Path(p) for p in asked.others or ())
+    if any(path.suffix.lower() in settings.PEER_SUFFIXES for path in others):
+        raise errors.peer_uploaded()  # networks of strangers are not run; whoever has the machine names theirs to `compare`
     truth = Path(asked.truth) if asked.truth else None
     request = Request(
         Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), asked.model, crop_of(asked.crop), truth, others,
