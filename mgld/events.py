@@ -53,6 +53,13 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that a person should know of the run, as the end of a sentence; the report holds it too."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Result:
     """The run is over; `report` holds settings, sizes, timings and memory, ready for JSON."""
 
@@ -71,4 +78,4 @@ class Guided:
     moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
 
 
-Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Result
+Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Note | Result

@@ -20,6 +20,7 @@ from mgld.commands.options import (
     check_range,
     check_rate,
     check_start,
+    notes_of_compat,
     open_pipeline,
     settings_of,
 )
@@ -53,6 +54,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Read, upscale, write; show progress; report."""
     wanted = settings_of(chosen)
+    say_notes(notes_of_compat(chosen, [wanted.method]))
     check_range(chosen)
     check_rate(chosen)
     check_output(chosen.input, chosen.output)
@@ -97,8 +99,6 @@ def _kept(chosen: argparse.Namespace, wanted: Settings, pipeline: MGLDPipeline) 
     source |= {"deinterlace": chosen.deinterlace}
     key = run_key(wanted, chosen.model, str(pipeline.device), str(pipeline.dtype), source)
     kept = KeptRun(None if wanted.method in PEERS else key)
-    early = list(kept.notes)
-    say_notes(early)
     try:
         yield kept
         kept.remove()
@@ -108,12 +108,11 @@ def _kept(chosen: argparse.Namespace, wanted: Settings, pipeline: MGLDPipeline) 
         raise
     finally:
         kept.close()
-        say_notes(kept.notes[len(early) :])
 
 
 def show(event, writer) -> dict | None:
     """Write finished frames, draw the progress line; return the report when it comes."""
-    from mgld.events import FramesDone, Progress, Result, Resumed
+    from mgld.events import FramesDone, Note, Progress, Result, Resumed
     from mgld.kept import told
 
     if isinstance(event, FramesDone):
@@ -123,4 +122,6 @@ def show(event, writer) -> dict | None:
         say(f"{told(event)}: going on after {event.frames} frames")
     if isinstance(event, Progress):
         say_progress(event)
+    if isinstance(event, Note):
+        say_notes([event.text])
     return event.report if isinstance(event, Result) else None

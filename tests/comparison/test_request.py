@@ -136,3 +136,14 @@ def test_the_same_pixels_have_the_same_name(low):
     wanted = asked(low)
     assert request.part_of(wanted, 4) == request.read(wanted).part
     assert request.part_of(wanted, 4) != request.part_of(replace(wanted, model="sd21"), 4)
+
+
+@pytest.mark.parametrize("name", ["/etc", "../tiny", "somebody/weights", "sd22", ["tiny"], {"path": "/"}, 7, None])
+def test_a_model_that_the_host_does_not_offer_is_never_looked_for(name):
+    with pytest.raises(UserError, match="Model is .*, but it must be one of tiny, mine"):
+        request.checked(Asked(clip="clip.mp4", model=name), {"tiny": "tiny", "mine": "/srv/mine"})
+
+
+def test_a_model_is_chosen_by_name_and_opened_where_the_host_has_it(low):
+    chosen = request.checked(Asked(clip=str(low), model="mine"), {"tiny": "tiny", "mine": "/srv/mine"})
+    assert chosen.model == "/srv/mine" and request.part_of(chosen, 1).model == "/srv/mine"  # which keys every cache
