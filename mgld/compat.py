@@ -14,6 +14,7 @@ PUBLISHED: dict[str, Any] = {
     "steps": 50, "guidance": 10.0, "guidance_mode": "released", "flow": "raft", "flow_range": "published", "sampler": "ddpm",
     "segment": 5, "segments": "disjoint", "scenes": "ignored", "last_segment": "padded", "encoders": "two", "tiling": "alone",
     "blending": "uniform", "seed": 42, "colour": "adain", "rounding": "down", "decoder": "temporal", "cfw": 1.0,
+    "repeats": "made", "flat": "free",
 }  # fmt: skip
 STABLESR: dict[str, Any] = {
     "blending": "gaussian",

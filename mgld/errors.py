@@ -99,6 +99,13 @@ def peer_missing(path: object) -> UserError:
     )
 
 
+def peer_uploaded() -> UserError:
+    return UserError(
+        "Weights cannot be uploaded: this page runs only what its host has. Upload the network's result as a clip instead, or run "
+        "`python -m mgld compare` on a machine of your own."
+    )
+
+
 def weights_broken(path: object, reason: str) -> UserError:
     return UserError(f"The weights in {path} cannot be used: {reason}.")
 
@@ -194,6 +201,17 @@ def memory_too_small(needed_bytes: float, room_bytes: float, share: float | None
 
 def output_is_input(path: object) -> UserError:
     return UserError(f"{path} is the input itself; name another output.")
+
+
+def kept_damaged() -> UserError:
+    return UserError("What an earlier run had finished is damaged and was removed; run again to begin anew.")
+
+
+def disk_short(needed_bytes: float, free_bytes: float) -> UserError:
+    return UserError(
+        f"The result may need {needed_bytes / 1e9:.2g} GB of disk, and {free_bytes / 1e9:.2g} GB are free; make room, or ask for "
+        "fewer frames."
+    )
 
 
 def start_beyond(start_s: float, duration_s: float) -> UserError:

@@ -44,6 +44,15 @@ class Sampled:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A run goes on after `frames` finished ones: so many of its segments (of is None while unknown) were there already."""
+
+    segments: int
+    of: int | None
+    frames: int
+
+
+@dataclass(frozen=True)
 class Note:
     """Something that a person should know of the run, as the end of a sentence; the report holds it too."""
 
@@ -69,4 +78,4 @@ class Guided:
     moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
 
 
-Event = Progress | Preview | FramesDone | Guided | Sampled | Note | Result
+Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Note | Result

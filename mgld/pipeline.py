@@ -24,12 +24,13 @@ from torch import Tensor
 from mgld import errors, memory
 from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
-from mgld.colour import adain, wavelet
+from mgld.colour import adain, keep_flat, wavelet
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Note, Preview, Progress, Result, Sampled
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.flow.cuts import is_cut
-from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
+from mgld.kept import NOTHING_KEPT, KeptRun
+from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, holds_repeats, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import FIRST_STAGE, NETS, open_net
 from mgld.nets.replay import Replay
@@ -37,6 +38,7 @@ from mgld.presets import local_folder, name_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
+from mgld.sampling.repeats import Repeats
 from mgld.sampling.sampler import Denoise, Guide, sample
 from mgld.segment import (
     NOTHING_WATCHED,
@@ -110,23 +112,25 @@ class MGLDPipeline(DiffusionPipeline):
         total: int | None = None,
         watch: Watch = NOTHING_WATCHED,
         known: Mapping[int, np.ndarray] | None = None,
+        kept: KeptRun = NOTHING_KEPT,
     ) -> Iterator[Event]:
         """Yield Progress, Preview, Sampled, FramesDone (in order, each frame once) and at last Result.
 
         frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
         known holds latents f32 [T,c,h,w] by their segment's first frame, as Sampled events of a run with equal `sampled_as` told
         them; these segments are not sampled again. watch asks for Previews, and for a Guided event of each segment that is guided.
+        Segments in kept are not made again: after Resumed they are handed over with what was told of them.
         """
         settings, notes = settings.checked(), []
         clock = Clock(total)
         if settings.method == "per_frame" and self._stablesr is not None:
-            yield from self._stablesr().run(frames, settings, total, watch, known)
+            yield from self._stablesr().run(frames, settings, total, watch, known, kept)
             return
         if settings.method in PEERS:
             yield from _enlarged(frames, settings.method, clock)
         else:
             try:
-                for event in self._diffused(frames, settings, clock, watch, known or {}):
+                for event in self._each_once(frames, settings, clock, watch, known or {}, kept):
                     notes += [event.text] if isinstance(event, Note) else []
                     yield event
             except (RuntimeError, MemoryError) as error:
@@ -147,6 +151,22 @@ class MGLDPipeline(DiffusionPipeline):
         )  # fmt: skip
         return _end_of(self._latents(segment))[1]
 
+    def _each_once(
+        self,
+        frames: Iterable[Frame],
+        settings: Settings,
+        clock: Clock,
+        watch: Watch,
+        known: Mapping[int, np.ndarray],
+        kept: KeptRun,
+    ) -> Iterator[Event]:
+        """Work on the frames of which none is equal to the one before it, if that is wanted."""
+        if not holds_repeats(settings):
+            yield from self._diffused(frames, settings, clock, watch, known, kept)
+            return
+        repeats = Repeats(clock)
+        yield from repeats.again(self._diffused(repeats.once(frames), settings, clock, watch, known, kept))
+
     def _diffused(
         self,
         frames: Iterable[Frame],
@@ -154,16 +174,37 @@ class MGLDPipeline(DiffusionPipeline):
         clock: Clock,
         watch: Watch,
         known: Mapping[int, np.ndarray],
+        kept: KeptRun,
     ) -> Iterator[Event]:
         latent_seam, pixel_seam = segments.Seam(), segments.Seam()
+        if kept.count:
+            yield kept.resumed(settings, clock.total_frames)
+        yield from kept.fresh_notes()
         for segment in self._segments(frames, settings, clock, watch, known):
-            condition, z = yield from with_room(segment, self._latents)
-            z = latent_seam.join(z, segment.ready)
-            x = _of_last_copies(segment, (yield from self._pictured(segment, condition, z)))
-            x = pixel_seam.join(x, segment.ready)
-            yield from _hand_over(segment, x)
+            if (found := kept.find(segment.first)) is not None:
+                yield from found.told
+                latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
+                yield from _hand_over(segment, found.frames_u8)
+                clock.resume()
+                continue
+            done = yield from kept.hear(self._finished(segment, latent_seam, pixel_seam))
+            kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
+            yield from kept.fresh_notes()
+            yield from _hand_over(segment, done)
         if clock.frames_done == 0:
             raise errors.no_frames()
+
+    def _finished(
+        self, segment: SegmentRun, latent_seam: segments.Seam, pixel_seam: segments.Seam
+    ) -> Generator[Event, None, np.ndarray]:
+        """Make a segment; return its frames u8 [n,4h,4w,3] that no later segment will touch."""
+        condition, z = yield from with_room(segment, self._latents)
+        z = latent_seam.join(z, segment.ready)
+        x = _of_last_copies(segment, (yield from self._pictured(segment, condition, z)))
+        x = pixel_seam.join(x, segment.ready)
+        done = segment.canvas.finish(x[: segment.ready], segment.settings.rounding)
+        segment.clock.mark("finish")
+        return done
 
     def _segments(
         self,
@@ -218,7 +259,7 @@ class MGLDPipeline(DiffusionPipeline):
             known, made = kept.pop() if kept else None, []
             for part, z_part in zip(parts, z.chunk(len(parts), -1), strict=True):
                 x = yield from self._decode(part.run, known, z_part)
-                made.append((part.top, part.left, COLOUR_FIXES[segment.settings.colour](x, part.run.x_lq)))
+                made.append((part.top, part.left, _coloured(x, part.run)))
             return tiles.blend(made, tuple(segment.x_lq.shape[-2:]), segment.settings.blending)
 
         return (yield from with_room(segment, decoded))
@@ -318,7 +359,9 @@ class MGLDPipeline(DiffusionPipeline):
         """Decode z with the LQ frames' features (CFW), tile by tile; return x [T,3,H,W], float32."""
         yield segment.progress("decode", 1)
         factor, z, wanted = self.vae.factor, z / self.vae.config.scaling_factor, segment.settings
-        fits = condition is not None and condition.image_px == segment.tiles.image_px  # not where memory has since run short
+        fits = (
+            condition is not None and condition.image_px == segment.tiles.image_px
+        )  # not where memory has since run short
         known, parts = condition.features if fits else None, []
         for i, (y, x, tile) in enumerate(self._image_tiles(segment)):
             h, w = tile.shape[-2] // factor, tile.shape[-1] // factor
@@ -361,6 +404,7 @@ class MGLDPipeline(DiffusionPipeline):
             "weights": self._weights,
             "latent_encoder": FIRST_STAGE if self._two_encoders(settings) else "vae",
             "frames": clock.frames_done,
+            "frames_resumed": clock.frames_resumed,
             "device": str(self.device),
             "dtype": str(self.vae.dtype).removeprefix("torch."),
             "seconds": {stage: round(s, 3) for stage, s in clock.stages.items()},
@@ -386,6 +430,12 @@ def _bytes_of(features: list[list[Tensor]]) -> int:
     return sum(x.numel() * x.element_size() for tile in features for x in tile)
 
 
+def _coloured(x: Tensor, segment: SegmentRun) -> Tensor:
+    """Give x [T,3,H,W] the colours of the segment's input."""
+    x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+    return keep_flat(x, segment.x_lq) if segment.settings.flat == "kept" else x
+
+
 def _of_last_copies(segment: SegmentRun, x: Tensor) -> Tensor:
     """Return x [T,3,H,W] without what it was padded with: as published, the last frame's picture is that of its last copy."""
     count = len(segment.times_s)
@@ -403,13 +453,12 @@ def _begins_scene(earlier: Frame, later: Frame) -> bool:
     return is_cut(earlier.rgb_u8, later.rgb_u8)
 
 
-def _hand_over(segment: SegmentRun, x: Tensor) -> Iterator[Event]:
-    """Yield the frames of x [T,3,H,W] that no later segment will touch."""
-    done = segment.canvas.finish(x[: segment.ready], segment.settings.rounding)
-    segment.clock.mark("finish")
+def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
+    """Yield the segment's frames u8 [n,4h,4w,3] with their times."""
+    segment.clock.mark("keep")
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
-    segment.clock.frames_done = segment.first + segment.ready
+    segment.clock.frames_done = segment.first + segment.ready + segment.clock.frames_repeated
 
 
 def _end_of(work: Generator[Event, None, Outcome]) -> Outcome:

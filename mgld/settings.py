@@ -49,7 +49,9 @@ SCALE = 4  # output side / input side, everywhere
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
 VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
-FEATURES_BYTES = 2 * 2**30  # of the encoder's features of a segment, which the decoder reads; larger ones are computed twice
+FEATURES_BYTES = (
+    2 * 2**30
+)  # of the encoder's features of a segment, which the decoder reads; larger ones are computed twice
 ALONE_TILE, STABLESR_TILE = (960, 750), (1280, 1000)  # of tiles that are worked on alone, MGLD's and StableSR's
 SMALLEST_TILE_PX = 128  # to which the autoencoder's tiles shrink where memory runs short
 TILE_HALVINGS = 2  # before a clip is refused for want of memory
@@ -71,16 +73,21 @@ LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, LAYERS_AT_MOST - 1)  # the input is one more layer
 KEPT_BYTES = 10**6 * limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000)  # finished frames in memory, of all visitors together
+UNFINISHED = CACHE / "unfinished"  # finished segments of runs that were stopped, until they are run again
+UNFINISHED_BYTES = 10**6 * limit_of("MGLD_UNFINISHED_MB", 20_000, 0, 10**8)  # of all such runs; 0 keeps none
+UNFINISHED_DAYS = 7
+SPARE_BYTES = 10**6 * limit_of("MGLD_SPARE_MB", 1000, 0, 10**8)  # of each disk, which stay free
 KEPT_SAMPLINGS = 24  # their latents, which are small
 KEPT_SESSIONS = 6  # visitors whose last comparison can still be looked into
 PARTIAL_SHARE = 6  # a running comparison is shown again once this many times the last showing's seconds have passed
-QUEUE = limit_of("MGLD_QUEUE", 8, 1, 1000)  # runs that may wait; who comes then is told that it is full
+QUEUE = limit_of("MGLD_QUEUE", 32, 1, 1000)  # runs that may wait; who comes then is told that it is full
 # What a job may ask of a lent GPU, at least and at most; the first one asks less, since more is beyond what strangers get in a day.
 GPU_SECONDS = (30, limit_of("MGLD_GPU_SECONDS", 300, 30, 3600))
 GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])
 # Shapes whose denoising step is kept as a CUDA graph. On ZeroGPU each job has a process of its own, which would only record.
 ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU", "").strip())
 CUDA_GRAPHS = 0 if ZERO_GPU else limit_of("MGLD_CUDA_GRAPHS", 4, 0, 64)
+FILES_S = 60 * limit_of("MGLD_FILES_MINUTES", 60, 1, 10_000)  # that uploads and results lie on the page's disk
 UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 
@@ -98,6 +105,8 @@ COLOURS = ("adain", "wavelet", "none")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
 SCENES = ("found", "ignored")
+REPEATS = ("held", "made")
+FLAT = ("kept", "free")
 LAST_SEGMENTS = ("short", "padded")
 FLOW_RANGES = ("trained", "published")
 ENCODERS = ("one", "two")
@@ -190,6 +199,13 @@ class Settings:
     scenes: str = choice(
         "found", SCENES, "Scene cuts", "End segments at cuts, or let one scene shine into the other.", affects="cutting"
     )
+    repeats: str = choice(
+        "held",
+        REPEATS,
+        "Equal frames",
+        "Show a frame that repeats the one before as that, or make it anew.",
+        affects="cutting",
+    )
     last_segment: str = choice(
         "short",
         LAST_SEGMENTS,
@@ -221,6 +237,13 @@ class Settings:
     seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
     colour: str = choice(
         "adain", COLOURS, "Colour fix", "How the colours of the input are restored.", affects="finishing"
+    )
+    flat: str = choice(
+        "kept",
+        FLAT,
+        "Flat ground",
+        "Keep black and the colours of flat ground, or leave them to the model.",
+        affects="finishing",
     )
     rounding: str = choice(
         "nearest", ROUNDINGS, "Rounding to 8 bits", "To the nearest level, or down as published.", affects="finishing"

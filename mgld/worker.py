@@ -15,6 +15,7 @@ import numpy as np
 
 from mgld.errors import UserError
 from mgld.events import Event, Sampled
+from mgld.kept import KeptRun
 from mgld.pipeline import MGLDPipeline
 from mgld.segment import NOTHING_WATCHED, Watch
 from mgld.settings import Settings
@@ -36,6 +37,7 @@ class DeviceJob:
     latents: Mapping[Settings, Mapping[int, np.ndarray]] = field(default_factory=dict)
     watch: Watch = NOTHING_WATCHED
     dtype: str = "auto"
+    kept: Sequence[str] = ()  # the runs' keys (mgld.kept), where their segments are kept on disk
 
 
 def open_pipeline(model: str, device: str, dtype: str = "auto") -> MGLDPipeline:
@@ -56,11 +58,12 @@ def run_all(job: DeviceJob) -> Iterator[tuple[int, Event]]:
     pipeline = open_pipeline(job.model, job.device, job.dtype)
     known = {key: dict(found) for key, found in job.latents.items()}
     for index, wanted in enumerate(job.runs):
-        sampled = {}
-        for event in pipeline.run(job.clip, wanted, len(job.clip), job.watch, known.get(sampled_as(wanted))):
-            if isinstance(event, Sampled):
-                sampled[event.first_frame] = event.z
-            yield index, event
+        sampled, latents = {}, known.get(sampled_as(wanted))
+        with closing(KeptRun(job.kept[index] if job.kept else None)) as kept:
+            for event in pipeline.run(job.clip, wanted, len(job.clip), job.watch, latents, kept):
+                if isinstance(event, Sampled):
+                    sampled[event.first_frame] = event.z
+                yield index, event
         known.setdefault(sampled_as(wanted), {}).update(sampled)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
+from mgld import settings
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import TINY
@@ -41,6 +43,15 @@ def small_structure_encoder() -> StructureEncoder:
     return StructureEncoder(
         latent_channels=4, channels=(16, 32), layers_per_block=1, attention=(False, True), out_channels=16, **SMALL
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_unfinished(tmp_path_factory, request, monkeypatch):
+    """Let each test begin without segments of earlier runs, and leave none in a person's cache."""
+    place = (
+        tmp_path_factory.getbasetemp() / "unfinished" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    )
+    monkeypatch.setattr(settings, "UNFINISHED", place)
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_being_stopped_ends_quietly_and_leaves_nothing(tmp_path, pipeline, name)
     command = [sys.executable, "-c", start, "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
     command += ["--model", str(tmp_path / "model"), "--steps", "5"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not list(tmp_path.glob(".mgld-*/encoded.mkv")):
+    while not list(tmp_path.glob(".mgld-*/result/encoded.mkv")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
     if name == "SIGINT":

@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "mgld").rglob("*.py"))]
 
 FLOORS = (  # from the ground up, modules and packages of mgld
-    "memory", "methods", "errors", "settings", "events",  # what a run is asked for, every sentence
+    "memory", "folders", "methods", "errors", "settings", "events",  # what a run is asked for, every sentence
     "compat", "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
-    "sampling", "metrics", "segment",  # the paper's loop; what is measured
+    "sampling", "metrics", "segment", "kept",  # the paper's loop; what is measured
     "pipeline", "worker", "peers",  # load, run, tell; what stands beside it
     "training", "convert", "comparison",
     "ui", "commands", "__main__",

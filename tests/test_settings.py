@@ -82,7 +82,7 @@ def test_limits_of_the_environment_are_taken():
     )
     assert done.stdout.strip() == "[9, 9, 2097152, 3000000, 4, (30, 50), 50, 'me/weights', ('a', 'b/c@1')]"
     done = started(f"from mgld.settings import {names}; print([{names}])", {})
-    assert done.stdout.strip() == "[60, 16, 67108864, 1500000000, 8, (30, 300), 60, 'tiny', ()]"
+    assert done.stdout.strip() == "[60, 16, 67108864, 1500000000, 32, (30, 300), 60, 'tiny', ()]"
 
 
 @pytest.mark.parametrize("program", [["app.py"], ["-m", "mgld", "doctor"]])

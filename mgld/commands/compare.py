@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 
 from mgld import errors, settings
@@ -18,6 +16,7 @@ from mgld.commands.options import (
     peers_among,
     settings_of,
 )
+from mgld.folders import WorkFolder
 from mgld.methods import OURS
 
 
@@ -52,13 +51,14 @@ def run(chosen: argparse.Namespace) -> None:
         raise errors.output_folder_used(chosen.output)
     if not chosen.output.absolute().parent.is_dir():
         raise errors.file_missing(chosen.output.absolute().parent)
-    work = tempfile.mkdtemp(prefix=".mgld-", suffix=".part", dir=chosen.output.absolute().parent)
+    work = WorkFolder(".mgld-", ".part", chosen.output.absolute().parent)
     try:
-        count = _compare(chosen, wanted, Path(work))
-        Path(work).chmod(0o755)
-        Path(work).replace(chosen.output.absolute())
+        result = work.path / "result"
+        result.mkdir()
+        count = _compare(chosen, wanted, result)
+        result.replace(chosen.output.absolute())
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        work.close()
     say(f"{count} files → {chosen.output}")
 
 
@@ -98,12 +98,15 @@ def _produce(machine, job) -> None:
     """Run every method as the page does, and tell how far it is."""
     from mgld.comparison.produce import produce
     from mgld.comparison.store import Store
-    from mgld.events import Note, Progress, Result
+    from mgld.events import Note, Progress, Result, Resumed
+    from mgld.kept import told
     from mgld.segment import NOTHING_WATCHED
 
     for layer, event in produce(machine, job, Store(), NOTHING_WATCHED):
         if isinstance(event, Progress):
             say_progress(event, f"{layer}: ")
+        elif isinstance(event, Resumed):
+            say(f"{layer}: {told(event)}")
         elif isinstance(event, Note):
             say_notes([f"{layer}: {event.text}"])
         elif isinstance(event, Result):

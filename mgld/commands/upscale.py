@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mgld.commands.console import say, say_notes, say_progress
 from mgld.commands.options import (
@@ -22,6 +25,12 @@ from mgld.commands.options import (
     settings_of,
 )
 from mgld.commands.report import check_place, write_json
+from mgld.methods import PEERS
+from mgld.settings import SCALE, Settings
+
+if TYPE_CHECKING:
+    from mgld.kept import KeptRun
+    from mgld.pipeline import MGLDPipeline
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -62,15 +71,16 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.output, clip.fps, audio_from=chosen.input, start_s=chosen.start, lossless=chosen.lossless
     )
     say_notes(clip.notes, {INTERLACED: "--deinterlace removes it", RATE_ASSUMED: "--fps states another"})
+    if total := clip.frames_ahead(chosen.start, chosen.frames):
+        output.check_room(total, SCALE * clip.height, SCALE * clip.width)
     pipeline = open_pipeline(chosen)
     loaded_s = time.monotonic() - started
-    total = clip.frames_ahead(chosen.start, chosen.frames)
     report, damage = {}, []
     frames = read_frames(chosen.input, chosen.start, chosen.frames, chosen.fps, chosen.deinterlace, damage)
-    with output as writer:
+    with _kept(chosen, wanted, pipeline) as kept, output as writer:
         early = list(writer.notes)  # what cannot be kept is said before the work
         say_notes(early)
-        for event in pipeline.run(frames, wanted, total):
+        for event in pipeline.run(frames, wanted, total, kept=kept):
             report = show(event, writer) or report
     say_notes([*damage, *writer.notes[len(early) :]])
     report["seconds"] = {"load": round(loaded_s, 3), **report["seconds"], "all": round(time.monotonic() - started, 3)}
@@ -80,13 +90,37 @@ def run(chosen: argparse.Namespace) -> None:
     say(f"{report['frames']} frames in {report['seconds']['all']:.1f} s → {chosen.output}")
 
 
+@contextmanager
+def _kept(chosen: argparse.Namespace, wanted: Settings, pipeline: MGLDPipeline) -> Iterator[KeptRun]:
+    """Open what an earlier run of the same command had finished; forget it once the output is whole."""
+    from mgld.comparison.store import sha256_of
+    from mgld.kept import KeptRun, run_key
+
+    source = {"sha256": sha256_of(chosen.input), "start_s": chosen.start, "frames": chosen.frames}
+    source |= {"deinterlace": chosen.deinterlace}
+    key = run_key(wanted, chosen.model, str(pipeline.device), str(pipeline.dtype), source)
+    kept = KeptRun(None if wanted.method in PEERS else key)
+    try:
+        yield kept
+        kept.remove()
+    except BaseException:
+        if kept.count:
+            say(f"{kept.count} finished segments are kept: the same command goes on after them.")
+        raise
+    finally:
+        kept.close()
+
+
 def show(event, writer) -> dict | None:
     """Write finished frames, draw the progress line; return the report when it comes."""
-    from mgld.events import FramesDone, Note, Progress, Result
+    from mgld.events import FramesDone, Note, Progress, Result, Resumed
+    from mgld.kept import told
 
     if isinstance(event, FramesDone):
         for frame, time_s in zip(event.frames_u8, event.times_s, strict=True):
             writer.write(frame, time_s)
+    if isinstance(event, Resumed):
+        say(f"{told(event)}: going on after {event.frames} frames")
     if isinstance(event, Progress):
         say_progress(event)
     if isinstance(event, Note):

@@ -102,9 +102,7 @@ class Asked:
         linked=_crop,
     )  # fmt: skip
     truth: str | None = _entry("clip", "Ground truth (4×, optional)")
-    others: list[str] | None = _entry(
-        "files", "Other results (4×), or ESRGAN checkpoints"
-    )
+    others: list[str] | None = _entry("files", "Other results (4×), named by their files")
     degrade: bool = _entry(
         "checkbox", "Degradation lab: the clip is clean, degrade it first",
         "Makes a low-quality clip of a quarter of the size, as in training; the clip itself becomes the ground truth.", False,

@@ -24,8 +24,10 @@ from mgld.events import Event
 from mgld.methods import COMPARED, segment_count
 from mgld.settings import SCALE, Settings
 from mgld.sharing import sampled_as
+from mgld.video.writer import WORST_H264, check_disk
 from mgld.worker import DeviceJob
 
+COPIES = 4  # of a result's video: while it is muxed, to take home, in the zip, and as the page serves it
 ROOM_SHARE = 0.8  # of the memory that is free: others live on this machine too
 SHOWN_SIDES, SHOWN_FRAMES = (128, 384), 5  # of the comparison that is timed; the first opens the network that judges
 
@@ -82,7 +84,11 @@ def needed(device: str, request: Request, extent: Extent, store: Store) -> Neede
 
 
 def check_fits(device: str, request: Request, size_hw: tuple[int, int], frames: int) -> None:
-    """Refuse what this machine's memory cannot hold, with the largest part or the longest clip that it can."""
+    """Refuse what this machine's disk or memory cannot hold, with the largest part or the longest clip that memory can."""
+    large_px = (
+        SCALE**2 * size_hw[0] * size_hw[1] * frames * (request.layers + 1)
+    )  # the comparison is as large as all of them
+    check_disk(Path(tempfile.gettempdir()), COPIES * WORST_H264 * large_px)
     room = memory.room_bytes()
     runs = list(request.runs.values())
 
@@ -140,8 +146,8 @@ def gpu_seconds(job: DeviceJob) -> int:
 
 def learn_run(machine: Machine, job: ComparisonJob, layer: str, report: dict) -> None:
     """Take how long a run took on the device."""
-    if not {"condition", "sample"} <= set(report["seconds"]):
-        return  # its latents were there already
+    if report["frames_resumed"] or not {"condition", "sample"} <= set(report["seconds"]):
+        return  # its frames or latents were there already
     model, clip = job.request.model, job.material.clip
     megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
     cost_of(model).learn(report, job.runs[layer], len(clip), megapixels)

@@ -14,7 +14,7 @@ from mgld.comparison.figures import Figures
 from mgld.comparison.layers import INPUT
 from mgld.comparison.request import Material, Request, read
 from mgld.comparison.store import FinishedRun
-from mgld.events import Event, FramesDone, Guided
+from mgld.events import Event, FramesDone, Guided, Resumed
 from mgld.settings import KEPT_SESSIONS, Settings
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class ComparisonJob:
     parts: list[np.ndarray] = field(default_factory=list)
     borders: list[int] = field(default_factory=list)
     guided: dict[str, list[Guided]] = field(default_factory=dict)
+    resumed: dict[str, Resumed] = field(default_factory=dict)  # layers of which an earlier run had finished a part
     figures: Figures | None = None
     taken_s: float = 0.0
     taken: Takeaway | None = None
@@ -42,9 +43,11 @@ class ComparisonJob:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def take(self, layer: str, event: Event) -> None:
-        """Take an event of a running method: the frames it has so far, and where its segments begin."""
+        """Take an event of a running method: what was there, the frames it has so far, and where its segments begin."""
         if self.running != layer:
             self.running, self.parts, self.borders = layer, [], []
+        if isinstance(event, Resumed):
+            self.resumed[layer] = event
         if isinstance(event, FramesDone):
             self.borders += [event.first_frame] if event.segment_border else []
             self.parts.append(event.frames_u8)

@@ -70,7 +70,7 @@ class Material:
 
 
 def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
-    """Return the request if it can be worked on; raise UserError saying what is wrong.
+    """Return a visitor's request if it can be worked on; raise UserError saying what is wrong.
 
     models says what may be chosen, by what it is called; no other name is ever looked for on this machine.
     """
@@ -88,6 +88,8 @@ def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
     if asked.degrade and asked.truth:
         raise errors.truth_twice()
     others = tuple(Path(p) for p in asked.others or ())
+    if any(path.suffix.lower() in settings.PEER_SUFFIXES for path in others):
+        raise errors.peer_uploaded()  # networks of strangers are not run; whoever has the machine names theirs to `compare`
     truth = Path(asked.truth) if asked.truth else None
     request = Request(
         Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), models[asked.model], crop_of(asked.crop), truth, others,

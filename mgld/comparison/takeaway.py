@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import threading
 import weakref
 import zipfile
@@ -19,6 +17,7 @@ from mgld.comparison.grid import labelled_grid
 from mgld.comparison.layers import label_of
 from mgld.comparison.report import Line, Outcome, report_pictures
 from mgld.comparison.report_page import report_page
+from mgld.folders import WorkFolder
 from mgld.settings import TAKEN_BYTES
 from mgld.video import VideoWriter
 
@@ -45,8 +44,8 @@ class Takeaway:
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome, self._lock = outcome, threading.Lock()
-        self._folder = Path(tempfile.mkdtemp(prefix="mgld-takeaway-"))  # nothing from the request becomes a path
-        self._forget = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        work = WorkFolder("mgld-takeaway-")  # nothing from the request becomes a path
+        self._folder, self._forget = work.path, weakref.finalize(self, work.close)
         self._lossless: list[Taken] = []
         self._files = write_files(self._folder, outcome)
         self.archive = self._packed()

@@ -41,12 +41,12 @@ class Seam:
     """Hides the cuts of one kind of tensor: fades each segment's head in from the segment before."""
 
     def __init__(self) -> None:
-        self._tail: Tensor | None = None
+        self.tail: Tensor | None = None  # the last segment's view of the frames that it shares with the next
 
     def join(self, new: Tensor, ready: int) -> Tensor:
         """Return a segment [T,...] joined to the one before; its frames after `ready` are shared with the next."""
-        joined = crossfade_head(self._tail, new)
-        self._tail = joined[ready:] if ready < len(joined) else None
+        joined = crossfade_head(self.tail, new)
+        self.tail = joined[ready:] if ready < len(joined) else None
         return joined
 
 
@@ -56,5 +56,5 @@ def crossfade_head(tail: Tensor | None, new: Tensor) -> Tensor:
         return new
     count = len(tail)
     weights = (torch.arange(count, device=new.device, dtype=new.dtype) + 1) / (count + 1)
-    head = torch.lerp(tail.to(new.dtype), new[:count], weights.view(-1, *[1] * (new.dim() - 1)))
+    head = torch.lerp(tail.to(new), new[:count], weights.view(-1, *[1] * (new.dim() - 1)))
     return torch.cat([head, new[count:]])

@@ -6,8 +6,6 @@ Reading order: `compare` → `_watched` → `conclude`. What is made, `mgld.comp
 from __future__ import annotations
 
 import html
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -29,6 +27,8 @@ from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
+from mgld.folders import WorkFolder
+from mgld.kept import told
 from mgld.presets import name_of
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
@@ -166,7 +166,8 @@ def done_text(job: ComparisonJob, frames: int) -> str:
         model=name_of(job.request.model),
         device=reports[0]["device"] if reports else "",
     )
-    return text + (words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else "")
+    text += words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else ""
+    return text + "".join(words.RESUMED.format(method=label_of(n), there=told(r)) for n, r in job.resumed.items())
 
 
 def predicted(seconds: float) -> str:
@@ -178,7 +179,7 @@ class Countdown:
     """The progress line: which method and stage, and the seconds left of the whole job."""
 
     def __init__(self, machine: Machine, job: ComparisonJob) -> None:
-        part, clip = job.material.part, job.material.clip
+        part, clip, self._resumed = job.material.part, job.material.clip, job.resumed
         runs = {layer: wanted for layer, wanted in job.runs.items() if STORE.result(part, wanted) is None}
         size_hw = clip[0].rgb_u8.shape[:2]
         self._ahead_s = {
@@ -206,6 +207,8 @@ class Countdown:
             total=self._frames,
             left=predicted(self._least_s),
         )
+        if (resumed := self._resumed.get(layer)) is not None:
+            text += words.RESUMED_NOW.format(there=told(resumed))
         return bar(text, passed / sum(self._ahead_s.values()))
 
 
@@ -242,11 +245,11 @@ def _newest_two(job: ComparisonJob, order: list[str]) -> tuple[int, int]:
 
 @contextmanager
 def job_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="mgld-job-"))  # a name of our own: nothing from the request becomes a path
+    folder = WorkFolder("mgld-job-")  # a name of our own: nothing from the request becomes a path
     try:
-        yield folder
+        yield folder.path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.close()
 
 
 @contextmanager

@@ -80,6 +80,8 @@ STAGES = {
 }  # fmt: skip
 WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, {left} left"
 DONE = "{frames} in {taken}, made by {model} on {device}."
+RESUMED = " {method}: {there}."
+RESUMED_NOW = "; {there}"
 PREDICTED = " Predicted: {range}."
 FRAMES = ("1 frame", "{} frames")
 PLAN = "{frames} ({duration:.1f} s), {width}×{height} → {out_width}×{out_height}, {segments} per method. {estimate}"

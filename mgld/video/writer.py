@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import tempfile
 from collections import deque
 from collections.abc import Generator
 from contextlib import closing, suppress
@@ -20,6 +19,7 @@ import numpy as np
 
 from mgld import errors
 from mgld.errors import UserError
+from mgld.folders import WorkFolder
 from mgld.video.folder import write_times
 from mgld.video.mux import LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
@@ -37,6 +37,9 @@ CHANGED_SOUND = {
     TRANSCODE: "the sound of the source is damaged: it was converted to AAC",
     SILENT: "the sound of the source is damaged: the result is silent",
 }
+# Bytes per pixel that a result takes at worst: noise is no smaller than raw, a GIF has 12 bits for a pixel, and H.264 stays
+# below 60 Mbit/s for 1080p at 25 frames per second at this quality.
+WORST_LOSSLESS, WORST_GIF, WORST_H264 = 3.0, 1.5, 0.15
 FAILURES = (OSError, ValueError, av.FFmpegError)
 
 
@@ -63,14 +66,17 @@ class VideoWriter:
         self._suffix = "" if self._is_folder else self.path.suffix.lower()
         self._times_s: list[float] = []
         self._shape: tuple[int, ...] | None = None
-        self._work: Path  # from __enter__ on
+        self._work: Path  # from __enter__ on, as the folder that is its own
+        self._folder: WorkFolder
         self._encoder: Generator[None, np.ndarray | None, None] | None = None
         self.notes: list[str] = []  # what a person should know of the result; some of it once the block is entered
         self._check()
 
     def __enter__(self) -> VideoWriter:
         try:
-            self._work = Path(tempfile.mkdtemp(prefix=".mgld-", suffix=".part", dir=self.path.parent))
+            self._folder = WorkFolder(".mgld-", ".part", self.path.parent)
+            self._work = self._folder.path / "result"
+            self._work.mkdir()
         except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
         if self._source:
@@ -84,6 +90,12 @@ class VideoWriter:
         except UserError:
             self._source, notes = None, [NO_SOUND]
         self.notes += notes
+
+    def check_room(self, frames: int, height: int, width: int) -> None:
+        """Refuse before the work what the disk may not hold after it: frames of so many pixels, twice while they are muxed."""
+        worst = WORST_LOSSLESS if self.lossless or self._is_folder else WORST_H264
+        worst = WORST_GIF if self._suffix == ".gif" else worst
+        check_disk(self.path.parent, frames * height * width * worst * (1 if self._is_folder else 2))
 
     def write(self, rgb_u8: np.ndarray, time_s: float) -> None:
         """Add one frame u8 [H,W,3] that is shown at time_s; raise ValueError if its size differs from the first."""
@@ -108,7 +120,7 @@ class VideoWriter:
             raise errors.output_failed(self.path, _reason(failure)) from failure
         finally:
             self._stop()
-            shutil.rmtree(self._work, ignore_errors=True)
+            self._folder.close()
 
     def _check(self) -> None:
         """Refuse before any work is done what could not be written after it."""
@@ -165,7 +177,6 @@ class VideoWriter:
             raise errors.no_frames()
         if self._is_folder:
             write_times(self._work, self._times_s)
-            self._work.chmod(0o755)
             self._work.replace(self.path)
             return
         assert self._encoder is not None  # the first frame started it
@@ -204,6 +215,13 @@ class VideoWriter:
             tick = round((time_s - self._times_s[0]) / TIME_BASE)
             ticks.append(min(max(tick, ticks[-1] + smallest), ticks[-1] + LONGEST_TICKS))
         return ticks
+
+
+def check_disk(folder: Path, needed_bytes: float) -> None:
+    """Refuse work for which a folder's disk is too full."""
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise errors.disk_short(needed_bytes, free)
 
 
 def _planned(source: Path, suffix: str) -> tuple[str, list[str]]:

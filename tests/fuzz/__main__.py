@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --minutes N [--seed S] [--keep FOLDER]`."""
+"""`python -m tests.fuzz --minutes N [--api] [--seed S] [--keep FOLDER]`: files, or with --api payloads."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.fuzz import api
 from tests.fuzz.seeds import damaged, encoded_pictures, valid_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,10 +100,15 @@ def main() -> int:
     """Fuzz, tell, and return 1 if anything came out that may not."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--api", action="store_true", help="send payloads to a page instead of reading files")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="number of the first case")
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "mgld-fuzz-findings")
     chosen = parser.parse_args()
-    counts, findings = run(60 * chosen.minutes, chosen.seed, chosen.keep)
+    if chosen.api:
+        with tempfile.TemporaryDirectory(prefix="mgld-fuzz-") as name:
+            counts, findings = api.run(60 * chosen.minutes, chosen.seed, Path(name))
+    else:
+        counts, findings = run(60 * chosen.minutes, chosen.seed, chosen.keep)
     print(f"first case {chosen.seed}: {dict(counts)}")
     for number, told in findings:
         print(f"\ncase {number} {told['outcome']}\n{told.get('trace', '')}")

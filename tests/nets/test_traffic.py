@@ -45,7 +45,9 @@ def fused(monkeypatch) -> list[tuple[str, torch.Tensor]]:
 
     def stand_in(name, result_of=torch.empty_like):
         def run(x, *others, **named):
-            maps = [t for other in others if isinstance(other, (triton_norm.Modulation, triton_norm.Skip)) for t in other]
+            maps = [
+                t for other in others if isinstance(other, (triton_norm.Modulation, triton_norm.Skip)) for t in other
+            ]
             given = [t for t in (x, *maps) if t is not None and t.dim() == 4]
             strays.extend((name, t) for t in given if not t.is_contiguous(memory_format=LAST))
             return result_of(x)

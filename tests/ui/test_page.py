@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import http.server
-import json
 import re
-import tempfile
 import threading
 from functools import partial
 from pathlib import Path
@@ -15,57 +13,17 @@ import pytest
 
 from mgld import worker
 from mgld.errors import UserError
+from mgld.folders import WorkFolder
 from mgld.settings import ASSETS
-from mgld.ui import handlers, words
+from mgld.ui import handlers, running, words
 from mgld.ui import page as studio
 from mgld.ui.element import PAGE
 from mgld.video import probe
 from tests import media
+from tests.served import Served, answering, given
 
 FILES = ("file", "uploadbutton")  # kinds of controls whose value is a file
 ROOT = ASSETS.parent
-
-
-class Served:
-    """The running page, its configuration, and its events called as the browser calls them, named or not."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.http = httpx.Client(base_url=address, timeout=60)
-        self.config = self.http.get("/config").json()
-        self.parts = {part["id"]: part for part in self.config["components"]}
-        self.events = self.config["dependencies"]
-        self._sessions = 0
-
-    def kinds(self, event: dict) -> list[str]:
-        return [self.parts[i]["type"] for i in event["inputs"]]
-
-    def values(self, event: dict) -> list:
-        return [self.parts[i]["props"].get("value") for i in event["inputs"]]
-
-    def place(self, event: dict, elem_id: str) -> int:
-        return [self.parts[i]["props"].get("elem_id") for i in event["inputs"]].index(elem_id)
-
-    def event(self, name: str) -> dict:
-        return next(event for event in self.events if event["api_name"] == name)
-
-    def call(self, event: dict, values: list, session: str | None = None) -> list[dict]:
-        """Return what the page answers: the messages until the event is over."""
-        self._sessions += session is None
-        session = session or f"session-{self._sessions}"
-        asked = {"data": values, "fn_index": event["id"], "session_hash": session}
-        self.http.post("/gradio_api/queue/join", json=asked).raise_for_status()
-        answers = []
-        with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:
-            for line in (line for line in lines.iter_lines() if line.startswith("data:")):
-                answers.append(json.loads(line[5:]))
-                if answers[-1]["msg"] == "process_completed":
-                    return answers
-        raise AssertionError("The event did not end.")
-
-    def upload(self, path: Path, name: str | None = None) -> dict:
-        sent = self.http.post("/gradio_api/upload", files={"files": (name or path.name, path.read_bytes())})
-        return {"path": sent.json()[0], "orig_name": name or path.name, "meta": {"_type": "gradio.FileData"}}
 
 
 @pytest.fixture(scope="module")
@@ -89,20 +47,6 @@ def plan(served) -> dict:
 @pytest.fixture
 def clip(tmp_path) -> Path:
     return media.make_video(tmp_path / "clip.mp4", media.coded_frames(3), fps=10)
-
-
-def answering(served: Served, elem_id: str) -> dict:
-    """Return the first event whose only output is that element."""
-    return next(
-        e for e in served.events if [served.parts[i]["props"].get("elem_id") for i in e["outputs"]] == [elem_id]
-    )
-
-
-def given(served: Served, event: dict, **values) -> list:
-    found = served.values(event)
-    for elem_id, value in values.items():
-        found[served.place(event, elem_id)] = value
-    return found
 
 
 def as_file(path: object) -> dict:
@@ -219,7 +163,7 @@ def test_a_session_of_any_name_touches_nothing(served, plan, clip, session, tmp_
     temporary = tmp_path / "tmp" / "own"
     temporary.mkdir(parents=True)
     (temporary.parent / "sentinel").write_text("here")
-    monkeypatch.setattr("tempfile.mkdtemp", partial(tempfile.mkdtemp, dir=temporary))
+    monkeypatch.setattr(running, "WorkFolder", partial(WorkFolder, parent=temporary))
     event = served.event("compare")
     monkeypatch.setattr(worker, "open_pipeline", lambda *_: _absent())
     answers = served.call(event, given(served, event, clip=served.upload(clip), frames=1), session)
@@ -290,3 +234,17 @@ def test_templates_are_static():
 def test_nothing_is_counted_or_remembered_elsewhere(served):
     assert served.config["analytics_enabled"] is False
     assert not served.config.get("run_history") and not served.config.get("is_hosted_sharing")
+
+
+def test_nobody_cancels_what_another_one_runs(served, clip):
+    event, answers = served.event("compare"), []
+    values = given(served, event, clip=served.upload(clip), frames=2)
+    work = threading.Thread(target=lambda: answers.extend(served.call(event, values, "victim")))
+    work.start()
+    while not running.QUEUE._running:
+        assert work.is_alive()
+    for other in ("stranger", "", ".."):
+        asked = {"session_hash": other, "fn_index": event["id"], "event_id": "guessed"}
+        served.http.post("/gradio_api/cancel", json=asked)
+    work.join()
+    assert answers[-1]["success"] and "2 frames in" in str(answers[-1]["output"])

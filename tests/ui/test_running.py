@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from mgld import memory, worker
+from mgld import memory, settings, worker
 from mgld.comparison import estimate, sweep
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import FIELDS, Asked
@@ -23,6 +24,7 @@ from mgld.comparison.report import line_of
 from mgld.comparison.request import checked
 from mgld.comparison.store import Store
 from mgld.errors import UserError
+from mgld.folders import WorkFolder
 from mgld.methods import OURS
 from mgld.settings import Settings
 from mgld.ui import handlers, running, scope, words
@@ -137,12 +139,54 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
 
 
+@pytest.mark.slow
+def test_a_server_that_was_killed_goes_on_from_its_finished_segments(machine, clip):
+    whole = denoised(machine, asked(clip, methods=["mgld"]))
+    first = running.SESSIONS.get("me").finished["mgld"].frames_u8
+    running.STORE = Store()
+    before, going = len(machine.calls), running.compare(machine, asked(clip, methods=["mgld"]), "me")
+    while not running.SESSIONS.get("me").parts:
+        next(going)
+    going.close()
+    spent, running.STORE = len(machine.calls) - before, Store()  # what was in memory is gone
+    shown = list(running.compare(machine, asked(clip, methods=["mgld"]), "me"))
+    assert len(machine.calls) - before == whole
+    assert spent and any("1 of 2 segments were there" in line for line, *_ in shown[:-3])
+    assert "MGLD: 1 of 2 segments were there" in shown[-1][0]
+    assert np.array_equal(running.SESSIONS.get("me").finished["mgld"].frames_u8, first)
+    assert not list(settings.UNFINISHED.iterdir())
+
+
 def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
     assert words.CANCELLED_UNBEGUN in next(running.keep_what_is_finished("nobody"))[0]
     going = running.compare(machine, asked(clip), "me")
     next(going), next(going)
     going.close()
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
+
+
+def test_cancelling_twice_or_after_the_end_says_that_nothing_runs(machine, clip):
+    going = running.compare(machine, asked(clip), "me")
+    next(going), next(going)
+    going.close()
+    assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
+    assert words.IDLE in next(running.keep_what_is_finished("me"))[0]
+    list(running.compare(machine, asked(clip, methods=["mgld"], frames=1), "me"))
+    assert words.IDLE in next(running.keep_what_is_finished("me"))[0]
+    assert running.QUEUE.enter("me", 1.0) == (0, 0.0)  # nobody has the device, nobody waits
+    running.QUEUE.leave("me")
+
+
+@pytest.mark.parametrize("stage", ["condition", "sample", "decode"])
+def test_cancel_at_any_stage_frees_device_and_disk_at_once(machine, clip, stage, monkeypatch, tmp_path):
+    monkeypatch.setattr(running, "WorkFolder", partial(WorkFolder, parent=tmp_path))
+    before_it, going = set(tmp_path.iterdir()), running.compare(machine, asked(clip), "me")
+    next(line for line, *_ in going if words.STAGES[stage] in line)
+    before = len(machine.calls)
+    going.close()
+    assert len(machine.calls) == before and not machine.busy.is_set()
+    assert set(tmp_path.iterdir()) == before_it and running.QUEUE.place("next") == (0, 0.0)
+    assert "1 frame in" in list(running.compare(machine, asked(clip, frames=1), "next"))[-1][0]
 
 
 @pytest.mark.slow
@@ -187,6 +231,15 @@ def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(mach
     monkeypatch.setattr(memory, "room_bytes", lambda: 5 * 3 * 24 * 20 * 16 * 2)  # some three frames of three layers
     with pytest.raises(UserError, match=r"GB are free; \d frames? or a part of the frame of \d+% .* would do"):
         handlers.plan_text("cpu", asked(clip))
+
+
+def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monkeypatch):
+    monkeypatch.setattr("mgld.video.writer.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match="GB are free"):
+        handlers.plan_text("cpu", asked(clip))
+    with pytest.raises(UserError, match="GB are free"):
+        list(running.compare(machine, asked(clip), "me"))
+    assert machine.calls == []
 
 
 @pytest.mark.usefixtures("no_files")

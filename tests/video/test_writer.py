@@ -8,11 +8,13 @@ import subprocess
 import sys
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from mgld.errors import UserError
 from mgld.video import VideoWriter, probe, read_frames
+from mgld.video.writer import WORST_GIF, WORST_H264, WORST_LOSSLESS
 from tests import media
 
 
@@ -192,3 +194,30 @@ def test_a_folder_that_forbids_writing_is_refused_before_the_work(tmp_path, monk
     monkeypatch.setattr("tempfile.mkdtemp", refused)
     with pytest.raises(UserError, match="Permission denied"), VideoWriter(tmp_path / "a.mp4", 10):
         pytest.fail("the work began")
+
+
+@pytest.mark.parametrize(("name", "lossless"), [("a.mp4", False), ("a.mkv", True), ("a.gif", False), ("folder", False)])
+def test_what_the_disk_may_not_hold_is_refused_before_the_work(tmp_path, name, lossless):
+    writer = VideoWriter(tmp_path / name, 25, lossless=lossless)
+    writer.check_room(1, 480, 640)
+    with pytest.raises(UserError, match="GB are free"):
+        writer.check_room(10**9, 2160, 3840)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_worst_that_a_result_is_thought_to_take_is_not_exceeded(tmp_path):
+    """Detail that moves, at the highest rate that people film with; noise alone would be more than any film."""
+    rng = np.random.default_rng(0)
+    wide = cv2.resize(rng.integers(0, 256, (120, 200, 3), np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    frames = [np.ascontiguousarray(wide[:, 4 * i : 4 * i + 320]) for i in range(16)]
+    for name, lossless, worst in (
+        ("a.mp4", False, WORST_H264),
+        ("a.mkv", True, WORST_LOSSLESS),
+        ("a.gif", False, WORST_GIF),
+    ):
+        with VideoWriter(tmp_path / name, 25, lossless=lossless) as writer:
+            for i, frame in enumerate(frames):
+                writer.write(frame, i / 25)
+        taken = (tmp_path / name).stat().st_size / sum(frame[..., 0].size for frame in frames)
+        print(f"{name}: {taken:.2f} bytes per pixel")
+        assert taken < worst

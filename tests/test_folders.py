@@ -1,0 +1,59 @@
+"""Folders for work in progress belong to living processes, and those of killed ones need no hand cleaning."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mgld.folders import WorkFolder, remove_unused, sweep
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def of_another_process(tmp_path):
+    """A folder that a process of its own made and holds; yields (process, folder)."""
+    code = "import sys; from pathlib import Path; from mgld.folders import WorkFolder\n"
+    code += "made = WorkFolder('work-', parent=Path(sys.argv[1])); print(made.path, flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, **pipes)
+    yield process, Path(process.stdout.readline().strip())
+    process.kill()
+    process.communicate()
+
+
+def test_a_folder_goes_when_it_is_closed(tmp_path):
+    work = WorkFolder("work-", ".part", tmp_path)
+    (work.path / "file").write_text("x")
+    assert work.path.parent == tmp_path and work.path.name.endswith(".part")
+    work.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_living_process_works_in_stays(tmp_path, of_another_process):
+    _, folder = of_another_process
+    WorkFolder("work-", parent=tmp_path).close()
+    assert folder.is_dir() and not remove_unused(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_what_a_killed_process_left_is_swept_by_the_next_one(tmp_path, of_another_process):
+    process, folder = of_another_process
+    (folder / "half-written").write_bytes(bytes(1000))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    WorkFolder("other-", parent=tmp_path).close()
+    assert folder.is_dir()  # another kind of folder sweeps its own
+    WorkFolder("work-", parent=tmp_path).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_are_not_ours_are_left_alone(tmp_path):
+    (tmp_path / "work-of-a-person").mkdir()
+    sweep(tmp_path, "work-")
+    assert (tmp_path / "work-of-a-person").is_dir()
