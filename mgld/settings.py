@@ -127,7 +127,8 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
     "one": "One", "two": "Two",
     "canvas": "One canvas", "alone": "Each tile alone",
     "linear": "Linear", "uniform": "Uniform", "gaussian": "Gaussian",
-    "nearest": "Nearest", "down": "Down",
+    "nearest": "Nearest", "down": "Down", "held": "Shown as repeats", "made": "Made anew",
+    "kept": "Kept", "free": "The model’s own",
 }  # fmt: skip
 
 
