@@ -45,6 +45,7 @@ LAB_PICTURE = "Clean and degraded, middle frame"
 PRESETS = "Preset"
 PRESETS_HELP = "Sets steps and segment length."
 ABSENT = "{} (not here)"
+ABSENT_TOLD = "“Not here”: this machine lacks the weights."
 ADVANCED = "Advanced"
 GROUPS = {
     "clip": "Clip", "model": "Methods and model", "sampling": "Sampling",

@@ -8,8 +8,10 @@ import gradio as gr
 import pytest
 
 from mgld.comparison.asked import KNOBS
+from mgld.errors import UserError
 from mgld.settings import PAGE_PRESETS, Settings
-from mgld.ui.form import PRESET_KNOBS, _knob, preset_of
+from mgld.ui import form, words
+from mgld.ui.form import PRESET_KNOBS, preset_of
 
 
 @pytest.mark.parametrize("name", PAGE_PRESETS)
@@ -28,6 +30,17 @@ def test_the_defaults_are_balanced_and_other_values_are_no_preset():
 def test_choices_go_by_their_labels_and_send_their_names(name):
     labels = KNOBS[name].metadata["labels"]
     with gr.Blocks():
-        control = _knob(name)
+        control = form._knob(name)
     assert control.choices == [(label, option) for option, label in labels.items()]
     assert all(label[0].isupper() for label in labels.values()) and len(set(labels.values())) == len(labels)
+
+
+def test_what_is_absent_is_marked_and_no_command_is_shown(monkeypatch):
+    def absent(name: str) -> None:
+        if name == "raft":
+            raise UserError("Run `python -m mgld convert flow raft`.")
+
+    monkeypatch.setattr(form, "weights_of", absent)
+    options, help = form._flows("Which network.")
+    assert options == [("DIS", "dis"), ("SPyNet", "spynet"), ("RAFT (not here)", "raft")]
+    assert help == f"Which network. {words.ABSENT_TOLD}"
