@@ -206,6 +206,35 @@ def _trade_off(panel, strengths: list[float], figures: dict[str, list[float | No
     panel.grid(alpha=0.3)
 
 
+def dial(points: Sequence, fronts: dict[str, list], headings: dict[str, str]) -> bytes:
+    """Draw each figure of points (mgld.comparison.dial) over seconds a frame, a line per way to sample, and its front; PNG."""
+    figure = Figure(figsize=(5 * len(fronts), 4.6), layout="constrained")
+    lines = list(dict.fromkeys(point.line for point in points))
+    for panel, (name, best) in zip(figure.subplots(1, len(fronts), squeeze=False)[0], fronts.items(), strict=True):
+        for i, line in enumerate(lines):
+            own = sorted((p for p in points if p.line == line), key=lambda p: p.steps)
+            xs, ys = [p.seconds for p in own], [getattr(p, name) for p in own]
+            style = {"color": OKABE_ITO[i % len(OKABE_ITO)], "linestyle": DASHES[i % len(DASHES)]}
+            panel.plot(xs, ys, marker=".", linewidth=1, label=line, **style)
+        panel.plot(
+            [p.seconds for p in best],
+            [getattr(p, name) for p in best],
+            "o",
+            mfc="none",
+            mec="black",
+            ms=9,
+            label="front",
+        )
+        for p in best:
+            text = (p.seconds, getattr(p, name))
+            panel.annotate(f"{p.steps}", text, textcoords="offset points", xytext=(5, 5), fontsize=8)
+        panel.set(title=headings[name], xlabel="seconds a frame")
+        panel.set_xscale("log")
+        panel.grid(alpha=0.3)
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    return _png(figure)
+
+
 def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: float | None = None):
     shown = panel.imshow(picture, cmap=cmap, interpolation="nearest", vmin=0, vmax=top)
     panel.set_title(title, fontsize=9)

@@ -70,6 +70,12 @@ PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
 PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
+DIAL_STEPS = (1, 2, 4, 8, 15, 25, 50)  # of which the last is what the others are held against
+DIAL_LOWER = (
+    (600, (1, 2, 4, 8)),
+    (800, (1, 2, 4, 8)),
+)  # first timesteps, and the numbers of steps that are tried from there
+DIAL_REUSE = ((2, (4, 8, 15, 25, 50)), (3, (8, 15, 25, 50)))  # DeepCache intervals, likewise
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, LAYERS_AT_MOST - 1)  # the input is one more layer
 KEPT_BYTES = 10**6 * limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000)  # finished frames in memory, of all visitors together
@@ -177,6 +183,17 @@ class Settings:
 
     method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.", affects="sampling")
     steps: int = number(2, 1, 1000, "Steps", "More steps: slower, more invented detail.", affects="sampling")
+    first_timestep: int = number(
+        999,
+        1,
+        999,
+        "First timestep",
+        "999 is nearly pure noise; from less, more of the input stays.",
+        affects="sampling",
+    )
+    deepcache: int = number(
+        1, 1, 8, "DeepCache interval", "Deep features are computed in every Nth step; 1: in each.", affects="sampling"
+    )
     guidance: float = number(
         0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
     )
@@ -270,6 +287,9 @@ class Settings:
                 continue
             low, high = f.metadata["range"]
             whole[f.name] = _number(f.metadata["label"], value, low, high, isinstance(f.default, int))
+        most = whole["first_timestep"] + 1
+        if whole["steps"] > most:
+            raise errors.bad_setting("Steps", self.steps, f"at most {most} from timestep {self.first_timestep}")
         if whole["overlap"] >= whole["segment"] and self.segments == "overlapped" and whole["segment"] > 1:
             raise errors.bad_setting(
                 "Segment overlap", self.overlap, f"smaller than the segment length ({self.segment})"

@@ -145,7 +145,8 @@ def read_link(query: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
     try:
         Asked.of(values).knobs.checked()
     except UserError:  # each is good, together they are not
-        refused += [n for n in ("segment", "overlap") if values.pop(n, None) is not None]
+        together = ("segment", "overlap", "steps", "first_timestep")
+        refused += [n for n in together if values.pop(n, None) is not None]
     return values, refused
 
 
