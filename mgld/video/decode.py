@@ -12,7 +12,7 @@ import numpy as np
 from mgld import errors
 from mgld.settings import LIMITS
 from mgld.video import animation, folder, gamut
-from mgld.video.clip import Frame, Probe
+from mgld.video.clip import INTERLACED, Frame, Probe
 from mgld.video.container import (
     BROKEN,
     frame_rate,
@@ -187,7 +187,7 @@ def _notes(
     if told := gamut.note(int(frame.color_primaries)):
         yield told
     if frame.interlaced_frame:
-        yield "looks interlaced: results may show combing, which --deinterlace removes"
+        yield INTERLACED
     if not stream.average_rate:
         yield f"the file states no frame rate: {LIMITS.default_fps:g} frames per second assumed"
 
