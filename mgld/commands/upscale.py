@@ -95,10 +95,11 @@ def _kept(chosen: argparse.Namespace, wanted: Settings, pipeline: MGLDPipeline) 
     """Open what an earlier run of the same command had finished; forget it once the output is whole."""
     from mgld.comparison.store import sha256_of
     from mgld.kept import KeptRun, run_key
+    from mgld.presets import describe_model
 
     source = {"sha256": sha256_of(chosen.input), "start_s": chosen.start, "frames": chosen.frames}
     source |= {"deinterlace": chosen.deinterlace}
-    key = run_key(wanted, chosen.model, str(pipeline.device), str(pipeline.dtype), source)
+    key = run_key(wanted, describe_model(chosen.model), str(pipeline.device), str(pipeline.dtype), source)
     kept = KeptRun(None if wanted.method in PEERS else key)
     try:
         yield kept

@@ -229,7 +229,7 @@ def framed(clip: str | None, start_s: float, text: str) -> tuple[crop.CropPictur
         return None, source.no_poster() if clip is None else ""
     caption = words.CROP_CAPTION.format(
         width=right - left, height=bottom - top, full_width=frame.shape[1], full_height=frame.shape[0],
-        seconds=known.duration_s or 0, fps=round(known.fps, 2), notes="".join(f" · {n}" for n in known.notes),
+        seconds=known.duration_s or 0, fps=round(known.fps, 2), notes="".join(f" · {n}" for n in known.notes_if_made_whole),
     )  # fmt: skip
     told = words.POSTER_TOLD.format(
         width=frame.shape[1], height=frame.shape[0], seconds=known.duration_s or 0, fps=round(known.fps, 2)

@@ -23,6 +23,7 @@ from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.files import FileList
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
+from mgld.ui.uploads import keep_fresh
 from mgld.worker import answers, open_pipeline, raising
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
@@ -193,6 +194,7 @@ def launch(
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
     _prepare(model, machine)
     page.queue(max_size=settings.QUEUE, api_open=False, default_concurrency_limit=8)
+    keep_fresh(page, settings.FILES_S)
     page.launch(
         server_port=port,
         share=share,
