@@ -27,9 +27,8 @@ from mgld.colour import adain, wavelet
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
-from mgld.flow.cuts import is_cut
 from mgld.kept import NOTHING_KEPT, KeptRun
-from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, is_guided, overlap_of
+from mgld.methods import METHODS, PEERS, decodes_together, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.loading import NETS, open_net
 from mgld.nets.replay import Replay
@@ -38,7 +37,7 @@ from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import Denoise, Guide, sample
-from mgld.segment import NOTHING_WATCHED, Condition, SegmentRun, Watch
+from mgld.segment import NOTHING_WATCHED, Condition, Piece, SegmentRun, Watch, cut
 from mgld.settings import COLOURS, CUDA_GRAPHS, SCALE, VAE_TILE, Settings, exhaustive
 from mgld.video import Frame
 
@@ -107,8 +106,9 @@ class MGLDPipeline(DiffusionPipeline):
         """
         settings = settings.checked()
         clock = Clock(total)
-        if settings.method == "per_frame" and self._stablesr is not None:
-            yield from self._stablesr().run(frames, settings, total, watch, known, kept)
+        engine = self.engine_for(settings)
+        if engine is not self:
+            yield from engine.run(frames, settings, total, watch, known, kept)
             return
         if settings.method in PEERS:
             yield from _enlarged(frames, settings.method, clock)
@@ -121,6 +121,10 @@ class MGLDPipeline(DiffusionPipeline):
                 torch.cuda.empty_cache()
                 raise errors.memory_short() from error
         yield Result(self._report(settings, clock))
+
+    def engine_for(self, settings: Settings) -> MGLDPipeline:
+        """Return the pipeline whose networks make this run: per_frame's are StableSR's own where the folder has them."""
+        return self._stablesr() if settings.method == "per_frame" and self._stablesr is not None else self
 
     @torch.no_grad()
     def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
@@ -143,7 +147,10 @@ class MGLDPipeline(DiffusionPipeline):
         kept: KeptRun,
     ) -> Iterator[Event]:
         latent_seam, pixel_seam = segments.Seam(), segments.Seam()
-        for segment in self._segments(frames, settings, clock, watch, known):
+        clock.plan(settings.segment - overlap_of(settings))
+        for piece in cut(frames, settings):
+            clock.mark("read")
+            segment = self.segment_of(piece, settings, clock, watch, known.get(piece.first))
             if (found := kept.find(segment.first)) is not None:
                 yield from found.told
                 latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
@@ -160,40 +167,35 @@ class MGLDPipeline(DiffusionPipeline):
         self, segment: SegmentRun, latent_seam: segments.Seam, pixel_seam: segments.Seam
     ) -> Generator[Event, None, np.ndarray]:
         """Make a segment; return its frames u8 [n,4h,4w,3] that no later segment will touch."""
-        condition = yield from self._condition(segment)
-        motion = yield from self._motion(segment)
-        z = yield from self._sample(segment, condition, motion)
+        condition, z = yield from self.sampled(segment)
         z = latent_seam.join(z, segment.ready)
-        x = yield from self._decode(segment, condition, z)
-        x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+        x = yield from self.decoded(segment, condition, z)
         x = pixel_seam.join(x, segment.ready)
         done = segment.canvas.finish(x[: segment.ready])
         segment.clock.mark("finish")
         return done
 
-    def _segments(
-        self,
-        frames: Iterable[Frame],
-        settings: Settings,
-        clock: Clock,
-        watch: Watch,
-        known: Mapping[int, np.ndarray],
-    ) -> Iterator[SegmentRun]:
-        """Cut the clip into segments, which end where a scene does, enlarged to the canvas of the first frame."""
-        overlap, canvas, first, begins_scene = overlap_of(settings), None, 0, True
-        clock.plan(settings.segment - overlap)
-        found = _begins_scene if finds_scenes(settings) else None
-        for clip, ends_scene in segments.cover(iter(frames), settings.segment, overlap, found):
-            clock.mark("read")
-            canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
-            x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in clip]), self.device)
-            z_known = torch.from_numpy(known[first]).to(self.device) if first in known else None
-            times_s, noise = tuple(f.time_s for f in clip), noise_of(settings, first, len(clip))
-            yield SegmentRun(
-                settings, clock, watch, canvas, first, times_s, begins_scene, ends_scene, x_lq, noise, z_known
-            )
-            first += len(clip) if ends_scene else len(clip) - overlap
-            begins_scene = ends_scene
+    def segment_of(
+        self, piece: Piece, settings: Settings, clock: Clock, watch: Watch, z_known: np.ndarray | None = None
+    ) -> SegmentRun:
+        """Return a segment ready to be worked on: enlarged to its canvas, with the noise of its frames."""
+        canvas = self.canvas_for(*piece.frames_u8.shape[1:3])
+        return SegmentRun(
+            settings, clock, watch, canvas, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
+            canvas.enlarge(piece.frames_u8, self.device), noise_of(settings, piece.first, len(piece.frames_u8)),
+            None if z_known is None else torch.from_numpy(z_known).to(self.device),
+        )  # fmt: skip
+
+    def sampled(self, segment: SegmentRun) -> Generator[Event, None, tuple[Condition | None, Tensor]]:
+        """Return a segment's condition and its latent z [T,c,h,w], float32; neither depends on any other segment."""
+        condition = yield from self._condition(segment)
+        motion = yield from self._motion(segment)
+        return condition, (yield from self._sample(segment, condition, motion))
+
+    def decoded(self, segment: SegmentRun, condition: Condition | None, z: Tensor) -> Generator[Event, None, Tensor]:
+        """Return x [T,3,H,W], float32, of a latent that is joined to its neighbours, in the colours of the input."""
+        x = yield from self._decode(segment, condition, z)
+        return COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
 
     def _condition(self, segment: SegmentRun) -> Generator[Event, None, Condition | None]:
         """Encode the LQ frames, tile by tile; None where the latents are known and nobody asks for a condition.
@@ -334,10 +336,6 @@ def _guide(segment: SegmentRun, motion: Motion, record: GuidanceRecord | None) -
         return moved
 
     return guide
-
-
-def _begins_scene(earlier: Frame, later: Frame) -> bool:
-    return is_cut(earlier.rgb_u8, later.rgb_u8)
 
 
 def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
