@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -72,3 +74,13 @@ class Guided:
 
 
 Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Result
+Outcome = TypeVar("Outcome")
+
+
+def end_of(work: Generator[Event, None, Outcome]) -> Outcome:
+    """Do some work to its end, whatever it tells of itself, and return what it comes to."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value

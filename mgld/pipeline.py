@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
 from mgld.colour import adain, wavelet
 from mgld.device import best_dtype, device_of
-from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled
+from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled, end_of
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import METHODS, PEERS, decodes_together, is_guided, overlap_of
@@ -44,7 +43,6 @@ from mgld.video import Frame
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
 COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
 STABLESR = "stablesr"  # a model folder inside another one
-Outcome = TypeVar("Outcome")
 
 
 class MGLDPipeline(DiffusionPipeline):
@@ -120,7 +118,7 @@ class MGLDPipeline(DiffusionPipeline):
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 raise errors.memory_short() from error
-        yield Result(self._report(settings, clock))
+        yield Result(self.report(settings, clock))
 
     def engine_for(self, settings: Settings) -> MGLDPipeline:
         """Return the pipeline whose networks make this run: per_frame's are StableSR's own where the folder has them."""
@@ -134,8 +132,8 @@ class MGLDPipeline(DiffusionPipeline):
             settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), 0, (0.0,) * count, True, True, x_lq,
             noise_of(settings, 0, count),
         )  # fmt: skip
-        condition, motion = _end_of(self._condition(segment)), _end_of(self._motion(segment))
-        return _end_of(self._sample(segment, condition, motion))
+        condition, motion = end_of(self._condition(segment)), end_of(self._motion(segment))
+        return end_of(self._sample(segment, condition, motion))
 
     def _diffused(
         self,
@@ -310,7 +308,8 @@ class MGLDPipeline(DiffusionPipeline):
         """Return the sizes at which a clip of height × width pixels is worked on."""
         return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
 
-    def _report(self, settings: Settings, clock: Clock) -> dict:
+    def report(self, settings: Settings, clock: Clock) -> dict:
+        """Return what there is to say of a run that ends now, ready for JSON."""
         on_gpu = self.device.type == "cuda"
         return {
             "settings": asdict(settings),
@@ -344,15 +343,6 @@ def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
     segment.clock.frames_done = segment.first + segment.ready
-
-
-def _end_of(work: Generator[Event, None, Outcome]) -> Outcome:
-    """Do some work to its end, whatever it tells of itself, and return what it comes to."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def _enlarged(frames: Iterable[Frame], peer: str, clock: Clock) -> Iterator[Event]:

@@ -29,6 +29,11 @@ def limit_of(name: str, default: int, lowest: int, highest: int) -> int:
     return int(text)
 
 
+def keep_ray_from_reporting() -> None:
+    """Let a cluster that is started here tell its makers nothing of its use, unless the environment asks for that."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
@@ -47,6 +52,12 @@ SCALE = 4  # output side / input side, everywhere
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
 VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
+
+WORK_ATTEMPTS = 3  # workers of a cluster that may fail at one segment, or at opening the model, before it is given up
+SEGMENTS_PER_WORKER = (
+    3  # in flight: one that is sampled, one that waits for its neighbours, one that waits for a worker
+)
+WORKER_WAIT_S = 900.0  # for a place in the cluster and for the model to be opened there
 
 PREVIEW_EVERY_S = 0.5
 PREDICTED_RANGE = (0.5, 1.9)  # of what was predicted: what runs took beside a load that changes, 8 of 10
