@@ -24,7 +24,7 @@ from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
 from mgld.colour import adain, wavelet
 from mgld.device import best_dtype, device_of
-from mgld.events import Event, FramesDone, Preview, Progress, Result, Sampled, end_of
+from mgld.events import Event, FramesDone, Outcome, Preview, Progress, Result, Sampled, end_of
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import METHODS, PEERS, decodes_together, is_guided, overlap_of
