@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 HOW_TO_GET_TEXT = (
     "give it as --text: Stable Diffusion 2.1's text_encoder folder, OpenCLIP's ViT-H-14 file, or a stored tensor"
@@ -385,8 +385,9 @@ def segment_lost(first: int, attempts: int, reason: str) -> UserError:
     )
 
 
-def clips_failed(failed: int, of: int) -> UserError:
-    return UserError(f"{failed} of {of} clips failed.")
+def clips_failed(reasons: Mapping[str, str], of: int) -> UserError:
+    listed = "".join(f"\n  {clip}: {reason}" for clip, reason in reasons.items())
+    return UserError(f"{len(reasons)} of {of} clips failed:{listed}")
 
 
 def outputs_clash(output: object, first: object, second: object) -> UserError:

@@ -108,6 +108,7 @@ COLOURS = ("adain", "wavelet", "none")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
 SCENES = ("found", "ignored")
+ENGINES = ("local", "ray")  # of `upscale`: this process, or workers in a cluster
 DTYPES = ("float32", "bfloat16", "float16")
 
 

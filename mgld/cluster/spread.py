@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from mgld.clock import Clock
 from mgld.cluster.crew import Crew, InputLost, Pictures, Worker
 from mgld.cluster.worker import Errand, Report
 from mgld.events import Event, FramesDone, Result, Sampled
+from mgld.kept import NOTHING_KEPT, FinishedSegment, KeptRun
 from mgld.methods import overlap_of
 from mgld.segment import Piece, cut
 from mgld.settings import WORK_ATTEMPTS, Settings
@@ -21,19 +23,20 @@ from mgld.video import Frame
 
 
 @dataclass
-class Part:
-    """One segment: what of it is done, and on which earlier ones it depends."""
+class Link:
+    """One segment of a scene: what of it is done, and on which earlier ones it depends."""
 
     errand: Errand
-    earlier: list[Part]  # the segments of its scene that share frames with it, in order
+    earlier: list[Link]  # the segments of its scene that share frames with it, in order
     z: np.ndarray | None = None
     latents: list[np.ndarray] | None = None  # of all that meet here, once they are known
     x: Pictures | None = None
+    found: FinishedSegment | None = None  # what an earlier run of the same command has made of it
     sampled: asyncio.Event = field(default_factory=asyncio.Event)
     decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
-    def views(self) -> list[Part]:
+    def views(self) -> list[Link]:
         """Return all whose frames meet in this segment, itself last."""
         return [*self.earlier, self]
 
@@ -50,14 +53,14 @@ class Part:
         return len(piece.frames_u8) - (0 if piece.ends_scene else overlap_of(self.errand.settings))
 
 
-def parts(clip: int, frames: Iterable[Frame], settings: Settings) -> Iterator[Part]:
+def links(clip: int, frames: Iterable[Frame], settings: Settings) -> Iterator[Link]:
     """Cut a clip, and say of each segment which earlier ones it waits for."""
-    scene: list[Part] = []
+    scene: list[Link] = []
     for piece in cut(frames, settings):
         scene = [] if piece.begins_scene else [p for p in scene if _last(p.errand.piece) >= piece.first]
-        part = Part(Errand(clip, piece, settings), list(scene) if overlap_of(settings) else [])
-        yield part
-        scene.append(part)
+        link = Link(Errand(clip, piece, settings), list(scene) if overlap_of(settings) else [])
+        yield link
+        scene.append(link)
 
 
 def _last(piece: Piece) -> int:
@@ -74,26 +77,28 @@ class ClipRun:
         settings: Settings,
         total: int | None = None,
         known: Mapping[int, np.ndarray] | None = None,
+        kept: KeptRun = NOTHING_KEPT,
     ) -> None:
-        """Known latents f32 [T,c,h,w], by their segment's first frame, are not sampled again (see MGLDPipeline.run)."""
+        """Known latents are not sampled again, and kept segments are not made again (see MGLDPipeline.run)."""
         self._crew, self._clip, self._settings = crew, clip, settings.checked()
-        self._known = known or {}
+        self._known, self._kept = known or {}, kept
         self._clock, self._stopped = Clock(total), False
         self._report: Report = {"peak_memory_bytes": 0}
-        self._started: asyncio.Queue[tuple[Part, asyncio.Task[np.ndarray]] | Exception | None] = asyncio.Queue()
+        self._started: asyncio.Queue[tuple[Link, asyncio.Task[np.ndarray]] | Exception | None] = asyncio.Queue()
         self._running: set[asyncio.Task] = set()
 
     async def feed(self, frames: Iterable[Frame]) -> None:
         """Read the clip to its end, no further ahead than the crew has room; what goes wrong is told by `events`."""
-        cutting = parts(self._clip, frames, self._settings)
+        cutting = links(self._clip, frames, self._settings)
         try:
-            while (part := await asyncio.to_thread(next, cutting, None)) is not None:
+            while (link := await asyncio.to_thread(next, cutting, None)) is not None:
                 await self._crew.room.acquire()
                 if self._stopped:
                     return self._crew.room.release()
-                task = asyncio.get_running_loop().create_task(self._made(part))
+                link.found = await asyncio.to_thread(self._kept.find, link.errand.piece.first)
+                task = asyncio.get_running_loop().create_task(self._made(link))
                 self._running.add(task)
-                self._started.put_nowait((part, task))
+                self._started.put_nowait((link, task))
         except Exception as failure:
             self._started.put_nowait(failure)
         else:
@@ -102,11 +107,16 @@ class ClipRun:
     async def events(self) -> AsyncIterator[Event]:
         """Yield Sampled and FramesDone of each segment in order, Progress after each, and at last Result."""
         try:
+            if self._kept.count:
+                yield self._kept.resumed(self._settings, self._clock.total_frames)
             while (item := await self._started.get()) is not None:
                 if isinstance(item, Exception):
                     raise item
-                part, task = item
-                for event in self._handed_over(part, await task):
+                link, task = item
+                frames_u8 = await task
+                for event in await asyncio.to_thread(self._told, link, frames_u8):
+                    yield event
+                for event in self._handed_over(link, frames_u8):
                     yield event
                 self._running.discard(task)
                 self._crew.room.release()
@@ -126,71 +136,89 @@ class ClipRun:
             self._crew.room.release()
         self._running.clear()
 
-    def _handed_over(self, part: Part, frames_u8: np.ndarray) -> Iterator[Event]:
-        piece = part.errand.piece
-        if part.z is not None and piece.first not in self._known:
-            yield Sampled(piece.first, part.z)
-        yield FramesDone(piece.first, frames_u8, piece.times_s[: part.ready], segment_border=not piece.begins_scene)
+    def _told(self, link: Link, frames_u8: np.ndarray) -> list[Event]:
+        """Return what is told of a segment beside its frames; keep it, if it is new, until the clip is whole.
+
+        Without the tails that one process keeps: this one decodes the last segments again from their latents.
+        """
+        first = link.errand.piece.first
+        if link.found is not None:
+            self._clock.resume(first + len(frames_u8))
+            return list(link.found.told)
+        told: list[Event] = [] if link.z is None else [Sampled(first, link.z)]
+        told = list(self._kept.hear(event for event in told))
+        self._kept.keep(first, frames_u8, None, None)
+        return [] if first in self._known else told
+
+    def _handed_over(self, link: Link, frames_u8: np.ndarray) -> Iterator[Event]:
+        piece = link.errand.piece
+        yield FramesDone(piece.first, frames_u8, piece.times_s[: link.ready], segment_border=not piece.begins_scene)
         self._clock.frames_done = piece.first + len(frames_u8)
         yield self._clock.progress(self._clock.frames_done, 0, 1, "finish")
-        part.earlier.clear()  # else each would hold all before it
+        link.earlier.clear()  # else each would hold all before it
 
-    async def _made(self, part: Part) -> np.ndarray:
+    async def _made(self, link: Link) -> np.ndarray:
         """Return a segment's frames u8 [n,4h,4w,3] that no later one touches."""
-        order = part.errand.order
-        if not part.shares:
-            return await self._crew.do(order, partial(self._whole, part))
-        await self._sample(part)
+        order = link.errand.order
+        if link.found is not None:
+            link.z = next((event.z for event in link.found.told if isinstance(event, Sampled)), None)
+            if link.shares and link.z is None:
+                raise errors.kept_damaged()
+            link.sampled.set()
+            return link.found.frames_u8
+        if not link.shares:
+            return await self._crew.do(order, partial(self._whole, link))
+        await self._sample(link)
         for _ in range(WORK_ATTEMPTS):
-            pictures = await self._pictures(part)
+            pictures = await self._pictures(link)
             try:
-                return await self._crew.do(order, partial(self._finish, part, pictures))
+                return await self._crew.do(order, partial(self._finish, link, pictures))
             except InputLost as lost:  # a machine went, and what it had decoded with it
                 reason = str(lost)
-                for view, x in zip(part.views, pictures, strict=True):
+                for view, x in zip(link.views, pictures, strict=True):
                     view.x = None if view.x is x else view.x
-        raise errors.segment_lost(part.errand.piece.first, WORK_ATTEMPTS, reason)
+        raise errors.segment_lost(link.errand.piece.first, WORK_ATTEMPTS, reason)
 
-    async def _pictures(self, part: Part) -> list[Pictures]:
+    async def _pictures(self, link: Link) -> list[Pictures]:
         """Return what has been decoded of all that meets in a segment; none of it has been lost so far."""
-        while any(view.x is None for view in part.views):
-            await asyncio.gather(*(self._decode(view) for view in part.views))
-        return [view.x for view in part.views]
+        while any(view.x is None for view in link.views):
+            await asyncio.gather(*(self._decode(view) for view in link.views))
+        return [view.x for view in link.views]
 
-    async def _sample(self, part: Part) -> None:
-        part.z = self._known.get(part.errand.piece.first)
-        if part.z is None:
-            await self._crew.do(part.errand.order, partial(self._sample_with, part))
-        part.sampled.set()
+    async def _sample(self, link: Link) -> None:
+        link.z = self._known.get(link.errand.piece.first)
+        if link.z is None:
+            await self._crew.do(link.errand.order, partial(self._sample_with, link))
+        link.sampled.set()
 
-    async def _sample_with(self, part: Part, worker: Worker) -> None:
+    async def _sample_with(self, link: Link, worker: Worker) -> None:
         """Sample, and decode at once if the neighbours allow it, for this worker still has what its encoder saw."""
-        if part.z is None:
-            report, part.z = await worker.sample(part.errand)
+        if link.z is None:
+            report, link.z = await worker.sample(link.errand)
             self._add(report)
-            part.sampled.set()
-        if all(view.z is not None for view in part.views):
-            async with part.decoding:
-                await self._decode_with(part, worker)
+            link.sampled.set()
+        if all(view.z is not None for view in link.views):
+            async with link.decoding:
+                await self._decode_with(link, worker)
 
-    async def _decode(self, part: Part) -> None:
-        await asyncio.gather(*(view.sampled.wait() for view in part.views))
-        async with part.decoding:
-            if part.x is None:
-                await self._crew.do(part.errand.order, partial(self._decode_with, part))
+    async def _decode(self, link: Link) -> None:
+        await asyncio.gather(*(view.sampled.wait() for view in link.views))
+        async with link.decoding:
+            if link.x is None:
+                await self._crew.do(link.errand.order, partial(self._decode_with, link))
 
-    async def _decode_with(self, part: Part, worker: Worker) -> None:
-        part.latents = part.latents or [view.z for view in part.views if view.z is not None]
-        report, part.x = await worker.decode(part.errand, part.latents)
+    async def _decode_with(self, link: Link, worker: Worker) -> None:
+        link.latents = link.latents or cast(list[np.ndarray], [view.z for view in link.views])
+        report, link.x = await worker.decode(link.errand, link.latents)
         self._add(report)
 
-    async def _finish(self, part: Part, pictures: list[Pictures], worker: Worker) -> np.ndarray:
-        report, frames_u8 = await worker.finish(part.errand, pictures)
+    async def _finish(self, link: Link, pictures: list[Pictures], worker: Worker) -> np.ndarray:
+        report, frames_u8 = await worker.finish(link.errand, pictures)
         self._add(report)
         return frames_u8
 
-    async def _whole(self, part: Part, worker: Worker) -> np.ndarray:
-        report, frames_u8 = await worker.whole(part.errand)
+    async def _whole(self, link: Link, worker: Worker) -> np.ndarray:
+        report, frames_u8 = await worker.whole(link.errand)
         self._add(report)
         return frames_u8
 
@@ -203,4 +231,5 @@ class ClipRun:
     def _whole_report(self) -> Report:
         """Return what a run in one process reports; seconds are those of all workers together, memory is that of one."""
         seconds = {stage: round(s, 3) for stage, s in self._clock.stages.items()}
-        return self._report | {"frames": self._clock.frames_done, "seconds": seconds, "workers": self._crew.told()}
+        frames = {"frames": self._clock.frames_done, "frames_resumed": self._clock.frames_resumed}
+        return self._report | frames | {"seconds": seconds, "workers": self._crew.told()}

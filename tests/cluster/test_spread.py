@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mgld.cluster.crew import InputLost, WorkerLost
-from mgld.cluster.spread import parts
+from mgld.cluster.spread import links
 from mgld.cluster.worker import Opening
 from mgld.errors import UserError
 from mgld.events import FramesDone, Progress, Result, Sampled
@@ -40,8 +40,8 @@ def test_a_segment_waits_for_those_whose_frames_it_shares_and_for_no_others():
     clip = [Frame(np.full((16, 16, 3), 7, np.uint8), float(i)) for i in range(9)]
     earlier = {
         overlap: [
-            [p.errand.piece.first for p in part.earlier]
-            for part in parts(0, clip, Settings(segment=4, overlap=overlap))
+            [p.errand.piece.first for p in link.earlier]
+            for link in links(0, clip, Settings(segment=4, overlap=overlap))
         ]
         for overlap in (0, 1, 3)
     }
@@ -75,7 +75,7 @@ def test_any_cut_gives_the_bytes_of_one_process(opening, clip_u8, settings):
 def test_a_scene_cut_ends_what_waits(opening, clip_u8):
     scenes = np.concatenate([clip_u8, 255 - np.ascontiguousarray(clip_u8[:, ::-1])])
     clip = [Frame(rgb, float(i)) for i, rgb in enumerate(scenes)]
-    waits = {p.errand.piece.first: [e.errand.piece.first for e in p.earlier] for p in parts(0, clip, QUICK)}
+    waits = {p.errand.piece.first: [e.errand.piece.first for e in p.earlier] for p in links(0, clip, QUICK)}
     assert waits[7] == [] and waits[9] == [7]
     assert np.array_equal(frames_of(spread(opening, scenes, QUICK)[0]), in_one_process(opening, scenes, QUICK))
 
