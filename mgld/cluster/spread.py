@@ -164,6 +164,7 @@ class ClipRun:
             link.z = next((event.z for event in link.found.told if isinstance(event, Sampled)), None)
             if link.shares and link.z is None:
                 raise errors.kept_damaged()
+            link.latents = self._latents(link)  # now: it will be decoded, if at all, when it has been handed over
             link.sampled.set()
             return link.found.frames_u8
         if not link.shares:
@@ -208,7 +209,7 @@ class ClipRun:
                 await self._crew.do(link.errand.order, partial(self._decode_with, link))
 
     async def _decode_with(self, link: Link, worker: Worker) -> None:
-        link.latents = link.latents or cast(list[np.ndarray], [view.z for view in link.views])
+        link.latents = link.latents or self._latents(link)
         report, link.x = await worker.decode(link.errand, link.latents)
         self._add(report)
 
@@ -221,6 +222,10 @@ class ClipRun:
         report, frames_u8 = await worker.whole(link.errand)
         self._add(report)
         return frames_u8
+
+    def _latents(self, link: Link) -> list[np.ndarray]:
+        """Return the latents of all that meets in a segment; all of it has been sampled."""
+        return cast(list[np.ndarray], [view.z for view in link.views])
 
     def _add(self, report: Report) -> None:
         for stage, seconds in report["seconds"].items():

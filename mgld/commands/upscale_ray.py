@@ -32,7 +32,8 @@ def upscale_there(
         place = seats(chosen.workers, chosen.device)
         device = "cuda" if place.gpus else "cpu"
         opening = Opening(chosen.model, device, chosen.dtype, None if place.gpus else place.cpus)
-        say(f"{place.count} workers, each with {'a GPU' if place.gpus else f'{place.cpus} processors'}")
+        each = "a GPU" if place.gpus else "a processor" if place.cpus == 1 else f"{place.cpus} processors"
+        say(f"{place.count} workers, each with {each}")
         crew = Crew(partial(RayWorker.hire, place, opening), place.count)
         asyncio.run(_all(crew, wanted, jobs, failed, f"ray on {device}", chosen))
     if crew.differing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from mgld.cluster.crew import InputLost, WorkerLost
 from mgld.cluster.spread import links
 from mgld.cluster.worker import Opening
 from mgld.errors import UserError
-from mgld.events import FramesDone, Progress, Result, Sampled
+from mgld.events import FramesDone, Progress, Result, Resumed, Sampled
+from mgld.kept import KeptRun
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import WORK_ATTEMPTS, Settings
 from mgld.video import Frame
@@ -140,6 +142,27 @@ def test_known_latents_are_not_sampled_again(opening, clip_u8):
     again, done = spread(opening, clip_u8, QUICK, known=known)
     assert not any(isinstance(e, Sampled) for e in again) and "sample" not in [kind for kind, _ in done]
     assert np.array_equal(frames_of(first), frames_of(again))
+
+
+@pytest.mark.parametrize("overlap, stopped_at", [(1, 4), (2, 2)])
+def test_a_run_that_was_stopped_goes_on(opening, clip_u8, overlap, stopped_at):
+    settings = replace(QUICK, overlap=overlap)
+
+    def stop(doing: str, first: int, worker: int) -> None:
+        if doing == "finish" and first == stopped_at:
+            raise UserError("Stopped.")
+
+    with closing(KeptRun("this-run")) as kept:
+        with pytest.raises(UserError, match="Stopped"):
+            spread(opening, clip_u8, settings, fault=stop, kept=kept)
+        finished = kept.count
+    with closing(KeptRun("this-run")) as kept:
+        events, done = spread(opening, clip_u8, settings, kept=kept)
+    assert np.array_equal(frames_of(events), in_one_process(opening, clip_u8, settings))
+    assert [e.segments for e in events if isinstance(e, Resumed)] == [finished] and finished == 2
+    assert ("sample", 0) not in done and ("finish", 0) not in done
+    assert ("decode", stopped_at - 3 + overlap) in done  # its frames meet the next one's
+    assert events[-1].report["frames_resumed"] == stopped_at
 
 
 def test_a_clip_that_breaks_while_it_is_read_says_so(opening, clip_u8):
