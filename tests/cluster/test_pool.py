@@ -91,7 +91,9 @@ def test_two_workers_give_the_bytes_of_one_process_also_when_one_is_killed_midwa
 
 
 def test_the_command_joins_the_cluster_and_writes_the_same_files(opening, clip_u8, tmp_path):
-    clips = [media.make_video(tmp_path / f"{n}.mp4", list(clip)) for n, clip in (("one", clip_u8), ("two", clip_u8[3:]))]
+    clips = [
+        media.make_video(tmp_path / f"{n}.mp4", list(clip)) for n, clip in (("one", clip_u8), ("two", clip_u8[3:]))
+    ]
     (tmp_path / "bad.mp4").write_text("<html>")
     quick = ["--lossless", "--steps", "1", "--segment", "3", "--overlap", "1", "--model", opening.model]
     command = [sys.executable, "-m", "mgld", "upscale", *map(str, clips), str(tmp_path / "bad.mp4"), *quick]
