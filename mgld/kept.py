@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from mgld import __version__, errors, settings
-from mgld.events import Event, Guided, Resumed, Sampled
+from mgld.events import Event, Guided, Note, Resumed, Sampled
 from mgld.folders import LOCK, held, remove_unused
 from mgld.methods import finds_scenes, overlap_of, segment_count
 from mgld.presets import describe_model
@@ -63,6 +63,7 @@ class KeptRun:
     def __init__(self, key: str | None) -> None:
         self.count, self.frames = 0, 0
         self.notes: list[str] = []
+        self._told = 0
         self._folder, self._lock = settings.UNFINISHED / (key or ""), None
         self._paths: dict[int, Path] = {}
         self._heard: list[Event] = []
@@ -118,6 +119,12 @@ class KeptRun:
             return
         self._paths[first] = path
         self.count, self.frames = len(self._paths), first + len(frames_u8)
+
+    def fresh_notes(self) -> Iterator[Note]:
+        """Tell what was not told yet."""
+        while self._told < len(self.notes):
+            self._told += 1
+            yield Note(self.notes[self._told - 1])
 
     def close(self) -> None:
         """Let another run have the folder."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 STATUS = Path("/proc/self/status")
 MACHINE = Path("/proc/meminfo")
+SHORT = "out of memory|not enough memory|insufficient memory|can.t allocate memory|ALLOC_FAILED"
 
 
 def peak_bytes() -> int:
@@ -31,6 +32,11 @@ def room_bytes() -> int | None:
     held = re.search(r"VmRSS:\s*(\d+) kB", STATUS.read_text(encoding="utf-8"))
     free = re.search(r"MemAvailable:\s*(\d+) kB", MACHINE.read_text(encoding="utf-8"))
     return (int(held[1]) + int(free[1])) * 1024 if held and free else None
+
+
+def is_short(error: BaseException) -> bool:
+    """Say whether an error means that memory ran short, on a device or on the machine: every allocator says it differently."""
+    return isinstance(error, MemoryError) or re.search(SHORT, str(error), re.IGNORECASE) is not None
 
 
 def _posix() -> int:

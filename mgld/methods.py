@@ -55,6 +55,11 @@ def finds_scenes(settings: Settings) -> bool:
     return is_temporal(settings) and settings.scenes == "found"
 
 
+def holds_repeats(settings: Settings) -> bool:
+    """Say whether frames that are equal to the one before are shown as it is, so that stills and drawings on twos stand still."""
+    return is_temporal(settings) and settings.repeats == "held"
+
+
 def overlap_of(settings: Settings) -> int:
     """Return how many frames neighbouring segments of this run share: none where frames are worked on one by one."""
     if not is_temporal(settings) or settings.segments == "disjoint":

@@ -17,27 +17,40 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import DDPMScheduler, DiffusionPipeline
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor
 
 from mgld import errors, memory
 from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
-from mgld.colour import adain, wavelet
+from mgld.colour import adain, keep_flat, wavelet
 from mgld.device import best_dtype, device_of
-from mgld.events import Event, FramesDone, Outcome, Preview, Progress, Result, Sampled, end_of
+from mgld.events import Event, FramesDone, Note, Outcome, Preview, Progress, Result, Sampled, end_of
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.kept import NOTHING_KEPT, KeptRun
-from mgld.methods import METHODS, PEERS, decodes_together, is_guided, overlap_of
+from mgld.methods import METHODS, PEERS, decodes_together, holds_repeats, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
-from mgld.nets.loading import NETS, open_net
+from mgld.nets.loading import FIRST_STAGE, NETS, open_net
 from mgld.nets.replay import Replay
-from mgld.presets import folder_of
+from mgld.presets import local_folder, name_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
 from mgld.sampling.record import GuidanceRecord
+from mgld.sampling.repeats import Repeats
 from mgld.sampling.sampler import Denoise, Guide, sample
-from mgld.segment import NOTHING_WATCHED, Condition, Piece, SegmentRun, Watch, cut
-from mgld.settings import COLOURS, CUDA_GRAPHS, SCALE, VAE_TILE, Settings, exhaustive
+from mgld.segment import (
+    NOTHING_WATCHED,
+    Condition,
+    Piece,
+    SegmentRun,
+    TileSides,
+    Watch,
+    alone_tile,
+    cut,
+    parts_of,
+    with_room,
+)
+from mgld.settings import COLOURS, CUDA_GRAPHS, FEATURES_BYTES, SCALE, VAE_TILE, Settings, exhaustive
 from mgld.video import Frame
 
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
@@ -53,8 +66,9 @@ class MGLDPipeline(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self.register_modules(vae=vae, unet=unet, structure_encoder=structure_encoder, scheduler=scheduler)
-        self._flows: dict[str, FlowNetwork] = {}
+        self._flows: dict[tuple[str, str], FlowNetwork] = {}
         self._weights = ""  # of networks that were handed in
+        self._first_stage: Callable[[], VideoVAE] | None = None
         self._stablesr: Callable[[], MGLDPipeline] | None = None
         self._predicted = Replay(self._predict, (structure_encoder, unet), CUDA_GRAPHS)
 
@@ -65,7 +79,7 @@ class MGLDPipeline(DiffusionPipeline):
         A folder that holds StableSR's own networks (STABLESR, as `convert sd21` writes it) uses them for per_frame: they differ
         from MGLD's with the temporal parts off (spec §10). The report says which weights worked.
         """
-        folder, device = folder_of(str(model)), device_of(device)
+        folder, device = local_folder(str(model)), device_of(device)
         kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
         layout = {"device": torch.device(device), "memory_format": torch.channels_last}
         nets = {name: open_net(folder, name, kind).requires_grad_(False).to(**layout) for name in NETS}
@@ -74,9 +88,13 @@ class MGLDPipeline(DiffusionPipeline):
         except (OSError, ValueError) as error:
             raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
         pipeline = cls(scheduler=scheduler, **nets)
-        pipeline._weights = str(model)
-        if (Path(folder) / STABLESR).is_dir():
-            pipeline._stablesr = cache(partial(cls.from_pretrained, Path(folder) / STABLESR, device, dtype))
+        pipeline._weights = name_of(model)
+        if (folder / FIRST_STAGE).is_dir():
+            pipeline._first_stage = cache(
+                lambda: open_net(folder, FIRST_STAGE, kind).requires_grad_(False).to(**layout)
+            )
+        if (folder / STABLESR).is_dir():
+            pipeline._stablesr = cache(partial(cls.from_pretrained, folder / STABLESR, device, dtype))
         return pipeline
 
     def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
@@ -102,7 +120,7 @@ class MGLDPipeline(DiffusionPipeline):
         them; these segments are not sampled again. watch asks for Previews, and for a Guided event of each segment that is guided.
         Segments in kept are not made again: after Resumed they are handed over with what was told of them.
         """
-        settings = settings.checked()
+        settings, notes = settings.checked(), []
         clock = Clock(total)
         engine = self.engine_for(settings)
         if engine is not self:
@@ -111,14 +129,17 @@ class MGLDPipeline(DiffusionPipeline):
         if settings.method in PEERS:
             yield from _enlarged(frames, settings.method, clock)
         else:
-            if kept.count:
-                yield kept.resumed(settings, total)
             try:
-                yield from self._diffused(frames, settings, clock, watch, known or {}, kept)
-            except torch.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
+                for event in self._each_once(frames, settings, clock, watch, known or {}, kept):
+                    notes += [event.text] if isinstance(event, Note) else []
+                    yield event
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_short(error):
+                    raise
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
                 raise errors.memory_short() from error
-        yield Result(self.report(settings, clock))
+        yield Result(self.report(settings, clock) | {"notes": notes})
 
     def engine_for(self, settings: Settings) -> MGLDPipeline:
         """Return the pipeline whose networks make this run: per_frame's are StableSR's own where the folder has them."""
@@ -129,11 +150,26 @@ class MGLDPipeline(DiffusionPipeline):
         """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
         count, size_hw = len(x_lq), tuple(x_lq.shape[-2:])
         segment = SegmentRun(
-            settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), 0, (0.0,) * count, True, True, x_lq,
-            noise_of(settings, 0, count),
+            settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), self.tile_sides(settings), 0,
+            (0.0,) * count, True, True, x_lq, noise_of(settings, 0, count),
         )  # fmt: skip
-        condition, motion = end_of(self._condition(segment)), end_of(self._motion(segment))
-        return end_of(self._sample(segment, condition, motion))
+        return end_of(self._latents(segment))[1]
+
+    def _each_once(
+        self,
+        frames: Iterable[Frame],
+        settings: Settings,
+        clock: Clock,
+        watch: Watch,
+        known: Mapping[int, np.ndarray],
+        kept: KeptRun,
+    ) -> Iterator[Event]:
+        """Work on the frames of which none is equal to the one before it, if that is wanted."""
+        if not holds_repeats(settings):
+            yield from self._diffused(frames, settings, clock, watch, known, kept)
+            return
+        repeats = Repeats(clock)
+        yield from repeats.again(self._diffused(repeats.once(frames), settings, clock, watch, known, kept))
 
     def _diffused(
         self,
@@ -146,17 +182,22 @@ class MGLDPipeline(DiffusionPipeline):
     ) -> Iterator[Event]:
         latent_seam, pixel_seam = segments.Seam(), segments.Seam()
         clock.plan(settings.segment - overlap_of(settings))
+        sides = self.tile_sides(settings)
+        if kept.count:
+            yield kept.resumed(settings, clock.total_frames)
+        yield from kept.fresh_notes()
         for piece in cut(frames, settings):
             clock.mark("read")
-            segment = self.segment_of(piece, settings, clock, watch, known.get(piece.first))
+            segment = self.segment_of(piece, settings, clock, watch, sides, known.get(piece.first))
             if (found := kept.find(segment.first)) is not None:
                 yield from found.told
                 latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
-                clock.resume(segment.first + segment.ready)
                 yield from _hand_over(segment, found.frames_u8)
+                clock.resume()
                 continue
             done = yield from kept.hear(self._finished(segment, latent_seam, pixel_seam))
             kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
+            yield from kept.fresh_notes()
             yield from _hand_over(segment, done)
         if clock.frames_done == 0:
             raise errors.no_frames()
@@ -169,62 +210,117 @@ class MGLDPipeline(DiffusionPipeline):
         z = latent_seam.join(z, segment.ready)
         x = yield from self.decoded(segment, condition, z)
         x = pixel_seam.join(x, segment.ready)
-        done = segment.canvas.finish(x[: segment.ready])
+        done = segment.canvas.finish(x[: segment.ready], segment.settings.rounding)
         segment.clock.mark("finish")
         return done
 
     def segment_of(
-        self, piece: Piece, settings: Settings, clock: Clock, watch: Watch, z_known: np.ndarray | None = None
+        self,
+        piece: Piece,
+        settings: Settings,
+        clock: Clock,
+        watch: Watch,
+        sides: TileSides,
+        z_known: np.ndarray | None = None,
     ) -> SegmentRun:
         """Return a segment ready to be worked on: enlarged to its canvas, with the noise of its frames."""
         canvas = self.canvas_for(*piece.frames_u8.shape[1:3])
+        frames_u8 = piece.frames_u8
+        if settings.last_segment == "padded":
+            frames_u8 = np.stack(segments.padded(list(frames_u8), settings.segment))
         return SegmentRun(
-            settings, clock, watch, canvas, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
-            canvas.enlarge(piece.frames_u8, self.device), noise_of(settings, piece.first, len(piece.frames_u8)),
+            settings, clock, watch, canvas, sides, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
+            canvas.enlarge(frames_u8, self.device), noise_of(settings, piece.first, len(frames_u8)),
             None if z_known is None else torch.from_numpy(z_known).to(self.device),
         )  # fmt: skip
 
     def sampled(self, segment: SegmentRun) -> Generator[Event, None, tuple[Condition | None, Tensor]]:
         """Return a segment's condition and its latent z [T,c,h,w], float32; neither depends on any other segment."""
-        condition = yield from self._condition(segment)
-        motion = yield from self._motion(segment)
-        return condition, (yield from self._sample(segment, condition, motion))
+        return (yield from with_room(segment, self._latents))
 
     def decoded(self, segment: SegmentRun, condition: Condition | None, z: Tensor) -> Generator[Event, None, Tensor]:
         """Return x [T,3,H,W], float32, of a latent that is joined to its neighbours, in the colours of the input."""
-        x = yield from self._decode(segment, condition, z)
-        return COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+        return _of_last_copies(segment, (yield from self._pictured(segment, condition, z)))
+
+    def tile_sides(self, wanted: Settings) -> TileSides:
+        """Return the tiles that a run begins with; one that is worked on alone fits into the autoencoder's."""
+        denoiser = self.unet.config
+        image_px = VAE_TILE[0] if wanted.tiling == "canvas" else alone_tile(wanted)[0]
+        return TileSides(denoiser.sample_size, denoiser.smallest_sample, image_px)
+
+    def _latents(self, segment: SegmentRun) -> Generator[Event, None, tuple[Condition | None, Tensor]]:
+        """Sample a segment; return its condition (None where it has to be made again) and z [T,c,h,w], of tiles side by side."""
+        motion, latents, condition = (yield from self._motion(segment)), [], None
+        parts = parts_of(segment, motion, self.vae.factor)
+        for part in parts:
+            condition = yield from self._condition(part.run)
+            latents.append((yield from self._sample(part.run, condition, part.motion)))
+        z = torch.cat(latents, -1)
+        if segment.z_known is None:
+            yield Sampled(segment.first, z.cpu().numpy())
+        return condition if len(parts) == 1 else None, z
+
+    def _pictured(self, segment: SegmentRun, condition: Condition | None, z: Tensor) -> Generator[Event, None, Tensor]:
+        """Decode z and give the result the colours of the input, tile by tile; return x [T,3,H,W], float32."""
+        kept = [condition]  # until memory runs short
+
+        def decoded(again: SegmentRun) -> Generator[Event, None, Tensor]:
+            parts = parts_of(again, None, self.vae.factor)
+            known, made = kept.pop() if kept else None, []
+            for part, z_part in zip(parts, z.chunk(len(parts), -1), strict=True):
+                x = yield from self._decode(part.run, known, z_part)
+                made.append((part.top, part.left, _coloured(x, part.run)))
+            return tiles.blend(made, tuple(segment.x_lq.shape[-2:]), segment.settings.blending)
+
+        return (yield from with_room(segment, decoded))
 
     def _condition(self, segment: SegmentRun) -> Generator[Event, None, Condition | None]:
         """Encode the LQ frames, tile by tile; None where the latents are known and nobody asks for a condition.
 
-        The LQ latent is drawn from the posterior, as published. Features of several tiles would fill the memory: each tile's are
-        computed again when it is decoded.
+        The LQ latent is drawn from the posterior, as published. The features are kept for the decoder, unless those of all tiles
+        would fill the memory: then each tile's are computed again when it is decoded.
         """
         if segment.z_known is not None:
             return None
         yield segment.progress("condition")
-        x_lq, factor, parts, features = segment.x_lq, self.vae.factor, [], None
-        for y, x, tile in tiles.image_tiles(x_lq, *VAE_TILE):
-            posterior, features = self._with_room(partial(self.vae.encode, self._cast(tile)))
+        x_lq, factor, parts, wanted = segment.x_lq, self.vae.factor, [], segment.settings
+        kept: list[list[Tensor]] | None = [] if wanted.cfw else None
+        for y, x, tile in self._image_tiles(segment):
+            posterior, features = self._with_room(partial(self._encoded, self._cast(tile), wanted))
+            too_much = kept is None or features is None or _bytes_of([*kept, features]) > FEATURES_BYTES
+            kept = None if too_much else [*kept, features]
             parts.append((y // factor, x // factor, (posterior.mean.float(), posterior.std.float())))
         size_hw = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
-        mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], size_hw) for i in (0, 1))
+        mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], size_hw, wanted.blending) for i in (0, 1))
         z_lq = (mean + std * segment.noise.draw(mean.shape[1:], mean.device)) * self.vae.config.scaling_factor
         segment.clock.mark("condition")
-        return Condition(z_lq, features if len(parts) == 1 else None)
+        return Condition(_finite(z_lq, errors.AT_ENCODING), kept, segment.tiles.image_px)
+
+    def _encoded(self, tile: Tensor, wanted: Settings) -> tuple[DiagonalGaussianDistribution, list[Tensor] | None]:
+        """Return the latent's distribution and the features for CFW; the latent may be a first stage's, which has none of these."""
+        if self._two_encoders(wanted):
+            return self._first_stage().encode(tile)[0], None
+        return self.vae.encode(tile)
+
+    def _two_encoders(self, wanted: Settings) -> bool:
+        return wanted.encoders == "two" and self._first_stage is not None
+
+    def _image_tiles(self, segment: SegmentRun) -> Iterator[tuple[int, int, Tensor]]:
+        sides = segment.tiles
+        return tiles.image_tiles(segment.x_lq, sides.image_px, sides.stride_px(self.vae.factor))
 
     def _motion(self, segment: SegmentRun) -> Generator[Event, None, Motion | None]:
         """Estimate flow on the LQ frames at about their own size, on the latent's grid (spec §5.1); None without guidance."""
         if segment.z_known is not None or not is_guided(segment.settings):
             return None
         yield segment.progress("motion")
-        name, (h, w) = segment.settings.flow, segment.x_lq.shape[-2:]
-        if name not in self._flows:
-            self._flows[name] = load_flow(name, self.device)
+        wanted, (h, w) = segment.settings, segment.x_lq.shape[-2:]
+        key = wanted.flow, wanted.flow_range
+        if key not in self._flows:
+            self._flows[key] = load_flow(wanted.flow, self.device, input_range=wanted.flow_range)
         rgb = (segment.x_lq + 1) / 2
         rgb = F.interpolate(rgb, size=(h // SCALE, w // SCALE), mode="bicubic", align_corners=False).clamp(0, 1)
-        motion = estimate_motion(rgb, self._flows[name], (h // self.vae.factor, w // self.vae.factor))
+        motion = estimate_motion(rgb, self._flows[key], (h // self.vae.factor, w // self.vae.factor))
         segment.clock.mark("motion")
         return motion
 
@@ -249,12 +345,11 @@ class MGLDPipeline(DiffusionPipeline):
                 shown = time.monotonic()
         if record is not None:
             yield record.event(segment.first)
-        yield Sampled(segment.first, step.z.cpu().numpy())
         return step.z
 
     def _denoiser(self, segment: SegmentRun, z_lq: Tensor) -> Denoise:
         """Return the network's prediction as a function of z [T,c,h,w] and t [1], tile by tile."""
-        frames, tile = len(z_lq), self.unet.config.sample_size
+        frames, tile = len(z_lq), segment.tiles.latent
         temporal = METHODS[segment.settings.method].motion_guided
 
         def denoise(z: Tensor, t: Tensor) -> Tensor:
@@ -274,17 +369,21 @@ class MGLDPipeline(DiffusionPipeline):
         """Decode z with the LQ frames' features (CFW), tile by tile; return x [T,3,H,W], float32."""
         yield segment.progress("decode", 1)
         factor, z, wanted = self.vae.factor, z / self.vae.config.scaling_factor, segment.settings
-        known, parts = None if condition is None else condition.features, []
-        for y, x, tile in tiles.image_tiles(segment.x_lq, *VAE_TILE):
+        fits = (
+            condition is not None and condition.image_px == segment.tiles.image_px
+        )  # not where memory has since run short
+        known, parts = condition.features if fits else None, []
+        for i, (y, x, tile) in enumerate(self._image_tiles(segment)):
             h, w = tile.shape[-2] // factor, tile.shape[-1] // factor
             z_tile = self._cast(z[..., y // factor : y // factor + h, x // factor : x // factor + w])
-            features = (known or self.vae.encode(self._cast(tile))[1]) if wanted.cfw else None
+            encode = partial(self.vae.encode, self._cast(tile))
+            features = (known[i] if known else self._with_room(encode)[1]) if wanted.cfw else None
             decode = partial(self.vae.decode, z_tile, features, len(z), wanted.cfw, decodes_together(wanted))
             decoded = self._with_room(decode)
             parts.append((y, x, decoded.float()))
-        x = tiles.blend(parts, tuple(segment.x_lq.shape[-2:]))
+        x = tiles.blend(parts, tuple(segment.x_lq.shape[-2:]), wanted.blending)
         segment.clock.mark("decode")
-        return x
+        return _finite(x, errors.AT_DECODING)
 
     def _with_room(self, work: Callable[[], Outcome]) -> Outcome:
         """Do some work; where memory falls short, once more without what recorded denoising steps hold."""
@@ -314,6 +413,7 @@ class MGLDPipeline(DiffusionPipeline):
         return {
             "settings": asdict(settings),
             "weights": self._weights,
+            "latent_encoder": FIRST_STAGE if self._two_encoders(settings) else "vae",
             "frames": clock.frames_done,
             "frames_resumed": clock.frames_resumed,
             "device": str(self.device),
@@ -337,12 +437,35 @@ def _guide(segment: SegmentRun, motion: Motion, record: GuidanceRecord | None) -
     return guide
 
 
+def _bytes_of(features: list[list[Tensor]]) -> int:
+    return sum(x.numel() * x.element_size() for tile in features for x in tile)
+
+
+def _coloured(x: Tensor, segment: SegmentRun) -> Tensor:
+    """Give x [T,3,H,W] the colours of the segment's input."""
+    x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+    return keep_flat(x, segment.x_lq) if segment.settings.flat == "kept" else x
+
+
+def _of_last_copies(segment: SegmentRun, x: Tensor) -> Tensor:
+    """Return x [T,3,H,W] without what it was padded with: as published, the last frame's picture is that of its last copy."""
+    count = len(segment.times_s)
+    return x if len(x) == count else torch.cat([x[: count - 1], x[-1:]])
+
+
+def _finite(x: Tensor, when: str) -> Tensor:
+    """Return x; raise UserError saying when its numbers stopped being finite."""
+    if not torch.isfinite(x).all():
+        raise errors.numbers_broken_when(when)
+    return x
+
+
 def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
     """Yield the segment's frames u8 [n,4h,4w,3] with their times."""
     segment.clock.mark("keep")
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
-    segment.clock.frames_done = segment.first + segment.ready
+    segment.clock.frames_done = segment.first + segment.ready + segment.clock.frames_repeated
 
 
 def _enlarged(frames: Iterable[Frame], peer: str, clock: Clock) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from mgld import errors, settings
@@ -73,6 +74,8 @@ TINY = {
 }
 
 PRESETS = {"tiny": TINY, "sd21": SD21}
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")  # OWNER/NAME, and a revision of it
+FETCHED = ("*.json", "*.safetensors")
 MANIFEST = "manifest.json"  # of a converted folder: what was read and written, with hashes
 
 
@@ -83,25 +86,72 @@ def folder_of(model: str) -> Path | str:
         if not (folder / "unet" / "config.json").exists():
             raise errors.model_missing(model, settings.HOW_TO_GET[model])
         return folder
-    if (Path(model) / "unet").is_dir() or (not Path(model).exists() and model.count("/") == 1):
+    if (Path(model) / "unet").is_dir() or (not Path(model).exists() and HUB_NAME.fullmatch(model)):
         return model
-    raise errors.model_missing(
-        model, "Name tiny, sd21, a folder with unet/ and vae/ inside, or OWNER/NAME of a Hub repository."
+    raise errors.model_missing(model, errors.HOW_TO_NAME_MODELS)
+
+
+def local_folder(model: str) -> Path:
+    """Return where a model lies on this machine; a Hub repository's safetensors and configurations are fetched if need be.
+
+    A revision behind @ is the one that is taken, else the newest. Raises UserError where there is none or no network.
+    """
+    folder = folder_of(model)
+    return Path(folder) if Path(folder).is_dir() else snapshot_of(model)
+
+
+def snapshot_of(model: str, local_files_only: bool = False) -> Path:
+    """Return the folder of a Hub repository's files; nothing but numbers and text is taken, no pickle, which can run code."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
     )
+
+    repo, _, revision = model.partition("@")
+    try:
+        return Path(
+            snapshot_download(
+                repo, revision=revision or None, allow_patterns=FETCHED, local_files_only=local_files_only
+            )
+        )
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+        raise errors.not_among_hubs(model) from error
+    except (OSError, ValueError, LocalEntryNotFoundError) as error:
+        raise errors.hub_unreachable(repo) from error
+
+
+def name_of(model: str | Path) -> str:
+    """Return what a model is called: a folder by its name, wherever it lies on this machine."""
+    return Path(model).absolute().name if Path(model).is_dir() else str(model)
+
+
+def offered(own: str = settings.PAGE_MODEL) -> dict[str, str]:
+    """Return the models that visitors may choose, by what they are called: the host's own, the presets, settings.PAGE_MODELS.
+
+    Raises UserError where two have one name.
+    """
+    found: dict[str, str] = {}
+    for model in dict.fromkeys([*settings.PAGE_MODELS, own]):
+        if name_of(model) in found:
+            raise errors.models_alike(name_of(model), found[name_of(model)], model)
+        found[name_of(model)] = model
+    return {name: found.get(name, name) for name in PRESETS} | found  # a host's folder called sd21 is its sd21
 
 
 def describe_model(model: str) -> dict:
-    """Return {"name", "sha256": {relative file: hash}} of a preset or folder; a Hub repository has no local files here.
+    """Return {"name", "sha256": {relative file: hash}} of what a model's name stands for, and a Hub repository's "revision".
 
     Gigabytes are not read for it: a converted folder's manifest holds the hashes of what was not touched since.
     """
-    folder = Path(folder_of(model))
-    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
-    known = _recorded(folder)
-    return {
-        "name": model,
-        "sha256": {str(f.relative_to(folder)): known.get(f) or sha256_of(f) for f in files},
-    }
+    folder, told = Path(folder_of(model)), {"name": model}
+    if not folder.is_dir():
+        folder = snapshot_of(model, local_files_only=True)
+        told["revision"] = folder.name
+    files, known = sorted(folder.rglob("*.safetensors")), _recorded(folder)
+    return told | {"sha256": {str(f.relative_to(folder)): known.get(f) or sha256_of(f) for f in files}}
 
 
 def _recorded(folder: Path) -> dict[Path, str]:

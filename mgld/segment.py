@@ -1,23 +1,29 @@
-"""One segment on its way through the engine, and what a listener wants to see of it."""
+"""One segment on its way through the engine, whole or tile by tile, and what a listener wants to see of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from mgld.canvas import Canvas
+from mgld import errors, memory
+from mgld.canvas import PAD_PX, Canvas
 from mgld.clock import Clock
-from mgld.events import Progress
+from mgld.events import Event, Note, Outcome, Progress
+from mgld.flow import Motion
 from mgld.flow.cuts import is_cut
 from mgld.methods import finds_scenes, overlap_of
-from mgld.sampling.noise import FrameNoise
+from mgld.sampling.noise import FrameNoise, noise_of
 from mgld.sampling.segments import cover
-from mgld.settings import Settings
+from mgld.sampling.tiles import image_starts
+from mgld.settings import ALONE_TILE, SMALLEST_TILE_PX, STABLESR_TILE, TILE_HALVINGS, VAE_TILE, Settings
 from mgld.video import Frame
+
+SMALLER_TILES = "memory ran short: frames {first} to {last} and what follows are worked on in smaller tiles"
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,29 @@ class Watch:
 
 
 NOTHING_WATCHED = Watch()
+
+
+@dataclass
+class TileSides:
+    """Sides of a run's tiles, which shrink where memory runs short: the denoiser's in latent cells, the autoencoder's in pixels."""
+
+    latent: int
+    smallest_latent: int
+    image_px: int = VAE_TILE[0]
+    halved: int = 0
+
+    def stride_px(self, factor: int) -> int:
+        """Return how far apart the autoencoder's tiles begin: on the latent's grid, of factor pixels a cell."""
+        return max(self.image_px * VAE_TILE[1] // VAE_TILE[0] // factor * factor, factor)
+
+    def halve(self, size_hw: tuple[int, int]) -> bool:
+        """Halve what a canvas of size_hw pixels is cut into; False where it has been halved often enough, or is small enough."""
+        before = min(self.image_px, max(size_hw)), self.latent
+        half_px = before[0] // 2
+        self.image_px = min(before[0], max(half_px + -half_px % PAD_PX, SMALLEST_TILE_PX))
+        self.latent = min(self.latent, max(self.latent // 2, self.smallest_latent))
+        self.halved += 1
+        return self.halved <= TILE_HALVINGS and (self.image_px, self.latent) != before
 
 
 @dataclass(frozen=True)
@@ -65,26 +94,96 @@ class SegmentRun:
     clock: Clock
     watch: Watch
     canvas: Canvas
+    tiles: TileSides
     first: int  # its first frame in the clip
     times_s: tuple[float, ...]
     begins_scene: bool
     ends_scene: bool
-    x_lq: Tensor  # [T,3,H,W] in [-1,1], enlarged and padded
+    x_lq: Tensor  # [T,3,H,W] in [-1,1], enlarged and padded; T may be more than its frames (padded with the last one)
     noise: FrameNoise
     z_known: Tensor | None = None  # [T,c,h,w] float32, what an equal run sampled
+    tile: tuple[int, int] = (0, 1)  # which of how many that are worked on alone
 
     @property
     def ready(self) -> int:
         """Count its frames that no later segment will touch."""
-        return len(self.x_lq) if self.ends_scene else len(self.x_lq) - overlap_of(self.settings)
+        return len(self.times_s) if self.ends_scene else len(self.times_s) - overlap_of(self.settings)
 
     def progress(self, stage: str, step: int = 0, steps: int = 1) -> Progress:
         """Return where the run stands."""
-        return self.clock.progress(self.first, step, steps, stage)
+        index, count = self.tile
+        return self.clock.progress(self.first, index * steps + step, count * steps, stage)
+
+    def afresh(self) -> SegmentRun:
+        """Return it with its noise from the beginning."""
+        return replace(self, noise=noise_of(self.settings, self.first, len(self.x_lq)))
 
 
 class Condition(NamedTuple):
-    """The LQ latent [T,c,h,w] (float32, scaled) and the encoder's features for CFW; None where each tile needs its own."""
+    """The LQ latent [T,c,h,w] (float32, scaled) and the encoder's features of each tile for CFW; None where they are too large."""
 
     z_lq: Tensor
-    features: list[Tensor] | None
+    features: list[list[Tensor]] | None
+    image_px: int  # side of the tiles that they are of
+
+
+class Part(NamedTuple):
+    """A segment, or a tile of it that is worked on alone: its corner in pixels, its run and its motion."""
+
+    top: int
+    left: int
+    run: SegmentRun
+    motion: Motion | None
+
+
+def parts_of(segment: SegmentRun, motion: Motion | None, factor: int) -> list[Part]:
+    """Return a segment as one part, or, tile by tile as published, each with the noise of the same seed.
+
+    factor is pixels per latent cell. The published stride is no multiple of it, so its flow lies beside the picture (spec §6).
+    """
+    side_px, stride_px = alone_tile(segment.settings)
+    height, width = segment.x_lq.shape[-2:]
+    if segment.settings.tiling == "canvas" or max(height, width) <= side_px:
+        return [Part(0, 0, segment.afresh(), motion)]
+    corners = [
+        (y, x) for x in _places(width, side_px, stride_px, factor) for y in _places(height, side_px, stride_px, factor)
+    ]
+    known = [None] * len(corners) if segment.z_known is None else segment.z_known.chunk(len(corners), -1)
+    parts = []
+    for index, ((top, y), (left, x)) in enumerate(corners):
+        x_lq = segment.x_lq[..., top : top + side_px, left : left + side_px]
+        run = replace(segment, x_lq=x_lq, z_known=known[index], watch=NOTHING_WATCHED, tile=(index, len(corners)))
+        h, w = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
+        cut = None if motion is None else Motion(*(m[..., y : y + h, x : x + w] for m in motion))
+        parts.append(Part(top, left, run.afresh(), cut))
+    return parts
+
+
+def alone_tile(wanted: Settings) -> tuple[int, int]:
+    """Return side and stride in pixels of tiles that are worked on alone."""
+    return STABLESR_TILE if wanted.method == "per_frame" else ALONE_TILE
+
+
+def _places(length: int, side_px: int, stride_px: int, factor: int) -> list[tuple[int, int]]:
+    """Return where tiles begin along one side: in pixels, and where the published script cuts the flow, in latent cells."""
+    starts = image_starts(length, side_px, stride_px)
+    cells = image_starts(length // factor, side_px // factor, stride_px // factor)
+    return [(start, cells[min(index, len(cells) - 1)]) for index, start in enumerate(starts)]
+
+
+def with_room(
+    segment: SegmentRun, work: Callable[[SegmentRun], Generator[Event, None, Outcome]]
+) -> Generator[Event, None, Outcome]:
+    """Do some work on a segment; where memory runs short, again in smaller tiles, and say so. Raises UserError in the end."""
+    while True:
+        try:
+            return (yield from work(segment))
+        except (RuntimeError, MemoryError) as error:
+            if not memory.is_short(error):
+                raise
+            if not segment.tiles.halve(tuple(segment.x_lq.shape[-2:])):
+                raise errors.memory_short() from error
+        # only here, past the error, nothing holds what the work had made
+        if segment.x_lq.is_cuda:
+            torch.cuda.empty_cache()
+        yield Note(SMALLER_TILES.format(first=segment.first + 1, last=segment.first + len(segment.times_s)))

@@ -39,6 +39,8 @@ CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
 DEFAULT_MODEL = "tiny"
 PAGE_MODEL = os.environ.get("MGLD_MODEL", "").strip() or DEFAULT_MODEL  # with which the page starts
+# What else visitors may choose: folders, and OWNER/NAME[@COMMIT] of Hub repositories, with commas between
+PAGE_MODELS = tuple(filter(None, (name.strip() for name in os.environ.get("MGLD_MODELS", "").split(","))))
 # What the decoding process may know of the environment: no tokens, no proxies.
 NEEDED = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 PASSED_ON = {name: os.environ[name] for name in NEEDED if name in os.environ}
@@ -52,6 +54,12 @@ SCALE = 4  # output side / input side, everywhere
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
 VAE_TILE = (960, 752)  # side and stride in pixels; published: 960 and 750, which does not fit the latent grid
+FEATURES_BYTES = (
+    2 * 2**30
+)  # of the encoder's features of a segment, which the decoder reads; larger ones are computed twice
+ALONE_TILE, STABLESR_TILE = (960, 750), (1280, 1000)  # of tiles that are worked on alone, MGLD's and StableSR's
+SMALLEST_TILE_PX = 128  # to which the autoencoder's tiles shrink where memory runs short
+TILE_HALVINGS = 2  # before a clip is refused for want of memory
 
 WORK_ATTEMPTS = 3  # workers of a cluster that may fail at one segment, or at opening the model, before it is given up
 SEGMENTS_PER_WORKER = (
@@ -108,6 +116,14 @@ COLOURS = ("adain", "wavelet", "none")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
 SCENES = ("found", "ignored")
+REPEATS = ("held", "made")
+FLAT = ("kept", "free")
+LAST_SEGMENTS = ("short", "padded")
+FLOW_RANGES = ("trained", "published")
+ENCODERS = ("one", "two")
+TILINGS = ("canvas", "alone")
+BLENDS = ("linear", "uniform", "gaussian")
+ROUNDINGS = ("nearest", "down")
 ENGINES = ("local", "ray")  # of `upscale`: this process, or workers in a cluster
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -162,6 +178,13 @@ class Settings:
         "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed.", affects="guiding"
     )
     flow: str = choice("dis", FLOWS, "Flow network", "Which network measures the motion.", affects="guiding")
+    flow_range: str = choice(
+        "trained",
+        FLOW_RANGES,
+        "Range that RAFT sees",
+        "That of its training, or [0,1] as published.",
+        affects="guiding",
+    )
     sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.", affects="sampling")
     segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.", affects="cutting")
     overlap: int = number(2, 0, 32, "Segment overlap", "Frames shared by neighbouring segments.", affects="cutting")
@@ -171,9 +194,54 @@ class Settings:
     scenes: str = choice(
         "found", SCENES, "Scene cuts", "End segments at cuts, or let one scene shine into the other.", affects="cutting"
     )
+    repeats: str = choice(
+        "held",
+        REPEATS,
+        "Equal frames",
+        "Show a frame that repeats the one before as that, or make it anew.",
+        affects="cutting",
+    )
+    last_segment: str = choice(
+        "short",
+        LAST_SEGMENTS,
+        "Last segment",
+        "May be shorter, or repeats the last frame as published.",
+        affects="cutting",
+    )
+    encoders: str = choice(
+        "one",
+        ENCODERS,
+        "Encoders",
+        "One for all, or a first stage’s own for the latent as published.",
+        affects="sampling",
+    )
+    tiling: str = choice(
+        "canvas",
+        TILINGS,
+        "Large frames",
+        "One canvas, or tiles that are each worked on alone as published.",
+        affects="sampling",
+    )
+    blending: str = choice(
+        "linear",
+        BLENDS,
+        "Overlapping tiles",
+        "How those of the autoencoder become one; published: uniform.",
+        affects="sampling",
+    )
     seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
     colour: str = choice(
         "adain", COLOURS, "Colour fix", "How the colours of the input are restored.", affects="finishing"
+    )
+    flat: str = choice(
+        "kept",
+        FLAT,
+        "Flat ground",
+        "Keep black and the colours of flat ground, or leave them to the model.",
+        affects="finishing",
+    )
+    rounding: str = choice(
+        "nearest", ROUNDINGS, "Rounding to 8 bits", "To the nearest level, or down as published.", affects="finishing"
     )
     decoder: str = choice("temporal", DECODERS, "Decoder", "Decode frames together or one by one.", affects="decoding")
     cfw: float = number(

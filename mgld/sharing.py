@@ -28,7 +28,7 @@ def sampled_as(wanted: Settings) -> Settings:
     """
     method = "mgld" if METHODS[wanted.method].motion_guided else wanted.method
     cut: dict[str, Any] = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
-    cut["scenes"] = "found" if finds_scenes(wanted) else "ignored"
+    cut |= {"scenes": "found" if finds_scenes(wanted) else "ignored", "last_segment": wanted.last_segment}
     return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)
 
 

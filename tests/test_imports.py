@@ -16,7 +16,7 @@ SOURCES = [ROOT / "app.py", *sorted((ROOT / "mgld").rglob("*.py"))]
 
 FLOORS = (  # from the ground up, modules and packages of mgld
     "memory", "folders", "methods", "errors", "settings", "events",  # what a run is asked for, every sentence
-    "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
+    "compat", "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
     "sampling", "metrics", "segment", "kept",  # the paper's loop; what is measured
     "pipeline", "worker", "peers", "cluster",  # load, run, tell; what stands beside it
     "training", "convert", "comparison",

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from mgld import clock
+from mgld.canvas import to_u8
 from mgld.errors import UserError
 from mgld.events import FramesDone, Guided, Preview, Progress, Result, Sampled
+from mgld.flow.raft import Raft
 from mgld.methods import METHODS
 from mgld.pipeline import MGLDPipeline
 from mgld.segment import Watch
@@ -191,6 +193,33 @@ def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("room", "times"), [(2**30, 4), (0, 8)])
+def test_tiles_are_encoded_once_where_their_features_find_room(pipeline, clip_u8, monkeypatch, room, times):
+    encoded, encode = [], pipeline.vae.encode
+    monkeypatch.setattr("mgld.pipeline.VAE_TILE", (64, 32))
+    wanted = pipeline(clip_u8[:2], QUICK)  # with room
+    monkeypatch.setattr("mgld.pipeline.FEATURES_BYTES", room)
+    monkeypatch.setattr(pipeline.vae, "encode", lambda x: encoded.append(len(x)) or encode(x))
+    assert np.array_equal(pipeline(clip_u8[:2], QUICK), wanted)
+    assert len(encoded) == times * len(set(encoded))
+
+
+def test_work_that_lacks_memory_is_done_again_without_the_recorded_steps(pipeline, monkeypatch):
+    forgotten, tried = [True, False], []
+
+    def work() -> str:
+        tried.append(len(tried))
+        if len(tried) != 2:
+            raise torch.OutOfMemoryError("no room")
+        return "done"
+
+    monkeypatch.setattr(pipeline._predicted, "forget", lambda: forgotten.pop(0))
+    assert pipeline._with_room(work) == "done" and len(tried) == 2
+    with pytest.raises(torch.OutOfMemoryError):  # nothing was left to forget
+        pipeline._with_room(work)
+
+
+@pytest.mark.slow
 def test_kept_latents_decode_to_the_same_frames(pipeline, clip_u8):
     first = list(pipeline.run(frames_of(clip_u8), Settings(steps=2)))
     latents = {e.first_frame: e.z for e in first if isinstance(e, Sampled)}
@@ -230,6 +259,32 @@ def test_a_cut_is_no_border_between_segments(pipeline, clip_u8):
     assert [e.first_frame for e in done][:2] == [0, 5] and not any(e.segment_border for e in done[:2])
 
 
+def test_a_first_stage_of_its_own_encodes_the_latent_if_two_encoders_are_wanted(pipeline, clip_u8, tmp_path):
+    pipeline.save_pretrained(tmp_path)
+    with torch.no_grad():
+        pipeline.vae.backbone.quant_conv.weight.mul_(0.5)
+    pipeline.vae.save_pretrained(tmp_path / "first_stage")
+    model = MGLDPipeline.from_pretrained(tmp_path, "cpu", "float32")
+    one, two = (list(model.run(frames_of(clip_u8), replace(QUICK, encoders=kind))) for kind in ("one", "two"))
+    assert [run[-1].report["latent_encoder"] for run in (one, two)] == ["vae", "first_stage"]
+    assert not np.array_equal(*(next(e.z for e in run if isinstance(e, Sampled)) for run in (one, two)))
+    told = list(pipeline.run(frames_of(clip_u8), replace(QUICK, encoders="two")))[-1].report
+    assert told["latent_encoder"] == "vae"  # it has no first stage: the one encoder is both
+
+
+@pytest.mark.parametrize("seen", ["trained", "published"])
+def test_raft_sees_the_range_that_is_asked_for(pipeline, clip_u8, monkeypatch, seen):
+    ranges = []
+    monkeypatch.setattr(Raft, "_scaled", lambda self, rgb: ranges.append(self.input_range) or rgb)
+    pipeline(clip_u8[:2], replace(QUICK, flow="raft", flow_range=seen))
+    assert set(ranges) == {seen}
+
+
+@pytest.mark.parametrize(("rounding", "level"), [("nearest", 11), ("down", 10)])
+def test_levels_are_rounded_or_truncated(rounding, level):
+    assert to_u8(torch.full((1, 3, 2, 2), 10.7 / 127.5 - 1), rounding).max() == level
+
+
 def test_per_frame_uses_stablesrs_own_networks_where_they_are(pipeline, clip_u8, tmp_path):
     pipeline.save_pretrained(tmp_path)
     with torch.no_grad():
@@ -245,4 +300,4 @@ def test_per_frame_uses_stablesrs_own_networks_where_they_are(pipeline, clip_u8,
     frames, weights = made(both, "per_frame")
     assert np.array_equal(frames, made(alone, "per_frame")[0]) and weights.endswith("stablesr")
     frames, weights = made(both, "mgld")
-    assert not np.array_equal(frames, made(alone, "mgld")[0]) and weights == str(tmp_path)
+    assert not np.array_equal(frames, made(alone, "mgld")[0]) and weights == tmp_path.name

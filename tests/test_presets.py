@@ -7,15 +7,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from mgld import settings
 from mgld.errors import UserError
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
-from mgld.presets import SD21, TINY, describe_model, folder_of
+from mgld.presets import SD21, TINY, describe_model, folder_of, local_folder, name_of, offered
 
 
 def count(parameters) -> int:
@@ -116,3 +118,62 @@ def test_names_that_are_no_model_are_refused(tmp_path):
     for name in ("nonsense", str(tmp_path)):
         with pytest.raises(UserError, match="Name tiny"):
             folder_of(name)
+
+
+def on_hub(monkeypatch, folder: Path) -> list[dict]:
+    """Stand for the Hub's client; return what it is asked for."""
+    asked = []
+
+    def snapshot_download(repo, **options):
+        asked.append({"repo": repo, **options})
+        if folder is None:
+            raise LocalEntryNotFoundError("no network, nothing cached")
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    return asked
+
+
+def test_a_model_of_the_hub_is_opened_at_its_revision_and_from_safetensors_alone(
+    pipeline, clip_u8, tmp_path, monkeypatch
+):
+    folder = tmp_path / "snapshots" / "0123abc"
+    pipeline.save_pretrained(folder)
+    asked = on_hub(monkeypatch, folder)
+    opened = MGLDPipeline.from_pretrained("me/weights@0123abc", "cpu", "float32")
+    assert np.array_equal(opened(clip_u8[:1]), MGLDPipeline.from_pretrained(folder, "cpu", "float32")(clip_u8[:1]))
+    assert asked[0]["repo"] == "me/weights" and asked[0]["revision"] == "0123abc"
+    assert asked[0]["allow_patterns"] == ("*.json", "*.safetensors")
+    described = describe_model("me/weights@0123abc")
+    assert described["revision"] == "0123abc" and len(described["sha256"]) == 3 and asked[-1]["local_files_only"]
+
+
+def test_without_a_network_a_model_of_the_hub_is_one_sentence(monkeypatch):
+    on_hub(monkeypatch, None)
+    with pytest.raises(UserError, match="me/weights cannot be reached on the Hub"):
+        local_folder("me/weights")
+
+
+@pytest.mark.parametrize("name", ["me/weights/more", "me", "me/we ights", "me/weights@", "/me/weights", "../weights/x"])
+def test_what_is_no_name_of_a_model_is_refused_before_anybody_is_asked(name):
+    with pytest.raises(UserError, match="OWNER/NAME of a Hub repository, with @REVISION or without"):
+        local_folder(name)
+
+
+def test_visitors_may_choose_what_the_host_names_and_nothing_else(tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    (mine / "unet").mkdir(parents=True)
+    monkeypatch.setattr(settings, "PAGE_MODELS", (str(mine), "me/weights@0123abc"))
+    assert offered("sd21") == {
+        "tiny": "tiny", "sd21": "sd21", "mine": str(mine), "me/weights@0123abc": "me/weights@0123abc",
+    }  # fmt: skip
+    assert name_of(mine) == "mine"  # where it lies is nobody's business
+    monkeypatch.setattr(settings, "PAGE_MODELS", (str(mine), str(mine / ".." / "other" / "mine")))
+    (tmp_path / "other" / "mine").mkdir(parents=True)
+    with pytest.raises(UserError, match="Two models would be called mine"):
+        offered("tiny")
+
+
+def test_a_hosts_folder_called_sd21_is_its_sd21(tmp_path):
+    (tmp_path / "sd21").mkdir()
+    assert offered(str(tmp_path / "sd21"))["sd21"] == str(tmp_path / "sd21")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mgld.__main__ import parser
+from mgld.compat import settings_as
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = [
@@ -33,3 +34,13 @@ def test_named_flags_are_taken(row):
     chosen = vars(parser().parse_args(["upscale", "in.mp4", "out.mp4", *words]))
     for flag, value in zip(words[::2], words[1::2], strict=True):
         assert str(chosen[flag.removeprefix("--").replace("-", "_")]).removesuffix(".0") == value
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if len(row) == 6 and row[4] != "—"], ids=lambda row: row[1])
+def test_the_word_for_all_flags_says_what_each_of_them_says(row):
+    words = re.match(r"`(--[^`]+)`", row[4])[1].split()
+    if "paper" in words or "--dtype" in words:  # not what the released script does; not a setting
+        return
+    said = vars(settings_as("published", "per_frame" if "StableSR" in row[1] else "mgld"))
+    for flag, value in zip(words[::2], words[1::2], strict=True):
+        assert str(said[flag.removeprefix("--").replace("-", "_")]).removesuffix(".0") == value

@@ -74,11 +74,15 @@ def test_limits_of_the_environment_are_taken():
         "MGLD_QUEUE": "4",
         "MGLD_GPU_SECONDS": "50",
     }
-    names = "PAGE_FRAMES, PAGE_DEFAULT_FRAMES, UPLOAD_BYTES, KEPT_BYTES, QUEUE, GPU_SECONDS, GPU_SECONDS_UNKNOWN, PAGE_MODEL"
-    done = started(f"from mgld.settings import {names}; print([{names}])", told | {"MGLD_MODEL": "me/weights"})
-    assert done.stdout.strip() == "[9, 9, 2097152, 3000000, 4, (30, 50), 50, 'me/weights']"
+    names = "PAGE_FRAMES, PAGE_DEFAULT_FRAMES, UPLOAD_BYTES, KEPT_BYTES, QUEUE, GPU_SECONDS, GPU_SECONDS_UNKNOWN"
+    names += ", PAGE_MODEL, PAGE_MODELS"
+    done = started(
+        f"from mgld.settings import {names}; print([{names}])",
+        told | {"MGLD_MODEL": "me/weights", "MGLD_MODELS": "a, b/c@1,"},
+    )
+    assert done.stdout.strip() == "[9, 9, 2097152, 3000000, 4, (30, 50), 50, 'me/weights', ('a', 'b/c@1')]"
     done = started(f"from mgld.settings import {names}; print([{names}])", {})
-    assert done.stdout.strip() == "[60, 16, 67108864, 1500000000, 8, (30, 300), 60, 'tiny']"
+    assert done.stdout.strip() == "[60, 16, 67108864, 1500000000, 32, (30, 300), 60, 'tiny', ()]"
 
 
 @pytest.mark.parametrize("program", [["app.py"], ["-m", "mgld", "doctor"]])

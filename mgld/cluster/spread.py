@@ -14,9 +14,10 @@ from mgld import errors
 from mgld.clock import Clock
 from mgld.cluster.crew import Crew, InputLost, Pictures, Worker
 from mgld.cluster.worker import Errand, Report
-from mgld.events import Event, FramesDone, Result, Sampled
+from mgld.events import Event, FramesDone, Note, Result, Sampled
 from mgld.kept import NOTHING_KEPT, FinishedSegment, KeptRun
-from mgld.methods import overlap_of
+from mgld.methods import holds_repeats, overlap_of
+from mgld.sampling.repeats import Repeats
 from mgld.segment import Piece, cut
 from mgld.settings import WORK_ATTEMPTS, Settings
 from mgld.video import Frame
@@ -83,12 +84,16 @@ class ClipRun:
         self._crew, self._clip, self._settings = crew, clip, settings.checked()
         self._known, self._kept = known or {}, kept
         self._clock, self._stopped = Clock(total), False
+        self._repeats = Repeats(self._clock) if holds_repeats(settings) else None
+        self._notes: list[str] = []  # of all workers
+        self._unsaid: list[str] = []
         self._report: Report = {"peak_memory_bytes": 0}
         self._started: asyncio.Queue[tuple[Link, asyncio.Task[np.ndarray]] | Exception | None] = asyncio.Queue()
         self._running: set[asyncio.Task] = set()
 
     async def feed(self, frames: Iterable[Frame]) -> None:
         """Read the clip to its end, no further ahead than the crew has room; what goes wrong is told by `events`."""
+        frames = frames if self._repeats is None else self._repeats.once(frames)
         cutting = links(self._clip, frames, self._settings)
         try:
             while (link := await asyncio.to_thread(next, cutting, None)) is not None:
@@ -109,6 +114,8 @@ class ClipRun:
         try:
             if self._kept.count:
                 yield self._kept.resumed(self._settings, self._clock.total_frames)
+            for note in self._kept.fresh_notes():
+                yield note
             while (item := await self._started.get()) is not None:
                 if isinstance(item, Exception):
                     raise item
@@ -116,7 +123,8 @@ class ClipRun:
                 frames_u8 = await task
                 for event in await asyncio.to_thread(self._told, link, frames_u8):
                     yield event
-                for event in self._handed_over(link, frames_u8):
+                handed_over = self._handed_over(link, frames_u8)
+                for event in handed_over if self._repeats is None else self._repeats.again(handed_over):
                     yield event
                 self._running.discard(task)
                 self._crew.room.release()
@@ -143,18 +151,22 @@ class ClipRun:
         """
         first = link.errand.piece.first
         if link.found is not None:
-            self._clock.resume(first + len(frames_u8))
             return list(link.found.told)
         told: list[Event] = [] if link.z is None else [Sampled(first, link.z)]
         told = list(self._kept.hear(event for event in told))
         self._kept.keep(first, frames_u8, None, None)
-        return [] if first in self._known else told
+        return [*([] if first in self._known else told), *self._kept.fresh_notes()]
 
     def _handed_over(self, link: Link, frames_u8: np.ndarray) -> Iterator[Event]:
         piece = link.errand.piece
         yield FramesDone(piece.first, frames_u8, piece.times_s[: link.ready], segment_border=not piece.begins_scene)
-        self._clock.frames_done = piece.first + len(frames_u8)
-        yield self._clock.progress(self._clock.frames_done, 0, 1, "finish")
+        done = piece.first + len(frames_u8)
+        self._clock.frames_done = done + self._clock.frames_repeated
+        if link.found is not None:
+            self._clock.resume()
+        yield self._clock.progress(done, 0, 1, "finish")
+        while self._unsaid:
+            yield Note(self._unsaid.pop(0))
         link.earlier.clear()  # else each would hold all before it
 
     async def _made(self, link: Link) -> np.ndarray:
@@ -230,6 +242,8 @@ class ClipRun:
     def _add(self, report: Report) -> None:
         for stage, seconds in report["seconds"].items():
             self._clock.stages[stage] = self._clock.stages.get(stage, 0.0) + seconds
+        self._unsaid += report["notes"]
+        self._notes += report["notes"]
         peak_bytes = max(self._report["peak_memory_bytes"], report["peak_memory_bytes"])
         self._report = report | {"peak_memory_bytes": peak_bytes}
 
@@ -237,4 +251,4 @@ class ClipRun:
         """Return what a run in one process reports; seconds are those of all workers together, memory is that of one."""
         seconds = {stage: round(s, 3) for stage, s in self._clock.stages.items()}
         frames = {"frames": self._clock.frames_done, "frames_resumed": self._clock.frames_resumed}
-        return self._report | frames | {"seconds": seconds, "workers": self._crew.told()}
+        return self._report | frames | {"seconds": seconds, "notes": self._notes, "workers": self._crew.told()}

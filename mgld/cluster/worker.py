@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgld import __version__, errors
+from mgld import __version__, errors, memory
 from mgld.clock import Clock
-from mgld.events import end_of
+from mgld.events import Event, Note, end_of
 from mgld.methods import PEERS, overlap_of
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import describe_model
 from mgld.sampling.segments import joined
-from mgld.segment import NOTHING_WATCHED, Condition, Piece, SegmentRun
+from mgld.segment import NOTHING_WATCHED, Condition, Piece, SegmentRun, TileSides
 from mgld.settings import Settings
 
 
@@ -76,6 +76,8 @@ class SegmentWorker:
         if opening.threads is not None:
             torch.set_num_threads(opening.threads)
         self._pipeline = pipeline = MGLDPipeline.from_pretrained(opening.model, opening.device, opening.dtype)
+        self._notes: list[str] = []  # of the work that is being done
+        self._sides: dict[Settings, TileSides] = {}  # tiles stay small where memory once ran short
         self._sampled: tuple[tuple[int, int], Condition | None] | None = None  # by whom condition was made last
         on_gpu = pipeline.device.type == "cuda"
         return Opened(
@@ -88,7 +90,7 @@ class SegmentWorker:
         """Return the latent f32 [T,c,h,w] of a segment, not yet joined."""
         clock = Clock(None)
         with _working():
-            condition, z = end_of(self._engine(errand).sampled(self._segment(errand, clock)))
+            condition, z = end_of(self._engine(errand).sampled(self._segment(errand, clock)), self._hear)
         self._sampled = (
             errand.order,
             condition,
@@ -101,7 +103,8 @@ class SegmentWorker:
         with _working():
             segment = self._segment(errand, clock)
             condition = self._sampled[1] if self._sampled and self._sampled[0] == errand.order else None
-            x = end_of(self._engine(errand).decoded(segment, condition, self._joined(segment, latents)))
+            z = self._joined(segment, latents)
+            x = end_of(self._engine(errand).decoded(segment, condition, z), self._hear)
         return self._report(errand, clock), x.cpu().numpy()
 
     def finish(self, errand: Errand, *pictures: np.ndarray) -> tuple[Report, np.ndarray]:
@@ -120,15 +123,20 @@ class SegmentWorker:
             if errand.settings.method in PEERS:
                 return self._report(errand, clock), self._pipeline(errand.piece.frames_u8, errand.settings)
             segment, engine = self._segment(errand, clock), self._engine(errand)
-            condition, z = end_of(engine.sampled(segment))
-            done = segment.canvas.finish(end_of(engine.decoded(segment, condition, z)))
+            condition, z = end_of(engine.sampled(segment), self._hear)
+            done = segment.canvas.finish(end_of(engine.decoded(segment, condition, z), self._hear))
         return self._report(errand, clock), done
 
     def _engine(self, errand: Errand) -> MGLDPipeline:
         return self._pipeline.engine_for(errand.settings)
 
     def _segment(self, errand: Errand, clock: Clock) -> SegmentRun:
-        return self._engine(errand).segment_of(errand.piece, errand.settings, clock, NOTHING_WATCHED)
+        engine, wanted = self._engine(errand), errand.settings
+        sides = self._sides.setdefault(wanted, engine.tile_sides(wanted))
+        return engine.segment_of(errand.piece, wanted, clock, NOTHING_WATCHED, sides)
+
+    def _hear(self, event: Event) -> None:
+        self._notes += [event.text] if isinstance(event, Note) else []
 
     def _joined(self, segment: SegmentRun, views: Sequence[np.ndarray]) -> Tensor:
         """Join on the device, as one process does: another device may round another way."""
@@ -136,15 +144,19 @@ class SegmentWorker:
         return joined(tensors, overlap_of(segment.settings), segment.ready)
 
     def _report(self, errand: Errand, clock: Clock) -> Report:
-        return self._engine(errand).report(errand.settings, clock)
+        notes, self._notes = self._notes, []
+        return self._engine(errand).report(errand.settings, clock) | {"notes": notes}
 
 
 @contextmanager
 def _working() -> Iterator[None]:
-    """Compute without gradients; too little memory is a refusal."""
+    """Compute without gradients; too little memory, where smaller tiles do not help, is a refusal."""
     try:
         with torch.no_grad():
             yield
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_short(error):
+            raise
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         raise errors.memory_short() from error

@@ -70,7 +70,7 @@ class ClipJob:
 
     def take(self, event: Event) -> None:
         """Write finished frames, draw the progress line, remember the report."""
-        from mgld.events import FramesDone, Progress, Result, Resumed
+        from mgld.events import FramesDone, Note, Progress, Result, Resumed
         from mgld.kept import told
 
         if isinstance(event, FramesDone):
@@ -80,6 +80,8 @@ class ClipJob:
             self._say_line(f"{told(event)}: going on after {event.frames} frames")
         if isinstance(event, Progress):
             say_progress(event, self.name)
+        if isinstance(event, Note):
+            self._say([event.text])
         if isinstance(event, Result):
             self.report = event.report
 
@@ -97,8 +99,6 @@ class ClipJob:
         source = {"sha256": sha256_of(self.source), "start_s": chosen.start, "frames": chosen.frames}
         key = run_key(wanted, chosen.model, device, dtype, source | {"deinterlace": chosen.deinterlace})
         kept = KeptRun(None if wanted.method in PEERS else key)
-        early = list(kept.notes)
-        self._say(early)
         try:
             yield kept
             kept.remove()
@@ -108,7 +108,6 @@ class ClipJob:
             raise
         finally:
             kept.close()
-            self._say(kept.notes[len(early) :])
 
     def _say(self, notes: list[str] | tuple[str, ...]) -> None:
         say_notes([f"{self.name}{note}" for note in notes])

@@ -6,8 +6,16 @@ import argparse
 from pathlib import Path
 
 from mgld import errors, settings
-from mgld.commands.console import say, say_progress
-from mgld.commands.options import add_device, add_methods, add_model, add_settings, peers_among, settings_of
+from mgld.commands.console import say, say_notes, say_progress
+from mgld.commands.options import (
+    add_device,
+    add_methods,
+    add_model,
+    add_settings,
+    notes_of_compat,
+    peers_among,
+    settings_of,
+)
 from mgld.folders import WorkFolder
 from mgld.methods import OURS
 
@@ -36,6 +44,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Compare as the page does; the folder appears whole or not at all."""
     wanted = settings_of(chosen)
+    say_notes(notes_of_compat(chosen, [name for name in OURS if name in chosen.methods]))
     if chosen.frames < 1:
         raise errors.bad_setting("--frames", chosen.frames, "1 or more")
     if chosen.output.exists() and (not chosen.output.is_dir() or any(chosen.output.iterdir())):
@@ -63,7 +72,7 @@ def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path
     from mgld.worker import run_all
 
     request = _request(chosen, wanted)
-    job = begin(request, request.runs)
+    job = begin(request, {method: settings_of(chosen, method) for method in request.methods})
     _produce(Machine(chosen.device, run_all, chosen.dtype), job)
     job.figures = measure(job.layers(), job.borders_of(len(job.bicubic)), wanted.flow)
     print(as_markdown(job.figures).replace("### ", ""))
@@ -89,7 +98,7 @@ def _produce(machine, job) -> None:
     """Run every method as the page does, and tell how far it is."""
     from mgld.comparison.produce import produce
     from mgld.comparison.store import Store
-    from mgld.events import Progress, Result, Resumed
+    from mgld.events import Note, Progress, Result, Resumed
     from mgld.kept import told
     from mgld.segment import NOTHING_WATCHED
 
@@ -98,5 +107,7 @@ def _produce(machine, job) -> None:
             say_progress(event, f"{layer}: ")
         elif isinstance(event, Resumed):
             say(f"{layer}: {told(event)}")
+        elif isinstance(event, Note):
+            say_notes([f"{layer}: {event.text}"])
         elif isinstance(event, Result):
             say(f"{layer}: {sum(event.report['seconds'].values()):.1f} s")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
-from mgld.commands.console import say
+from mgld.commands.console import say, say_notes
 from mgld.commands.options import (
     add_device,
     add_methods,
     add_model,
     add_settings,
     check_frames,
+    notes_of_compat,
     open_pipeline,
     ours_among,
     peers_among,
@@ -65,6 +66,7 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Measure, then print a table per clip and the mean."""
     results, peers = _named_results(chosen.results), peers_among(chosen.methods)
+    say_notes(notes_of_compat(chosen, ours_among(chosen.methods)))
     if taken := [name for name in peers if name in (*results, *METHODS, TRUTH)]:
         raise errors.results_unnamed(taken[0])
     report = evaluate(chosen, recipes_of(chosen, ours_among(chosen.methods)), results, peers)
@@ -90,7 +92,7 @@ def tell_missing(report: dict) -> None:
 
 def recipes_of(chosen: argparse.Namespace, methods: Iterable[str]) -> dict[str, Settings]:
     """Return each method's settings by its name: the chosen ones, but for the method."""
-    return {method: replace(settings_of(chosen), method=method) for method in methods}
+    return {method: settings_of(chosen, method) for method in methods}
 
 
 def evaluate(
@@ -178,13 +180,14 @@ def upscaled(
     import numpy as np
 
     from mgld.canvas import bicubic
-    from mgld.events import FramesDone, Sampled
+    from mgld.events import FramesDone, Note, Sampled
     from mgld.video import Frame
 
     if wanted.method == "bicubic":
         return bicubic(lq_u8), []
     frames = (Frame(rgb, float(i)) for i, rgb in enumerate(lq_u8))
     events = list(pipeline.run(frames, wanted, len(lq_u8), known=latents))
+    say_notes([e.text for e in events if isinstance(e, Note)])
     done = [e for e in events if isinstance(e, FramesDone)]
     latents |= {e.first_frame: e.z for e in events if isinstance(e, Sampled)}
     return np.concatenate([e.frames_u8 for e in done]), [e.first_frame for e in done if e.segment_border]

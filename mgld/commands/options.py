@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from argparse import SUPPRESS
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
+from mgld.compat import COMPATS, overruled, settings_as
 from mgld.presets import folder_of
 from mgld.settings import DEFAULT_MODEL, LIMITS, Settings
 
@@ -28,17 +30,33 @@ def add_range(command: argparse.ArgumentParser) -> None:
 
 
 def add_settings(command: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """Add one option per field of Settings, but for those left out; ranges, defaults and words come from there."""
+    """Add one option per field of Settings, but for those left out, and the word that sets many of them.
+
+    Ranges, defaults and words come from there; what is not given is absent from the parsed line.
+    """
+    command.add_argument(
+        "--compat", choices=COMPATS, action=_Once, help="published: what the published test scripts set (default ours)"
+    )
     for f in (f for f in fields(Settings) if f.name not in without):
-        flag = "--" + f.name.replace("_", "-")
+        flag = _flag(f.name)
         if "options" in f.metadata:
-            command.add_argument(flag, choices=f.metadata["options"], default=f.default, help=f.metadata["help"])
+            command.add_argument(flag, choices=f.metadata["options"], default=SUPPRESS, help=f.metadata["help"])
             continue
         low, high = f.metadata["range"]
         text = f"{f.metadata['help']} ({low:g}…{high:g}, default {f.default:g})"
-        command.add_argument(flag, type=type(f.default), default=f.default, metavar="N", help=text)
+        command.add_argument(flag, type=type(f.default), default=SUPPRESS, metavar="N", help=text)
 
 
+class _Once(argparse.Action):
+    """Take one word; refuse a second one that says otherwise."""
+
+    def __call__(self, parser, namespace, word, option_string=None) -> None:
+        if getattr(namespace, self.dest) not in (None, word):
+            parser.error(str(errors.option_twice(option_string, getattr(namespace, self.dest), word)))
+        setattr(namespace, self.dest, word)
+
+
+OVERRULED = "{} {} goes before --compat {}, which says {}"
 PEER = "esrgan:"  # in front of a checkpoint's file where methods are named
 
 
@@ -70,7 +88,7 @@ def peers_among(named: Sequence[str]) -> dict[str, Path]:
 def add_model(command: argparse.ArgumentParser) -> None:
     """Add which weights to open."""
     command.add_argument(
-        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME of a Hub repository"
+        "--model", default=DEFAULT_MODEL, help="tiny, sd21, a folder, or OWNER/NAME[@COMMIT] of the Hub"
     )
 
 
@@ -82,9 +100,30 @@ def add_device(command: argparse.ArgumentParser) -> None:
     )
 
 
-def settings_of(chosen: argparse.Namespace) -> Settings:
-    """Return the checked settings of a parsed command line; an option that was left out keeps its default."""
-    return Settings(**{f.name: getattr(chosen, f.name, f.default) for f in fields(Settings)}).checked()
+def settings_of(chosen: argparse.Namespace, method: str | None = None) -> Settings:
+    """Return the checked settings of a parsed command line, for its method or the given one.
+
+    An option that was left out is as --compat says, else at its default.
+    """
+    given = _given(chosen)
+    method = method or given.get("method", Settings.method)
+    return settings_as(chosen.compat or COMPATS[0], method, given | {"method": method})
+
+
+def notes_of_compat(chosen: argparse.Namespace, methods: Sequence[str]) -> list[str]:
+    """Say which options that were given go before --compat, which had said otherwise."""
+    given, found = _given(chosen), {}
+    for method in methods:
+        found |= overruled(chosen.compat or COMPATS[0], method, given)
+    return [OVERRULED.format(_flag(n), ours, chosen.compat, theirs) for n, (ours, theirs) in found.items()]
+
+
+def _given(chosen: argparse.Namespace) -> dict[str, object]:
+    return {f.name: getattr(chosen, f.name) for f in fields(Settings) if hasattr(chosen, f.name)}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def check_range(chosen: argparse.Namespace) -> None:

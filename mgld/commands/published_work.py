@@ -46,7 +46,7 @@ class PublishedWork(MGLDPipeline):
 
     def _condition(self, segment: SegmentRun) -> Generator[Event, None, Condition | None]:
         condition = yield from super()._condition(segment)
-        return Condition(condition.z_lq, None)  # the features are made by a second encoding
+        return condition._replace(features=None)  # the features are made by a second encoding
 
     def _cast(self, x: Tensor) -> Tensor:
         return x.contiguous()

@@ -39,12 +39,13 @@ class Scale:
     side_px: int
     steps: tuple[int, ...]
     flow: str
+    needs_gpu: bool = False
 
 
 SCALES = {
     "tiny": Scale("tiny", 5, 64, (2,), "dis"),
     "step": Scale("sd21", 1, 128, (), "dis"),  # what a CPU can do of sd21 in a minute
-    "paper": Scale("sd21", 5, 128, (15, 50, 4), "raft"),
+    "paper": Scale("sd21", 5, 128, (15, 50, 4), "raft", needs_gpu=True),
 }
 
 

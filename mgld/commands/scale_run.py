@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from mgld import errors
 from mgld.commands import scale
 from mgld.commands.benchmark import panned_noise
 from mgld.commands.console import say
@@ -22,13 +23,8 @@ from mgld.pipeline import MGLDPipeline
 from mgld.settings import CUDA_GRAPHS, SCALE
 
 LARGER = (180, 320, 4)  # height and width in pixels, steps: a clip that takes several tiles
-NEEDED_S = {
-    "parts": 10.0,
-    "runs": 8.0,
-    "kernels": 6.0,
-    "larger": 10.0,
-    "tuned": 20.0,
-}  # what a section may take on a GPU
+# What a section may take on a GPU.
+NEEDED_S = {"parts": 10.0, "runs": 8.0, "kernels": 6.0, "larger": 10.0, "tuned": 20.0}
 
 
 class Deadline:
@@ -49,15 +45,22 @@ class Deadline:
 def run_scale(chosen: argparse.Namespace) -> None:
     """Measure the chosen scale, write the report after each section, print the tables."""
     wanted, deadline, started = scale.SCALES[chosen.scale], Deadline(chosen.time_limit), time.monotonic()
+    if wanted.needs_gpu and device_of(chosen.device) == "cpu":
+        raise errors.device_unusable("cpu", "this scale would take hours; --scale step measures one step of sd21")
     ours, published, weights = _pipelines(chosen, wanted)
     report = {"scale": chosen.scale, "frames": wanted.frames, "input_px": wanted.side_px, "weights": weights}
     report |= _machine(ours, time.monotonic() - started)
+
+    def note() -> None:
+        report.update(left_out=deadline.left_out, seconds=round(time.monotonic() - started, 1))
+        if chosen.json:
+            write_json(chosen.json, report)
+
     try:
         for _ in _sections(report, ours, published, wanted, deadline):
-            report |= {"left_out": deadline.left_out, "seconds": round(time.monotonic() - started, 1)}
-            if chosen.json:
-                write_json(chosen.json, report)
+            note()
     finally:  # what was measured before something failed
+        note()
         print(told(report, wanted))
 
 

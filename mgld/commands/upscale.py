@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mgld import errors
 from mgld.commands.clip_job import ClipJob, jobs_of
-from mgld.commands.console import say
+from mgld.commands.console import say, say_notes
 from mgld.commands.options import (
     add_device,
     add_model,
@@ -17,6 +17,7 @@ from mgld.commands.options import (
     add_settings,
     check_model,
     check_range,
+    notes_of_compat,
     open_pipeline,
     settings_of,
 )
@@ -57,6 +58,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Read, upscale, write; show progress; report. Of several clips one that fails does not stop the others."""
     wanted = settings_of(chosen)
+    say_notes(notes_of_compat(chosen, [wanted.method]))
     check_range(chosen)
     check_place(chosen.json)
     _check_engine(chosen)

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from mgld import errors, settings
 from mgld.errors import UserError
 from mgld.methods import COMPARED, METHODS, OURS
-from mgld.presets import PRESETS
+from mgld.presets import offered
 from mgld.settings import DEFAULT_MODEL, PAGE_DEFAULT_FRAMES, PAGE_FRAMES, Settings
 
 EXAMPLES = {p.stem: p for p in sorted((settings.ASSETS / "clips").glob("*.mp4"))}
@@ -103,7 +103,7 @@ class Asked:
     )  # fmt: skip
     truth: str | None = _entry("clip", "Ground truth (optional, four times the size)")
     others: list[str] | None = _entry(
-        "files", "Other results to compare with (four times the size), or ESRGAN checkpoints; named by their files"
+        "files", "Other results to compare with (four times the size); named by their files"
     )
     degrade: bool = _entry(
         "checkbox", "Degradation lab: the clip is clean, degrade it first",
@@ -117,7 +117,7 @@ class Asked:
         bounds=(0, HIGHEST_SEED),
     )
     model: str = _entry(
-        "model", "Model", "Which weights.", DEFAULT_MODEL, linked=lambda text: _one_of(tuple(PRESETS), text)
+        "model", "Model", "Which weights.", DEFAULT_MODEL, linked=lambda text: _one_of(tuple(offered()), text)
     )
     knobs: Settings = field(default_factory=Settings)
 

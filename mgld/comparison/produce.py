@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.store import Store
 from mgld.events import Event, Result
 from mgld.kept import forget, run_key
+from mgld.presets import offered
 from mgld.segment import Watch
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
@@ -21,7 +22,8 @@ from mgld.worker import DeviceJob
 class Machine:
     """Where jobs run: the device and its precision, and run_all of mgld.worker, wrapped where a host lends its GPU by the call.
 
-    busy is set while a job has the device: the calibration steps aside. lent says that a host lends the GPU to each job.
+    busy is set while a job has the device: the calibration steps aside. lent says that a host lends the GPU to each job. models are
+    what visitors may choose, by what they are called.
     """
 
     device: str
@@ -29,6 +31,7 @@ class Machine:
     dtype: str = "auto"
     lent: bool = False
     busy: threading.Event = field(default_factory=threading.Event)
+    models: Mapping[str, str] = field(default_factory=offered)
 
 
 def produce(machine: Machine, job: ComparisonJob, store: Store, watch: Watch) -> Iterator[tuple[str, Event]]:

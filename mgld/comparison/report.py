@@ -7,7 +7,6 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,7 +17,7 @@ from mgld.comparison.grid import labelled_grid
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.layers import label_of
 from mgld.comparison.request import Request
-from mgld.presets import describe_model
+from mgld.presets import describe_model, name_of
 from mgld.settings import Settings
 
 TITLE = "MGLD Studio"
@@ -62,7 +61,7 @@ class Outcome:
     @property
     def model(self) -> str:
         """Return what the model that ran is called."""
-        return _name_of(self.request.model)
+        return name_of(self.request.model)
 
 
 def outcome_of(job: ComparisonJob) -> Outcome:
@@ -70,20 +69,20 @@ def outcome_of(job: ComparisonJob) -> Outcome:
     request, layers, figures = job.request, job.layers(), job.figures
     count, now = len(next(iter(layers.values()))), datetime.now(timezone.utc)
     asked = asdict(request) | {"clip": request.clip.name, "others": [p.name for p in request.others]}
-    asked["model"] = _name_of(request.model)
+    asked["model"] = name_of(request.model)
     asked |= {"truth": request.truth.name if request.truth else None, "settings": asked.pop("knobs")}
     record = {
         "date": now.isoformat(timespec="seconds"),
         "asked": asked,
         "frames": count,
         "fps": job.material.fps,
-        "part": asdict(job.material.part),
+        "part": asdict(job.material.part) | {"model": name_of(request.model)},
         "runs": job.reports(),
         "figures": figures.rows,
         "curves": figures.curves,
         "seconds": {"predicted": round(job.predicted_s, 2), "taken": round(job.taken_s, 2)},
         "versions": versions(),
-        "model": describe_model(request.model) | {"name": _name_of(request.model)},
+        "model": describe_model(request.model) | {"name": name_of(request.model)},
     }
     times_s = tuple(f.time_s for f in job.material.clip[:count])
     made = {name: job.runs[name] for name in layers if name in job.runs}
@@ -105,11 +104,6 @@ def report_pictures(outcome: Outcome, line: Line) -> dict[str, tuple[str, bytes]
         "profile": (f"{PROFILE_TITLE} at {where}", profile),
         "curves": (CURVES_TITLE, curves),
     }
-
-
-def _name_of(model: str) -> str:
-    """Return what a model is called: a folder by its name, wherever it lies on this machine."""
-    return Path(model).absolute().name if Path(model).is_dir() else model
 
 
 def versions() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
 from mgld.comparison.layers import LABELS, TRUTH, label_of
 from mgld.comparison.store import ClipPart, sha256_of
 from mgld.methods import METHODS, OURS
+from mgld.presets import offered
 from mgld.settings import DEFAULT_MODEL, SCALE, Settings
 
 UNNAMED = "Other"  # a clip whose file name holds nothing that can be shown
@@ -68,8 +69,14 @@ class Material:
     notes: tuple[str, ...] = ()  # what a person should know of how the clip was read
 
 
-def checked(asked: Asked) -> Request:
-    """Return the request if it can be worked on; raise UserError saying what is wrong."""
+def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
+    """Return a visitor's request if it can be worked on; raise UserError saying what is wrong.
+
+    models says what may be chosen, by what it is called; no other name is ever looked for on this machine.
+    """
+    models = offered() if models is None else models
+    if asked.model not in tuple(models):  # an API client may send what is no name
+        raise errors.model_not_offered(asked.model, models)
     if asked.clip is None:
         raise errors.clip_unchosen()
     methods = tuple(m for m in OURS if m in (asked.methods or ()))
@@ -81,9 +88,11 @@ def checked(asked: Asked) -> Request:
     if asked.degrade and asked.truth:
         raise errors.truth_twice()
     others = tuple(Path(p) for p in asked.others or ())
+    if any(path.suffix.lower() in settings.PEER_SUFFIXES for path in others):
+        raise errors.peer_uploaded()  # networks of strangers are not run; whoever has the machine names theirs to `compare`
     truth = Path(asked.truth) if asked.truth else None
     request = Request(
-        Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), asked.model, crop_of(asked.crop), truth, others,
+        Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), models[asked.model], crop_of(asked.crop), truth, others,
         degrade_seed,
     )  # fmt: skip
     if request.layers > settings.LAYERS_AT_MOST:

@@ -19,7 +19,7 @@ from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.metrics.catalogue import METRICS
 from mgld.pipeline import NETS
-from mgld.presets import MANIFEST, PRESETS, folder_of, sha256_of
+from mgld.presets import HUB_NAME, MANIFEST, PRESETS, folder_of, offered, sha256_of, snapshot_of
 
 LICENCES = {"tiny": "Apache-2.0", "dis": "Apache-2.0 (OpenCV)"}  # of what does not say it itself
 
@@ -41,9 +41,9 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Yield a finding for every preset, flow network, metric and published checkpoint."""
-    for name in PRESETS:
-        yield _model(name)
+    """Yield a finding for every preset, model of the page, flow network, metric and published checkpoint."""
+    for name, model in offered().items():
+        yield _model(name, model)
     for name in settings.FLOWS:
         yield _found("flow", name, lambda name=name: _flow(name))
     for weights in (metric.weights for metric in METRICS.values() if metric.weights):
@@ -73,14 +73,22 @@ class FileDamaged(UserError):
     """A file is there, but would not load."""
 
 
-def _model(name: str) -> Finding:
+def _model(name: str, model: str) -> Finding:
     """Hold a model's headers against its networks: names, shapes and sizes, without reading gigabytes."""
-    finding = _found("model", name, lambda: _networks(Path(folder_of(name)), name))
+    finding = _found("model", name, lambda: _networks(_here(model), name))
     if finding.state == "damaged":
-        return replace(finding, hint=f"{finding.hint} {settings.HOW_TO_GET[name]}")
+        return replace(finding, hint=f"{finding.hint} {settings.HOW_TO_GET.get(model, '')}".strip())
+    if finding.state == "absent" and model not in PRESETS and HUB_NAME.fullmatch(model):
+        return replace(finding, hint=errors.HUB_LATER)
     if finding.state == "present" and name != "tiny":
-        return replace(finding, hint=f"python -m mgld upscale clip.mp4 out.mp4 --model {name}")
+        return replace(finding, hint=f"python -m mgld upscale clip.mp4 out.mp4 --model {model}")
     return finding
+
+
+def _here(model: str) -> Path:
+    """Return where a model lies on this machine; raise UserError for one that does not, or not yet."""
+    folder = Path(folder_of(model))
+    return folder if folder.is_dir() else snapshot_of(model, local_files_only=True)
 
 
 def _networks(folder: Path, name: str) -> list[Path]:

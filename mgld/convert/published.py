@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from mgld.convert.flow import HALF, flow_account, flow_sources
 from mgld.convert.official import Source
 from mgld.convert.text import embed_nothing, make_tower, stored_text, tower_sources
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets.loading import FIRST_STAGE as OWN_ENCODER
 
 Listener = Callable[[str, int, int], None]  # stage, bytes done, bytes in all
 
@@ -221,15 +222,25 @@ def _first_stage(plan: Conversion, main: Account, vae: ConvertedNet | None, read
     if vae is None or not main.shapes(FIRST_STAGE):
         main.leave(FIRST_STAGE + "*", re.escape(FIRST_STAGE) + ".+", "the other file's autoencoder stands for it")
         return
-    sources = [s for ours, s in vae.sources.items() if not ours.startswith(("temporal", "fusion"))]
-    main.use((replace(source, key=FIRST_STAGE + source.key) for source in sources), read)
-    keys = [source.key for source in sources if FIRST_STAGE + source.key in main and source.key in vae.account]
+    sources = {ours: s for ours, s in vae.sources.items() if not ours.startswith(("temporal", "fusion"))}
+    main.use(placed(sources, FIRST_STAGE).values(), read)
+    keys = [source.key for source in sources.values() if FIRST_STAGE + source.key in main and source.key in vae.account]
     other = [key for key in keys if not torch.equal(main[FIRST_STAGE + key], vae.account[key])]
     why = "equal to the autoencoder of the other file, which stands for it"
     if other:
-        why = f"the other file's autoencoder stands for it, although {len(other)} tensors differ, e.g. {FIRST_STAGE}{other[0]}"
-        plan.notes.append(f"{main.path.name}: {FIRST_STAGE}*: {why}")
+        why = f"{len(other)} tensors differ from the other file's autoencoder, e.g. {FIRST_STAGE}{other[0]}"
+        place = vae.place.removesuffix("vae") + OWN_ENCODER
+        plan.notes.append(f"{main.path.name}: {FIRST_STAGE}*: {why}; kept as {place} for --encoders two")
+        plan.parts.append(_autoencoder_alone(place, vae, main, sources))
+        return
     main.left.append(Left(FIRST_STAGE + "*", len(keys), why))
+
+
+def _autoencoder_alone(place: str, vae: ConvertedNet, main: Account, sources: dict[str, Source]) -> ConvertedNet:
+    """Return a checkpoint's own autoencoder, which is the other file's without fusion and temporal layers."""
+    with torch.device("meta"):
+        net = VideoVAE.from_config(vae.net.config, fusion_levels=())
+    return ConvertedNet(place, net, main, placed(sources, FIRST_STAGE))
 
 
 def _embed(plan: Conversion, published: Published, unet: ConvertedNet, tower: ConvertedNet | None) -> None:

@@ -96,7 +96,7 @@ def _write(plan: Conversion, out: Path, dtype: torch.dtype, inputs: dict, told: 
 
 def _index(place: Path, nets: list[ModelMixin]) -> None:
     """Write what says which parts a folder has, and the noise schedule."""
-    unet, structure_encoder, vae = nets
+    unet, structure_encoder, vae, *_ = nets  # and an encoder of its own, where there is one
     scheduler = DDPMScheduler(**SD21["scheduler"])
     scheduler.save_pretrained(place / "scheduler")
     MGLDPipeline(vae, unet, structure_encoder, scheduler).save_config(place)

@@ -18,8 +18,13 @@ from mgld.settings import exhaustive
 __all__ = ["NETWORKS", "FlowNetwork", "Motion", "estimate_motion", "load_flow", "weights_of"]
 
 
-def load_flow(name: str, device: str | torch.device, weights_dir: Path | None = None) -> FlowNetwork:
-    """Return the flow network called name (one of NETWORKS), ready on device; raise UserError for another or without weights."""
+def load_flow(
+    name: str, device: str | torch.device, weights_dir: Path | None = None, input_range: str = "trained"
+) -> FlowNetwork:
+    """Return the flow network called name (one of NETWORKS), ready on device; raise UserError for another or without weights.
+
+    input_range, one of settings.FLOW_RANGES, is what RAFT is fed; the others have but one.
+    """
     if name not in NETWORKS:
         raise errors.bad_setting("Flow network", name, "one of " + ", ".join(NETWORKS))
     network = NETWORKS[name]()
@@ -31,6 +36,8 @@ def load_flow(name: str, device: str | torch.device, weights_dir: Path | None = 
         network.load_state_dict(state)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise errors.weights_broken(shards[0].parent, "they are damaged or belong to another network") from error
+    if isinstance(network, Raft):
+        network.input_range = input_range
     return network.float().eval().requires_grad_(False).to(device)
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention import BasicTransformerBlock, FeedForward
 from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from diffusers.models.unets.unet_2d_blocks import UNetMidBlock2D
+from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
 from mgld.nets.norm import is_fused, normalised
@@ -49,19 +50,19 @@ def _fused_residual(
     block: ResnetBlock2D, x: Tensor, emb: Tensor | None, sft: SFT | None, condition: Tensor | None
 ) -> Tensor:
     """Do the same in three convolutions and three norms: what convolutions and the time embedding add rides along."""
-    from mgld.nets import triton_norm as kernels
+    from mgld.nets import triton_norm
 
     offset = None if emb is None else block.time_emb_proj(emb)
     h = bare(block.conv1, normalised(block.norm1, x, silu=True))
     norm = block.norm2
-    h = kernels.group_norm(h, norm.num_groups, norm.weight, norm.bias, norm.eps, True, block.conv1.bias, offset)
+    h = triton_norm.group_norm(h, norm.num_groups, norm.weight, norm.bias, norm.eps, True, block.conv1.bias, offset)
     h = bare(block.conv2, h)
     shortcut = block.conv_shortcut
-    skip = kernels.Skip(x, None) if shortcut is None else kernels.Skip(bare(shortcut, x), shortcut.bias)
+    skip = triton_norm.Skip(x, None) if shortcut is None else triton_norm.Skip(bare(shortcut, x), shortcut.bias)
     if sft is None:
-        return kernels.joined(h, block.conv2.bias, skip)
+        return triton_norm.joined(h, block.conv2.bias, skip)
     norm, maps = sft.norm, sft.maps(condition)
-    return kernels.group_norm(
+    return triton_norm.group_norm(
         h, norm.num_groups, norm.weight, norm.bias, norm.eps, False, block.conv2.bias, None, maps, skip
     )
 
@@ -95,7 +96,15 @@ def transformed(block: Transformer2DModel, x: Tensor, text: Tensor) -> Tensor:
 def _layer(layer: BasicTransformerBlock, tokens: Tensor, text: Tensor) -> Tensor:
     tokens = attend(layer.attn1, layer.norm1(tokens)) + tokens
     tokens = attend(layer.attn2, layer.norm2(tokens), text) + tokens
-    return layer.ff(layer.norm3(tokens)) + tokens
+    return _feed_forward(layer.ff, layer.norm3(tokens)) + tokens
+
+
+def _feed_forward(layer: FeedForward, tokens: Tensor) -> Tensor:
+    if not is_fused(tokens):
+        return layer(tokens)
+    from mgld.nets.triton_norm import gated
+
+    return layer.net[2](gated(layer.net[0].proj(tokens)))
 
 
 def attend(attention: Attention, tokens: Tensor, context: Tensor | None = None) -> Tensor:
@@ -105,6 +114,15 @@ def attend(attention: Attention, tokens: Tensor, context: Tensor | None = None) 
     q, k, v = (part.unflatten(-1, (attention.heads, -1)).transpose(1, 2) for part in (q, k, v))  # [N,heads,L,C/heads]
     y = F.scaled_dot_product_attention(q, k, v)
     return attention.to_out[0](y.transpose(1, 2).flatten(2))
+
+
+def enlarged(block: Upsample2D, x: Tensor) -> Tensor:
+    """Return the convolution of x [N,C,h,w] with its sides doubled."""
+    if not is_fused(x):
+        return block(x)
+    from mgld.nets.triton_norm import doubled
+
+    return block.conv(doubled(x))
 
 
 def _tokens(x: Tensor) -> Tensor:

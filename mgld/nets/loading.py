@@ -12,12 +12,14 @@ from mgld import errors
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 
 NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
+FIRST_STAGE = "first_stage"  # what encodes the LQ latent where the published system has an autoencoder for that alone
+KINDS = NETS | {FIRST_STAGE: VideoVAE}
 
 
 def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
-    """Load one network (of NETS) of a model folder; raise UserError if its weights are not exactly what it needs, or not finite."""
+    """Load one network (of KINDS) of a model folder; raise UserError if its weights are not just what it needs, or not finite."""
     try:
-        net, loaded = NETS[name].from_pretrained(
+        net, loaded = KINDS[name].from_pretrained(
             folder,
             subfolder=name,
             torch_dtype=kind,

@@ -1,8 +1,8 @@
-"""Triton kernels of group normalisation and of what stands around it, on channels-last memory.
+"""Triton kernels for what stands between convolutions and matrix products, on channels-last memory.
 
-Three launches: partial moments with enough programs to fill the chip, one scale and shift per frame and channel, one streaming
-pass that applies them together with SiLU, the SFT maps and the skip. What is added to whole channels in front of the norm (a
-convolution's bias, the time embedding) only moves the moments, so it costs nothing.
+Group normalisation takes three launches: partial moments with enough programs to fill the chip, one scale and shift per frame and
+channel, one streaming pass that applies them together with SiLU, the SFT maps and the skip. What is added to whole channels in
+front of the norm (a convolution's bias, the time embedding) only moves the moments, so it costs nothing.
 """
 
 from __future__ import annotations
@@ -136,6 +136,34 @@ def _stream(
     tl.store(y_ptr + at, y.to(y_ptr.dtype.element_ty), mask=inside)
 
 
+@triton.jit
+def _double(x_ptr, y_ptr, height, width, channels, ROWS: tl.constexpr, WIDTH: tl.constexpr):
+    """Write each of one tile's pixels of a frame to the 2×2 places that it becomes."""
+    frame = tl.program_id(2).to(tl.int64)
+    p = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    c = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
+    inside = (p < height * width)[:, None] & (c < channels)[None, :]
+    x = tl.load(x_ptr + frame * height * width * channels + (p[:, None] * channels + c[None, :]), mask=inside)
+    corner = (p // width) * 4 * width + (p % width) * 2  # of the 2×2 pixels, in frames whose rows are twice as long
+    y_ptr += frame * 4 * height * width * channels
+    for pixel in tl.static_range(4):
+        at = corner + (pixel // 2) * 2 * width + pixel % 2
+        tl.store(y_ptr + at[:, None].to(tl.int64) * channels + c[None, :], x, mask=inside)
+
+
+@triton.jit
+def _gate(x_ptr, y_ptr, rows, width, ROWS: tl.constexpr, WIDTH: tl.constexpr):
+    """Write value · GELU(gate) of one tile; a row holds all values, then all gates."""
+    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
+    c = (tl.program_id(1) * WIDTH + tl.arange(0, WIDTH))[None, :]
+    inside = (row < rows) & (c < width)
+    at = row.to(tl.int64) * 2 * width + c
+    value = tl.load(x_ptr + at, mask=inside, other=0.0).to(tl.float32)
+    gate = tl.load(x_ptr + at + width, mask=inside, other=0.0).to(tl.float32)
+    y = value * gate * 0.5 * (1 + tl.math.erf(gate * 0.7071067811865476))
+    tl.store(y_ptr + row.to(tl.int64) * width + c, y.to(y_ptr.dtype.element_ty), mask=inside)
+
+
 def group_norm(
     x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float, silu: bool = False,
     conv_bias: Tensor | None = None, offset: Tensor | None = None,
@@ -168,6 +196,29 @@ def group_norm(
 def joined(x: Tensor, bias: Tensor, skip: Skip) -> Tensor:
     """Return x + bias + skip for x [N,C,h,w] and bias [C]: the end of a residual block in one pass."""
     return _streamed(_dense(x), None, bias, 0, False, None, skip)
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Return x [N,C,h,w] with sides twice as long, each pixel repeated."""
+    x, (n, channels, height, width) = _dense(x), x.shape
+    y = torch.empty((n, 2 * height, 2 * width, channels), dtype=x.dtype, device=x.device).permute(0, 3, 1, 2)
+    tile = _width(channels)
+    with torch.cuda.device_of(x):
+        grid = triton.cdiv(height * width, ROWS), triton.cdiv(channels, tile), n
+        _double[grid](x, y, height, width, channels, ROWS=ROWS, WIDTH=tile, num_warps=WARPS)
+    return y
+
+
+def gated(x: Tensor) -> Tensor:
+    """Return the first half of x [...,2·C] times GELU of the second."""
+    width = x.shape[-1] // 2
+    rows = x.contiguous().view(-1, 2 * width)
+    y = torch.empty((len(rows), width), dtype=x.dtype, device=x.device)
+    tile = _width(width)
+    with torch.cuda.device_of(x):
+        grid = triton.cdiv(len(rows), ROWS), triton.cdiv(width, tile)
+        _gate[grid](rows, y, len(rows), width, ROWS=ROWS, WIDTH=tile, num_warps=WARPS)
+    return y.view(*x.shape[:-1], width)
 
 
 def _streamed(

@@ -197,7 +197,19 @@ class GroupNormSiLU(torch.autograd.Function):
                 WIDTH=triton.next_power_of_2(channels // groups), num_warps=WARPS,
             )  # fmt: skip
             _back[triton.cdiv(pixels, ROWS), blocks, n](
-                x, dy, dx, scale, shift, k1, k0, pixels, channels, SILU=ctx.silu, ROWS=ROWS, WIDTH=width, num_warps=WARPS
+                x,
+                dy,
+                dx,
+                scale,
+                shift,
+                k1,
+                k0,
+                pixels,
+                channels,
+                SILU=ctx.silu,
+                ROWS=ROWS,
+                WIDTH=width,
+                num_warps=WARPS,
             )
         return dx, dw.sum(0).to(weight.dtype), db.sum(0).to(weight.dtype), None, None, None
 

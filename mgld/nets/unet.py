@@ -9,7 +9,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mgld.nets.blocks import residual, transformed
+from mgld.nets.blocks import enlarged, residual, transformed
 from mgld.nets.layers import SFT, TemporalAttention, TemporalConv
 from mgld.nets.norm import normalised
 
@@ -131,5 +131,5 @@ class VideoUNet(ModelMixin, ConfigMixin):
             if getattr(block, "attentions", None) is not None:
                 h = transformed(block.attentions[j], h, text)
         for upsample in block.upsamplers or ():
-            h = upsample(h)
+            h = enlarged(upsample, h)
         return h

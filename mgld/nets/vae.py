@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mgld.device import constant
-from mgld.nets.blocks import middle, residual, spatial_attention
+from mgld.nets.blocks import enlarged, middle, residual, spatial_attention
 from mgld.nets.layers import FeatureFusion, TemporalConv
 from mgld.nets.norm import normalised
 
@@ -142,7 +142,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
             if fidelity and level in fused:
                 h = _frame_by_frame(partial(self.fusion[str(level)], fidelity=fidelity), fused[level], h)
             for upsample in block.upsamplers or ():
-                h = _frame_by_frame(upsample, h)  # sides doubled
+                h = _frame_by_frame(partial(enlarged, upsample), h)  # sides doubled
         return _frame_by_frame(self._picture, h, z)
 
     def _first_residual(self, z: Tensor) -> Tensor:

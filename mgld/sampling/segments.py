@@ -32,6 +32,11 @@ def cover(
         yield segment, True
 
 
+def padded(segment: list[Item], length: int) -> list[Item]:
+    """Return a segment filled up to its length with its last item, as the published script does with a clip's last one."""
+    return segment + [segment[-1]] * (length - len(segment))
+
+
 class Seam:
     """Hides the cuts of one kind of tensor: fades each segment's head in from the segment before."""
 

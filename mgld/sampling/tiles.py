@@ -8,6 +8,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from mgld.settings import BLENDS, exhaustive
+
 VARIANCE = 0.01  # of the Gaussian weights, in units of the tile's side
 
 
@@ -69,10 +71,10 @@ def image_tiles(x: Tensor, tile_px: int, stride_px: int) -> Iterator[tuple[int, 
             yield top, left, x[..., top : top + tile_px, left : left + tile_px]
 
 
-def blend(parts: list[tuple[int, int, Tensor]], size_hw: tuple[int, int]) -> Tensor:
-    """Put (y, x, tile [T,c,th,tw]) together on a canvas; weights fall linearly towards each tile's border, so no seam shows.
+def blend(parts: list[tuple[int, int, Tensor]], size_hw: tuple[int, int], kind: str = "linear") -> Tensor:
+    """Put (y, x, tile [T,c,th,tw]) together on a canvas, each weighted as one of WEIGHTS says.
 
-    The published code averages overlaps uniformly.
+    Linear weights fall towards each tile's border, so no seam shows; MGLD's script averages uniformly, StableSR's by a Gaussian.
     """
     if len(parts) == 1:
         return parts[0][2]
@@ -81,13 +83,27 @@ def blend(parts: list[tuple[int, int, Tensor]], size_hw: tuple[int, int]) -> Ten
     share = torch.zeros(size_hw, dtype=torch.float32, device=first.device)
     for y, x, part in parts:
         h, w = part.shape[-2:]
-        weights = _ramp(h, first.device)[:, None] * _ramp(w, first.device)[None, :]
+        weights = WEIGHTS[kind](h, w).to(first.device, torch.float32)
         total[..., y : y + h, x : x + w] += weights * part
         share[y : y + h, x : x + w] += weights
     return total / share
 
 
-def _ramp(length: int, device: torch.device) -> Tensor:
+def _linear(h: int, w: int) -> Tensor:
+    return _ramp(h)[:, None] * _ramp(w)[None, :]
+
+
+def _gaussian(h: int, w: int) -> Tensor:
+    return gaussian_weights(max(h, w))[:h, :w]
+
+
+def _ramp(length: int) -> Tensor:
     """Distance to the nearer end, at least one."""
-    cells = torch.arange(length, dtype=torch.float32, device=device)
+    cells = torch.arange(length, dtype=torch.float32)
     return torch.minimum(cells, cells.flip(0)) + 1
+
+
+# (h, w) of a tile -> its weights [h,w]; a new way to blend is a line here and its name in settings
+WEIGHTS: dict[str, Callable[[int, int], Tensor]] = exhaustive(
+    {"linear": _linear, "uniform": torch.ones, "gaussian": _gaussian}, BLENDS
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import gradio as gr
@@ -12,13 +12,21 @@ from mgld.comparison.asked import FIELDS, KNOBS, OWN, TYPES, Asked
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.presets import PRESETS, folder_of
-from mgld.settings import PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
+from mgld.settings import DEFAULT_MODEL, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
 from mgld.ui import source, words
 from mgld.ui.crop import CropBox
 
 MAIN = ("guidance", "steps", "frames", "flow")  # beside the clip; everything else is behind the fold, in groups
 CLIP_GROUP = ("start_s", "crop")
 MODEL_GROUP = ("methods", "model")
+PUBLISHED_GROUP = (
+    "flow_range",
+    "last_segment",
+    "encoders",
+    "tiling",
+    "blending",
+    "rounding",
+)  # for comparisons with it
 IDS = {"start_s": "start", "degrade_seed": "degrade-seed"}  # of elements, where they differ from the field's name
 _DEFAULT = vars(Asked())
 
@@ -44,9 +52,9 @@ class Form:
         return list(self.controls.values())
 
 
-def build(model: str, private: dict) -> Form:
-    """Make the column of controls; private is how its own events are wired."""
-    made = {"clip": _control("clip", model)}
+def build(model: str, models: Mapping[str, str], private: dict) -> Form:
+    """Make the column of controls, with models to choose from, by what they are called; private is how its events are wired."""
+    made = {"clip": _control("clip")}
     poster = source.beside(made["clip"], private)
     with gr.Row(elem_id="actions"):
         run = gr.Button(words.RUN, variant="primary", elem_id="run")
@@ -55,17 +63,19 @@ def build(model: str, private: dict) -> Form:
     preset = gr.Radio(
         list(PAGE_PRESETS), value="Balanced", label=words.PRESETS, info=words.PRESETS_HELP, elem_id="preset"
     )
-    made |= {name: _control(name, model) for name in MAIN}
+    made |= {name: _control(name) for name in MAIN}
     with gr.Accordion(words.ADVANCED, open=False, elem_id="advanced"):
         _heading("clip")
         frame = CropBox(elem_id="frame")
-        made |= _controls(CLIP_GROUP, model)
+        made |= _controls(CLIP_GROUP)
         _heading("model")
-        made |= _controls(MODEL_GROUP, model)
+        made |= _controls(MODEL_GROUP, model, models)
         _heading("sampling")
-        made |= _controls([name for name in KNOBS if name not in MAIN], model)
+        made |= _controls([name for name in KNOBS if name not in MAIN + PUBLISHED_GROUP])
+        _heading("published")
+        made |= _controls(PUBLISHED_GROUP)
         _heading("truth")
-        made |= _controls([name for name in FIELDS if name not in made], model)
+        made |= _controls([name for name in FIELDS if name not in made])
         lab_show = gr.Button(words.LAB_SHOW, size="sm", elem_id="lab-show")
         lab_picture = gr.Image(label=words.LAB_PICTURE, interactive=False, format="webp", elem_id="lab", visible=False)
         _heading("link")
@@ -87,13 +97,15 @@ def _heading(group: str) -> None:
     gr.HTML(f'<h3 class="group">{words.GROUPS[group]}</h3>')
 
 
-def _controls(names: Iterable[str], model: str) -> dict[str, gr.components.Component]:
+def _controls(
+    names: Iterable[str], model: str = DEFAULT_MODEL, models: Mapping[str, str] | None = None
+) -> dict[str, gr.components.Component]:
     """Make controls that belong together; short ones stand side by side where there is room."""
     with gr.Row(elem_classes="group"):
-        return {name: _control(name, model) for name in names}
+        return {name: _control(name, model, models) for name in names}
 
 
-def _control(name: str, model: str) -> gr.components.Component:
+def _control(name: str, model: str = DEFAULT_MODEL, models: Mapping[str, str] | None = None) -> gr.components.Component:
     """Make the control of one field of Asked; kind, range, label and help come from its declaration."""
     if name in KNOBS:
         return _knob(name)
@@ -118,7 +130,7 @@ def _control(name: str, model: str) -> gr.components.Component:
         case "checkbox":
             return gr.Checkbox(value, info=entry["help"], **named)
         case "model":
-            return gr.Radio(_models(model), value=value, info=_model_help(entry["help"]), **named)
+            return gr.Radio(_models(models or {}), value=value, info=_model_help(entry["help"]), **named)
     raise TypeError(f"{name}: there is no control of the kind {entry['control']!r}")
 
 
@@ -156,12 +168,9 @@ def _flows(help: str) -> tuple[list[tuple[str, str]], str]:
     return options, " ".join(notes)
 
 
-def _models(model: str) -> list[tuple[str, str]]:
-    """Return the presets (and the folder that the page was started with) as choices; what is absent says so."""
-    return [
-        (name if _absent(name) is None else words.ABSENT.format(name), name)
-        for name in dict.fromkeys([*PRESETS, model])
-    ]
+def _models(models: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the models that the host offers as choices; what is absent says so."""
+    return [(name if _absent(model) is None else words.ABSENT.format(name), name) for name, model in models.items()]
 
 
 def _model_help(help: str) -> str:

@@ -25,7 +25,7 @@ from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
 from mgld.methods import OURS, segment_count
 from mgld.presets import folder_of
-from mgld.settings import SCALE
+from mgld.settings import DEFAULT_MODEL, SCALE
 from mgld.ui import crop, running, source, words
 from mgld.ui.element import PAGE, joined
 from mgld.ui.files import TakenFiles, listed
@@ -91,7 +91,7 @@ def comparing(machine: Machine) -> Callable:
 
         The last answer holds the progress line, the preview, the comparison, its figures and the files.
         """
-        yield from running.compare(machine, request.checked(asked), visitor.session_hash)
+        yield from running.compare(machine, request.checked(asked, machine.models), visitor.session_hash)
 
     return of_form(compare, beside_line=4)
 
@@ -100,7 +100,7 @@ def ablating(machine: Machine) -> Callable:
     """Bind the machine: the four combinations of the paper's two parts, whatever methods are ticked."""
 
     def ablate(asked: Asked, visitor: gr.Request) -> Iterator[running.Shown]:
-        four = request.checked(replace(asked, methods=list(OURS)))
+        four = request.checked(replace(asked, methods=list(OURS)), machine.models)
         yield from running.compare(machine, four, visitor.session_hash)
 
     return of_form(ablate, beside_line=4)
@@ -110,7 +110,8 @@ def sweeping(machine: Machine) -> Callable:
     """Bind the machine: MGLD at several strengths."""
 
     def sweep(asked: Asked, visitor: gr.Request, strengths: str) -> Iterator[running.Swept]:
-        one, chosen = request.checked(replace(asked, methods=["mgld"])), strengths_of(strengths)
+        one = request.checked(replace(asked, methods=["mgld"]), machine.models)
+        chosen = strengths_of(strengths)
         yield from running.run_sweep(machine, one, chosen, visitor.session_hash)
 
     return of_form(sweep, "strengths", beside_line=4)
@@ -121,7 +122,7 @@ def queueing(machine: Machine) -> Callable:
 
     def queue_up(asked: Asked, visitor: gr.Request) -> Iterator[tuple]:
         try:
-            wanted = request.checked(asked)
+            wanted = request.checked(asked, machine.models)
             ahead = request.extent_of(wanted)
             seconds = estimate.needed(machine.device, wanted, ahead, running.STORE).seconds
         except UserError:
@@ -168,7 +169,7 @@ def planning(machine: Machine) -> Callable:
     """Return the handler that says, before Run, what will be done, how long it takes and what it needs."""
 
     def plan(asked: Asked, visitor: gr.Request) -> Iterator[str]:
-        yield _plan_or_refusal(machine.device, asked)
+        yield _plan_or_refusal(machine, asked)
 
     return of_form(plan)
 
@@ -178,16 +179,16 @@ def measured_yet(machine: Machine, measured: threading.Event) -> Callable:
 
     def tell(asked: Asked, visitor: gr.Request) -> Iterator[tuple[str, gr.Timer]]:
         known = measured.is_set()
-        yield _plan_or_refusal(machine.device, asked), gr.Timer(active=not known)
+        yield _plan_or_refusal(machine, asked), gr.Timer(active=not known)
 
     return of_form(tell)
 
 
-def _plan_or_refusal(device: str, asked: Asked) -> str:
+def _plan_or_refusal(machine: Machine, asked: Asked) -> str:
     if asked.clip is None:
         return html.escape(words.PLAN_NONE)
     try:
-        return html.escape(plan_text(device, request.checked(asked)))
+        return html.escape(plan_text(machine.device, request.checked(asked, machine.models)))
     except UserError as error:
         return refusal(_with_names_alone(str(error), asked))
 
@@ -238,7 +239,7 @@ def framed(clip: str | None, start_s: float, text: str) -> tuple[crop.CropPictur
 
 def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:
     """Degrade the chosen part and show the middle frame beside the clean one."""
-    degraded = _checked(replace(asked, degrade=True, truth=None, others=None))
+    degraded = _checked(replace(asked, degrade=True, truth=None, others=None, model=DEFAULT_MODEL))
     with running.in_gradios_words(_files_of(asked)):
         material = request.read(degraded)
     middle = len(material.clip) // 2

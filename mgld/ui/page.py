@@ -15,7 +15,8 @@ from mgld.comparison.figures import BLUR_NOTE
 from mgld.comparison.produce import Machine
 from mgld.comparison.report import TITLE
 from mgld.errors import UserError
-from mgld.settings import PAGE_PRESETS
+from mgld.presets import name_of, offered
+from mgld.settings import PAGE_MODEL, PAGE_PRESETS
 from mgld.ui import form, handlers, running, scope, study_tab, words
 from mgld.ui.compare import CompareStage
 from mgld.ui.element import FAVICON, STYLE
@@ -31,10 +32,13 @@ MEASURED = threading.Event()  # the device's speed is known, or will not be befo
 DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
 
 
-def this_machine(device: str, on_gpu: Callable = lambda function: function) -> Machine:
-    """Return the machine that jobs run on; on_gpu wraps the device's side of a job where a host lends its GPU (ZeroGPU)."""
+def this_machine(device: str, on_gpu: Callable = lambda function: function, model: str = PAGE_MODEL) -> Machine:
+    """Return the machine that jobs run on, which offers model beside what the host's environment names.
+
+    on_gpu wraps the device's side of a job where a host lends its GPU (ZeroGPU).
+    """
     answering = on_gpu(answers)
-    return Machine(device, raising(answering), lent=answering is not answers)
+    return Machine(device, raising(answering), lent=answering is not answers, models=offered(model))
 
 
 def build(model: str, machine: Machine) -> gr.Blocks:
@@ -44,7 +48,7 @@ def build(model: str, machine: Machine) -> gr.Blocks:
         gr.Markdown(words.INTRO, elem_id="intro")
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=3, min_width=300, elem_id="controls"):
-                asked = form.build(model, AT_ONCE)
+                asked = form.build(name_of(model), machine.models, AT_ONCE)
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
                 preview = gr.Image(

@@ -29,6 +29,7 @@ from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.folders import WorkFolder
 from mgld.kept import told
+from mgld.presets import name_of
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
@@ -127,6 +128,8 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     learn_showing(job.request.model, layers, showing_s)
     done, table = bar(done_text(job, count)), as_markdown(job.figures)
     table += "".join(f"\n\n{words.CLIP_NOTE.format(note=note)}" for note in job.material.notes)
+    told = [(label_of(layer), note) for layer, report in job.reports().items() for note in report.get("notes", ())]
+    table += "".join(f"\n\n{words.RUN_NOTE.format(layer=layer, note=note)}" for layer, note in told)
     if job.request.model == DEFAULT_MODEL:
         table += f"\n\n{words.SMALL_MODEL}"
     yield bar(words.WRITING, 1.0), None, stage, table, None
@@ -158,7 +161,7 @@ def done_text(job: ComparisonJob, frames: int) -> str:
     text = words.DONE.format(
         frames=words.counted(words.FRAMES, frames),
         taken=words.seconds(job.taken_s),
-        model=job.request.model,
+        model=name_of(job.request.model),
         device=reports[0]["device"] if reports else "",
     )
     text += words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else ""

@@ -47,7 +47,8 @@ PRESETS_HELP = "Sets steps and segment length."
 ABSENT = "{} (not here)"
 ADVANCED = "Advanced"
 GROUPS = {
-    "clip": "Clip", "model": "Methods and model", "sampling": "Sampling", "truth": "Truth and other results", "link": "Link",
+    "clip": "Clip", "model": "Methods and model", "sampling": "Sampling",
+    "published": "Details as published", "truth": "Truth and other results", "link": "Link",
 }  # fmt: skip
 RUN = "Upscale and compare"
 CANCEL = "Cancel"
@@ -63,6 +64,7 @@ MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
 IDLE = "Nothing is running."
 CLIP_NOTE = "About the clip: {note}."
+RUN_NOTE = "{layer}: {note}."
 SMALL_MODEL = (
     "The embedded model is small: it shows on any machine what motion guidance does. It is no match for large ones, and where "
     "bicubic leads, the table says so."

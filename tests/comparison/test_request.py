@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,8 @@ def asked(path, **more) -> request.Request:
         ({"crop": "60, 0, 10, 100"}, "four numbers"),
         ({"truth": "t.mp4", "degrade_seed": 1}, "its own ground truth"),
         ({"others": list("abcde")}, "7 layers"),
+        ({"others": ["x4plus.pth"]}, "Weights cannot be uploaded"),
+        ({"others": ["clip.mp4", "X4PLUS.SafeTensors"]}, "Weights cannot be uploaded"),
     ],
 )
 def test_what_cannot_be_worked_on_is_a_sentence(more, said):
@@ -98,11 +101,12 @@ def test_a_large_clip_of_another_size_or_too_short_is_named(low, tmp_path):
 def test_a_checkpoint_makes_its_layer_of_the_part_that_is_worked_on(low, tmp_path):
     torch.manual_seed(0)
     save_file(SRVGG(1, 8).state_dict(), tmp_path / "small.safetensors")
-    material = request.read(asked(low, others=[str(tmp_path / "small.safetensors")], crop="0,0,50,50"))
+    wanted = asked(low, crop="0,0,50,50")
+    material = request.read(replace(wanted, others=(tmp_path / "small.safetensors",)))
     (frame, *_), made = material.clip, material.given["small"]
     assert made.shape == (4, *(4 * side for side in frame.rgb_u8.shape[:2]), 3) and made.dtype == np.uint8
     with pytest.raises(UserError, match="no ESRGAN checkpoint at absent.pth"):
-        request.read(asked(low, others=["absent.pth"]))
+        request.read(replace(wanted, others=(Path("absent.pth"),)))
 
 
 def test_names_of_other_clips_never_stand_for_a_method(tmp_path):
@@ -132,3 +136,14 @@ def test_the_same_pixels_have_the_same_name(low):
     wanted = asked(low)
     assert request.part_of(wanted, 4) == request.read(wanted).part
     assert request.part_of(wanted, 4) != request.part_of(replace(wanted, model="sd21"), 4)
+
+
+@pytest.mark.parametrize("name", ["/etc", "../tiny", "somebody/weights", "sd22", ["tiny"], {"path": "/"}, 7, None])
+def test_a_model_that_the_host_does_not_offer_is_never_looked_for(name):
+    with pytest.raises(UserError, match="Model is .*, but it must be one of tiny, mine"):
+        request.checked(Asked(clip="clip.mp4", model=name), {"tiny": "tiny", "mine": "/srv/mine"})
+
+
+def test_a_model_is_chosen_by_name_and_opened_where_the_host_has_it(low):
+    chosen = request.checked(Asked(clip=str(low), model="mine"), {"tiny": "tiny", "mine": "/srv/mine"})
+    assert chosen.model == "/srv/mine" and request.part_of(chosen, 1).model == "/srv/mine"  # which keys every cache

@@ -230,6 +230,9 @@ def test_an_autoencoder_that_differs_is_told(given, tmp_path):
     unet = files.save(tmp_path, "unet", files.mgld_unet(), having(name, torch.ones(32)))
     manifest = convert_sd21(Published(unet, given.mgld_vae), tmp_path / "out")
     assert any("1 tensors differ" in note and name in note for note in manifest["notes"])
+    own, shared = (VideoVAE.from_pretrained(tmp_path / "out" / part).backbone for part in ("first_stage", "vae"))
+    assert (own.encoder.conv_in.bias == 1).all() and not (shared.encoder.conv_in.bias == 1).all()
+    assert torch.equal(own.encoder.conv_in.weight, shared.encoder.conv_in.weight)
 
 
 def text_encoder(folder: Path) -> torch.Tensor:

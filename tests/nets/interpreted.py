@@ -62,6 +62,17 @@ def check_residual_blocks() -> None:
         torch.testing.assert_close(_fused_residual(*given), _plain_residual(*given), atol=2e-4, rtol=1e-4)
 
 
+def check_doubling_and_gates() -> None:
+    for shape in ((2, 6, 5, 7), (1, 32, 3, 11)):
+        x = random(*shape)
+        y = triton_norm.doubled(x)
+        assert y.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(y, F.interpolate(x, scale_factor=2.0), atol=0, rtol=0)
+    x = torch.randn(3, 13, 40)
+    value, gate = x.chunk(2, dim=-1)
+    torch.testing.assert_close(triton_norm.gated(x), value * F.gelu(gate), atol=1e-6, rtol=1e-5)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     assert triton_norm.triton.knobs.runtime.interpret
@@ -70,3 +81,4 @@ if __name__ == "__main__":
         check_everything_at_once(tuple(shape), groups, torch.float32, 2e-5)
         check_everything_at_once(tuple(shape), groups, torch.float16, 1e-3)
     check_residual_blocks()
+    check_doubling_and_gates()

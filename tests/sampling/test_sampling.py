@@ -179,6 +179,20 @@ def test_tiles_of_an_identity_give_the_canvas_back(size):
     assert torch.allclose(tiles.blend(parts, size), z, atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "middle"), [("linear", [0.2, 0.4, 0.6, 0.8]), ("uniform", [0.5, 0.5, 0.5, 0.5])])
+def test_overlaps_fade_or_are_averaged_as_published(kind, middle):
+    dark, bright = torch.zeros(1, 1, 4, 8), torch.ones(1, 1, 4, 8)
+    row = tiles.blend([(0, 0, dark), (0, 4, bright)], (4, 12), kind)[0, 0, 0]
+    torch.testing.assert_close(row, torch.tensor([0.0] * 4 + middle + [1.0] * 4))
+
+
+def test_overlaps_by_a_gaussian_are_stablesrs():
+    dark, bright = torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)
+    row = tiles.blend([(0, 0, dark), (0, 4, bright)], (8, 12), "gaussian")[0, 0, 4]
+    weights = tiles.gaussian_weights(8)[4]
+    torch.testing.assert_close(row[4:8], (weights[:4] / (weights[:4] + weights[4:])).float())
+
+
 @pytest.mark.parametrize("count", [1, 4, 5, 6, 7, 8, 13])
 @pytest.mark.parametrize(("length", "overlap"), [(5, 2), (5, 0), (3, 1), (1, 0)])
 def test_segments_cover_every_frame_once_beside_the_shared_ones(count, length, overlap):

@@ -42,11 +42,18 @@ def wrong(visits: list[Visit]) -> list[str]:
     return told + [f"visitor {v.number} got {v.got} for {v.asked}" for v in visits if not v.refusal and not v.is_own]
 
 
+def told(faults: list[str]) -> list[str]:
+    """Print what went wrong at once: the rest may take long."""
+    print(*faults, sep="\n", end="\n" if faults else "", flush=True)
+    return faults
+
+
 def load(studio: Studio, count: int, folder: Path) -> list[str]:
     """Let so many come at once; return what went wrong."""
     before = settled(studio)
     visits = all_at_once(studio.address, count, folder)
-    faults = wrong(visits) + grown(before, after := settled(studio, before))
+    faults = told(wrong(visits))
+    faults += grown(before, after := settled(studio, before))
     waited = sum(any(v.places) for v in visits)
     print(f"{count} visitors at once: {sum(v.is_own for v in visits)} got their own clip, {waited} were told a place")
     print(f"  the longest waited {max(v.seconds for v in visits):.0f} s; the last in the line was told {_last(visits)}")
@@ -63,7 +70,8 @@ def soak(studio: Studio, jobs: int, folder: Path, most_s: float) -> list[str]:
     before, visits, end = settled(studio), [], time.monotonic() + most_s
     while len(visits) < jobs and time.monotonic() < end:
         visits.append(visit(studio.address, len(visits), folder))
-    faults = wrong(visits) + grown(before, after := settled(studio, before))
+    faults = told(wrong(visits))
+    faults += grown(before, after := settled(studio, before))
     print(f"{len(visits)} jobs, {sum(v.seconds for v in visits) / len(visits):.1f} s each")
     print(f"  before: {before}\n  after:  {after}")
     return faults
@@ -88,7 +96,7 @@ def main() -> int:
                 print(studio.log.read_text()[-3000:])
         finally:
             studio.close()
-    print("\n".join(faults) or "Nothing grew.")
+    print("\n".join(faults) or "Nothing went wrong, nothing grew.")
     return 1 if faults else 0
 
 

@@ -234,3 +234,17 @@ def test_templates_are_static():
 def test_nothing_is_counted_or_remembered_elsewhere(served):
     assert served.config["analytics_enabled"] is False
     assert not served.config.get("run_history") and not served.config.get("is_hosted_sharing")
+
+
+def test_nobody_cancels_what_another_one_runs(served, clip):
+    event, answers = served.event("compare"), []
+    values = given(served, event, clip=served.upload(clip), frames=2)
+    work = threading.Thread(target=lambda: answers.extend(served.call(event, values, "victim")))
+    work.start()
+    while not running.QUEUE._running:
+        assert work.is_alive()
+    for other in ("stranger", "", ".."):
+        asked = {"session_hash": other, "fn_index": event["id"], "event_id": "guessed"}
+        served.http.post("/gradio_api/cancel", json=asked)
+    work.join()
+    assert answers[-1]["success"] and "2 frames in" in str(answers[-1]["output"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from mgld.comparison.report import line_of
 from mgld.comparison.request import checked
 from mgld.comparison.store import Store
 from mgld.errors import UserError
+from mgld.folders import WorkFolder
 from mgld.methods import OURS
 from mgld.settings import Settings
 from mgld.ui import handlers, running, scope, words
@@ -149,6 +151,30 @@ def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
     next(going), next(going)
     going.close()
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
+
+
+def test_cancelling_twice_or_after_the_end_says_that_nothing_runs(machine, clip):
+    going = running.compare(machine, asked(clip), "me")
+    next(going), next(going)
+    going.close()
+    assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
+    assert words.IDLE in next(running.keep_what_is_finished("me"))[0]
+    list(running.compare(machine, asked(clip, methods=["mgld"], frames=1), "me"))
+    assert words.IDLE in next(running.keep_what_is_finished("me"))[0]
+    assert running.QUEUE.enter("me", 1.0) == (0, 0.0)  # nobody has the device, nobody waits
+    running.QUEUE.leave("me")
+
+
+@pytest.mark.parametrize("stage", ["condition", "sample", "decode"])
+def test_cancel_at_any_stage_frees_device_and_disk_at_once(machine, clip, stage, monkeypatch, tmp_path):
+    monkeypatch.setattr(running, "WorkFolder", partial(WorkFolder, parent=tmp_path))
+    before_it, going = set(tmp_path.iterdir()), running.compare(machine, asked(clip), "me")
+    next(line for line, *_ in going if words.STAGES[stage] in line)
+    before = len(machine.calls)
+    going.close()
+    assert len(machine.calls) == before and not machine.busy.is_set()
+    assert set(tmp_path.iterdir()) == before_it and running.QUEUE.place("next") == (0, 0.0)
+    assert "1 frame in" in list(running.compare(machine, asked(clip, frames=1), "next"))[-1][0]
 
 
 @pytest.mark.slow

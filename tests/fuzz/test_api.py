@@ -1,0 +1,41 @@
+"""The attack on the page's endpoints works: a few of its cases, always the same ones, and faults would be found."""
+
+from __future__ import annotations
+
+import pytest
+
+from mgld.ui import words
+from tests.fuzz import api
+
+
+@pytest.fixture(scope="module")
+def attacker(tmp_path_factory):
+    attacker = api.Attacker(tmp_path_factory.mktemp("page"))
+    yield attacker
+    attacker.close()
+
+
+def test_payloads_that_no_browser_sends_give_results_or_refusals(attacker):
+    outcomes = {number: attacker.outcome(attacker.case(number)) for number in range(60)}
+    assert {n: told for n, told in outcomes.items() if told["outcome"] not in ("result", "refused")} == {}
+    assert {told["outcome"] for told in outcomes.values()} == {"result", "refused"}
+
+
+def test_faults_and_leaks_would_be_found(attacker, monkeypatch):
+    asked = attacker.case(0)
+    for told, outcome in (
+        ({"success": False, "output": {"error": words.FAILED.format(reference="00ff")}}, "broke"),
+        ({"success": True, "output": {"data": [{"value": f"{api.ROOT}/mgld"}]}}, "leaked"),
+        ({"success": True, "output": {"data": ["Traceback (most recent call last)"]}}, "leaked"),
+        ({"success": True, "output": {"data": [{"path": f"{api.ROOT}/x"}]}}, "result"),  # an address of Gradio's
+    ):
+        monkeypatch.setattr(attacker, "_answer", lambda _, told=told: told)
+        assert attacker.outcome(asked)["outcome"] == outcome, told
+    monkeypatch.setattr(attacker, "_answer", lambda _: {})
+    with attacker.studio.log.open("a") as log:
+        log.write(f'Traceback\n  File "{api.ROOT}/mgld/ui/page.py"\nZeroDivisionError: x\n')
+    assert attacker.outcome(asked)["outcome"] == "broke"
+
+
+def test_a_number_names_the_same_case_again(attacker):
+    assert repr(attacker.case(7)) == repr(attacker.case(7)) != repr(attacker.case(8))
