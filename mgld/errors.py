@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 HOW_TO_GET_TEXT = (
     "give it as --text: Stable Diffusion 2.1's text_encoder folder, OpenCLIP's ViT-H-14 file, or a stored tensor"
@@ -392,3 +392,46 @@ def decoder_stalled(path: object) -> UserError:
 
 def decoder_memory(path: object) -> UserError:
     return UserError(f"{path} needs more memory than a clip may; it is damaged, or its pictures are too large.")
+
+
+def engine_missing(name: str) -> UserError:
+    return UserError(
+        f"--engine {name} needs the optional package {name}, which is not installed: pip install -r requirements-{name}.txt"
+    )
+
+
+def cluster_missing(address: object, reason: str) -> UserError:
+    return UserError(f"No cluster could be reached at {address or 'this machine'}: {reason}.")
+
+
+def cluster_too_small(wanted: int, kind: str, has: int) -> UserError:
+    return UserError(f"{wanted} workers were asked for, but the cluster has {has} {kind}.")
+
+
+def workers_lost(reason: str) -> UserError:
+    return UserError(f"No worker of the cluster could open the model; the last one: {reason}.")
+
+
+def workers_differ(first: str, other: str, what: Iterable[str]) -> UserError:
+    return UserError(
+        f"The workers on {first} and {other} differ in their {' and '.join(what)}; give all of them the same files and --dtype."
+    )
+
+
+def segment_lost(first: int, attempts: int, reason: str) -> UserError:
+    return UserError(
+        f"The segment from frame {first} on was given up: {attempts} workers failed at it, the last one with: {reason}."
+    )
+
+
+def clips_failed(reasons: Mapping[str, str], of: int) -> UserError:
+    listed = "".join(f"\n  {clip}: {reason}" for clip, reason in reasons.items())
+    return UserError(f"{len(reasons)} of {of} clips failed:{listed}")
+
+
+def outputs_clash(output: object, first: object, second: object) -> UserError:
+    return UserError(f"{first} and {second} would both become {output}; rename one of them.")
+
+
+def output_unnamed() -> UserError:
+    return UserError("Name one clip and its output, or any number of clips and --out FOLDER.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -79,3 +81,13 @@ class Guided:
 
 
 Event = Progress | Preview | FramesDone | Guided | Sampled | Resumed | Note | Result
+Outcome = TypeVar("Outcome")
+
+
+def end_of(work: Generator[Event, None, Outcome], hear: Callable[[Event], None] = lambda event: None) -> Outcome:
+    """Do some work to its end, let hear know what it tells of itself, and return what it comes to."""
+    while True:
+        try:
+            hear(next(work))
+        except StopIteration as end:
+            return end.value

@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,11 +25,10 @@ from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
 from mgld.clock import Clock
 from mgld.colour import adain, keep_flat, wavelet
 from mgld.device import best_dtype, device_of
-from mgld.events import Event, FramesDone, Note, Preview, Progress, Result, Sampled
+from mgld.events import Event, FramesDone, Note, Outcome, Preview, Progress, Result, Sampled, end_of
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
-from mgld.flow.cuts import is_cut
 from mgld.kept import NOTHING_KEPT, KeptRun
-from mgld.methods import METHODS, PEERS, decodes_together, finds_scenes, holds_repeats, is_guided, overlap_of
+from mgld.methods import METHODS, PEERS, decodes_together, holds_repeats, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.deepcache import DeepCache
 from mgld.nets.loading import FIRST_STAGE, NETS, open_net
@@ -44,10 +42,12 @@ from mgld.sampling.sampler import Denoise, Guide, sample
 from mgld.segment import (
     NOTHING_WATCHED,
     Condition,
+    Piece,
     SegmentRun,
     TileSides,
     Watch,
     alone_tile,
+    cut,
     parts_of,
     with_room,
 )
@@ -57,7 +57,6 @@ from mgld.video import Frame
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
 COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
 STABLESR = "stablesr"  # a model folder inside another one
-Outcome = TypeVar("Outcome")
 
 
 class MGLDPipeline(DiffusionPipeline):
@@ -124,8 +123,9 @@ class MGLDPipeline(DiffusionPipeline):
         """
         settings, notes = settings.checked(), []
         clock = Clock(total)
-        if settings.method == "per_frame" and self._stablesr is not None:
-            yield from self._stablesr().run(frames, settings, total, watch, known, kept)
+        engine = self.engine_for(settings)
+        if engine is not self:
+            yield from engine.run(frames, settings, total, watch, known, kept)
             return
         if settings.method in PEERS:
             yield from _enlarged(frames, settings.method, clock)
@@ -140,17 +140,21 @@ class MGLDPipeline(DiffusionPipeline):
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
                 raise errors.memory_short() from error
-        yield Result(self._report(settings, clock) | {"notes": notes})
+        yield Result(self.report(settings, clock) | {"notes": notes})
+
+    def engine_for(self, settings: Settings) -> MGLDPipeline:
+        """Return the pipeline whose networks make this run: per_frame's are StableSR's own where the folder has them."""
+        return self._stablesr() if settings.method == "per_frame" and self._stablesr is not None else self
 
     @torch.no_grad()
     def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
         """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
         count, size_hw = len(x_lq), tuple(x_lq.shape[-2:])
         segment = SegmentRun(
-            settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), self._tile_sides(settings), 0,
+            settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), self.tile_sides(settings), 0,
             (0.0,) * count, True, True, x_lq, noise_of(settings, 0, count),
         )  # fmt: skip
-        return _end_of(self._latents(segment))[1]
+        return end_of(self._latents(segment))[1]
 
     def _each_once(
         self,
@@ -178,10 +182,14 @@ class MGLDPipeline(DiffusionPipeline):
         kept: KeptRun,
     ) -> Iterator[Event]:
         latent_seam, pixel_seam = segments.Seam(), segments.Seam()
+        clock.plan(settings.segment - overlap_of(settings))
+        sides = self.tile_sides(settings)
         if kept.count:
             yield kept.resumed(settings, clock.total_frames)
         yield from kept.fresh_notes()
-        for segment in self._segments(frames, settings, clock, watch, known):
+        for piece in cut(frames, settings):
+            clock.mark("read")
+            segment = self.segment_of(piece, settings, clock, watch, sides, known.get(piece.first))
             if (found := kept.find(segment.first)) is not None:
                 yield from found.told
                 latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
@@ -199,41 +207,43 @@ class MGLDPipeline(DiffusionPipeline):
         self, segment: SegmentRun, latent_seam: segments.Seam, pixel_seam: segments.Seam
     ) -> Generator[Event, None, np.ndarray]:
         """Make a segment; return its frames u8 [n,4h,4w,3] that no later segment will touch."""
-        condition, z = yield from with_room(segment, self._latents)
+        condition, z = yield from self.sampled(segment)
         z = latent_seam.join(z, segment.ready)
-        x = _of_last_copies(segment, (yield from self._pictured(segment, condition, z)))
+        x = yield from self.decoded(segment, condition, z)
         x = pixel_seam.join(x, segment.ready)
         done = segment.canvas.finish(x[: segment.ready], segment.settings.rounding)
         segment.clock.mark("finish")
         return done
 
-    def _segments(
+    def segment_of(
         self,
-        frames: Iterable[Frame],
+        piece: Piece,
         settings: Settings,
         clock: Clock,
         watch: Watch,
-        known: Mapping[int, np.ndarray],
-    ) -> Iterator[SegmentRun]:
-        """Cut the clip into segments, which end where a scene does, enlarged to the canvas of the first frame."""
-        overlap, canvas, first, begins_scene = overlap_of(settings), None, 0, True
-        sides = self._tile_sides(settings)
-        clock.plan(settings.segment - overlap)
-        found = _begins_scene if finds_scenes(settings) else None
-        for clip, ends_scene in segments.cover(iter(frames), settings.segment, overlap, found):
-            clock.mark("read")
-            canvas = canvas or self.canvas_for(*clip[0].rgb_u8.shape[:2])
-            filled = segments.padded(clip, settings.segment) if settings.last_segment == "padded" else clip
-            x_lq = canvas.enlarge(np.stack([f.rgb_u8 for f in filled]), self.device)
-            z_known = torch.from_numpy(known[first]).to(self.device) if first in known else None
-            times_s, noise = tuple(f.time_s for f in clip), noise_of(settings, first, len(filled))
-            yield SegmentRun(
-                settings, clock, watch, canvas, sides, first, times_s, begins_scene, ends_scene, x_lq, noise, z_known
-            )
-            first += len(clip) if ends_scene else len(clip) - overlap
-            begins_scene = ends_scene
+        sides: TileSides,
+        z_known: np.ndarray | None = None,
+    ) -> SegmentRun:
+        """Return a segment ready to be worked on: enlarged to its canvas, with the noise of its frames."""
+        canvas = self.canvas_for(*piece.frames_u8.shape[1:3])
+        frames_u8 = piece.frames_u8
+        if settings.last_segment == "padded":
+            frames_u8 = np.stack(segments.padded(list(frames_u8), settings.segment))
+        return SegmentRun(
+            settings, clock, watch, canvas, sides, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
+            canvas.enlarge(frames_u8, self.device), noise_of(settings, piece.first, len(frames_u8)),
+            None if z_known is None else torch.from_numpy(z_known).to(self.device),
+        )  # fmt: skip
 
-    def _tile_sides(self, wanted: Settings) -> TileSides:
+    def sampled(self, segment: SegmentRun) -> Generator[Event, None, tuple[Condition | None, Tensor]]:
+        """Return a segment's condition and its latent z [T,c,h,w], float32; neither depends on any other segment."""
+        return (yield from with_room(segment, self._latents))
+
+    def decoded(self, segment: SegmentRun, condition: Condition | None, z: Tensor) -> Generator[Event, None, Tensor]:
+        """Return x [T,3,H,W], float32, of a latent that is joined to its neighbours, in the colours of the input."""
+        return _of_last_copies(segment, (yield from self._pictured(segment, condition, z)))
+
+    def tile_sides(self, wanted: Settings) -> TileSides:
         """Return the tiles that a run begins with; one that is worked on alone fits into the autoencoder's."""
         denoiser = self.unet.config
         image_px = VAE_TILE[0] if wanted.tiling == "canvas" else alone_tile(wanted)[0]
@@ -402,7 +412,8 @@ class MGLDPipeline(DiffusionPipeline):
         """Return the sizes at which a clip of height × width pixels is worked on."""
         return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
 
-    def _report(self, settings: Settings, clock: Clock) -> dict:
+    def report(self, settings: Settings, clock: Clock) -> dict:
+        """Return what there is to say of a run that ends now, ready for JSON."""
         on_gpu = self.device.type == "cuda"
         return {
             "settings": asdict(settings),
@@ -454,25 +465,12 @@ def _finite(x: Tensor, when: str) -> Tensor:
     return x
 
 
-def _begins_scene(earlier: Frame, later: Frame) -> bool:
-    return is_cut(earlier.rgb_u8, later.rgb_u8)
-
-
 def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
     """Yield the segment's frames u8 [n,4h,4w,3] with their times."""
     segment.clock.mark("keep")
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
     segment.clock.frames_done = segment.first + segment.ready + segment.clock.frames_repeated
-
-
-def _end_of(work: Generator[Event, None, Outcome]) -> Outcome:
-    """Do some work to its end, whatever it tells of itself, and return what it comes to."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def _enlarged(frames: Iterable[Frame], peer: str, clock: Clock) -> Iterator[Event]:

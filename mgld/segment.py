@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mgld import errors, memory
 from mgld.canvas import PAD_PX, Canvas
 from mgld.clock import Clock
-from mgld.events import Event, Note, Progress
+from mgld.events import Event, Note, Outcome, Progress
 from mgld.flow import Motion
-from mgld.methods import overlap_of
+from mgld.flow.cuts import is_cut
+from mgld.methods import finds_scenes, overlap_of
 from mgld.sampling.noise import FrameNoise, noise_of
+from mgld.sampling.segments import cover
 from mgld.sampling.tiles import image_starts
 from mgld.settings import ALONE_TILE, SMALLEST_TILE_PX, STABLESR_TILE, TILE_HALVINGS, VAE_TILE, Settings
+from mgld.video import Frame
 
-Outcome = TypeVar("Outcome")
 SMALLER_TILES = "memory ran short: frames {first} to {last} and what follows are worked on in smaller tiles"
 
 
@@ -55,6 +58,32 @@ class TileSides:
         self.latent = min(self.latent, max(self.latent // 2, self.smallest_latent))
         self.halved += 1
         return self.halved <= TILE_HALVINGS and (self.image_px, self.latent) != before
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A segment as it is cut from its clip, before any network: all of the clip that its sampling depends on."""
+
+    first: int  # its first frame in the clip
+    frames_u8: np.ndarray  # [T,h,w,3]
+    times_s: tuple[float, ...]
+    begins_scene: bool
+    ends_scene: bool
+
+
+def cut(frames: Iterable[Frame], settings: Settings) -> Iterator[Piece]:
+    """Cut a clip into segments, which end where a scene does; holds one segment and one frame."""
+    overlap, first, begins_scene = overlap_of(settings), 0, True
+    found = _begins_scene if finds_scenes(settings) else None
+    for clip, ends_scene in cover(iter(frames), settings.segment, overlap, found):
+        frames_u8, times_s = np.stack([f.rgb_u8 for f in clip]), tuple(f.time_s for f in clip)
+        yield Piece(first, frames_u8, times_s, begins_scene, ends_scene)
+        first += len(clip) if ends_scene else len(clip) - overlap
+        begins_scene = ends_scene
+
+
+def _begins_scene(earlier: Frame, later: Frame) -> bool:
+    return is_cut(earlier.rgb_u8, later.rgb_u8)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,11 @@ def limit_of(name: str, default: int, lowest: int, highest: int) -> int:
     return int(text)
 
 
+def keep_ray_from_reporting() -> None:
+    """Let a cluster that is started here tell its makers nothing of its use, unless the environment asks for that."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
@@ -55,6 +60,12 @@ FEATURES_BYTES = (
 ALONE_TILE, STABLESR_TILE = (960, 750), (1280, 1000)  # of tiles that are worked on alone, MGLD's and StableSR's
 SMALLEST_TILE_PX = 128  # to which the autoencoder's tiles shrink where memory runs short
 TILE_HALVINGS = 2  # before a clip is refused for want of memory
+
+WORK_ATTEMPTS = 3  # workers of a cluster that may fail at one segment, or at opening the model, before it is given up
+SEGMENTS_PER_WORKER = (
+    3  # in flight: one that is sampled, one that waits for its neighbours, one that waits for a worker
+)
+WORKER_WAIT_S = 900.0  # for a place in the cluster and for the model to be opened there
 
 PREVIEW_EVERY_S = 0.5
 PREDICTED_RANGE = (0.5, 1.9)  # of what was predicted: what runs took beside a load that changes, 8 of 10
@@ -119,6 +130,7 @@ ENCODERS = ("one", "two")
 TILINGS = ("canvas", "alone")
 BLENDS = ("linear", "uniform", "gaussian")
 ROUNDINGS = ("nearest", "down")
+ENGINES = ("local", "ray")  # of `upscale`: this process, or workers in a cluster
 DTYPES = ("float32", "bfloat16", "float16")
 LABELS = {  # of these names, wherever a person reads them and need not type them
     "released": "As released", "paper": "As in the paper", "corrected": "Corrected",

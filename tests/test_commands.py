@@ -45,6 +45,33 @@ def test_upscale_writes_video_and_report(tmp_path, clip):
     assert told["model"]["sha256"] and told["peak_memory_bytes"] > 0
 
 
+def test_many_clips_go_into_a_folder_and_one_that_fails_stops_no_other(tmp_path, clip, capsys):
+    whole, bad, report = tmp_path / "b.mp4", tmp_path / "bad.mp4", tmp_path / "report.json"
+    media.make_video(whole, media.coded_frames(3))
+    bad.write_text("<html>")
+    quick = ["--steps", "1", "--frames", "2", "--json", str(report)]
+    assert main(["upscale", str(clip), str(bad), str(whole), "--out", str(tmp_path / "out"), *quick]) == 1
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.mp4", "clip.mp4"]
+    told = capsys.readouterr().err
+    assert "2 of 3 clips are in" in told and "1 of 3 clips failed" in told and "a web page" in told
+    clips = json.loads(report.read_text())["clips"]
+    assert [c.get("frames") for c in clips] == [2, None, 2] and "a web page" in clips[1]["failed"]
+
+
+def test_many_clips_need_a_folder_and_names_of_their_own(tmp_path, clip, capsys):
+    assert main(["upscale", str(clip), str(clip), str(clip)]) == 1
+    assert "--out FOLDER" in capsys.readouterr().err
+    assert main(["upscale", str(clip), str(clip), "--out", str(tmp_path / "out")]) == 1
+    assert "would both become" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_what_belongs_to_a_cluster_is_refused_without_one(tmp_path, clip, capsys):
+    assert main(["upscale", str(clip), str(tmp_path / "out.mp4"), "--workers", "2"]) == 1
+    assert "--workers needs --engine ray" in capsys.readouterr().err
+    assert main(["upscale", str(clip), str(tmp_path / "out.mp4"), "--engine", "ray", "--workers", "0"]) == 1
+    assert "--workers is 0" in capsys.readouterr().err
+
+
 def test_a_folder_takes_its_rate_and_odd_clips_are_told(tmp_path, clip, capsys):
     out, bicubic = str(tmp_path / "out.mkv"), ["--method", "bicubic"]
     assert main(["upscale", str(clip), out, "--fps", "12.5", *bicubic]) == 0

@@ -18,7 +18,7 @@ FLOORS = (  # from the ground up, modules and packages of mgld
     "memory", "folders", "methods", "errors", "settings", "events",  # what a run is asked for, every sentence
     "compat", "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
     "sampling", "metrics", "segment", "kept",  # the paper's loop; what is measured
-    "pipeline", "worker", "peers",  # load, run, tell; what stands beside it
+    "pipeline", "worker", "peers", "cluster",  # load, run, tell; what stands beside it
     "training", "convert", "comparison",
     "ui", "commands", "__main__",
 )  # fmt: skip
@@ -30,6 +30,7 @@ ALLOWED = {  # library → where it may be imported
     "imageio": lambda p: p.startswith("mgld/video"),
     "imageio_ffmpeg": lambda p: p.startswith("mgld/video"),
     "matplotlib": lambda p: p == "mgld/plots.py",
+    "ray": lambda p: p == "mgld/cluster/pool.py",
 }
 
 

@@ -16,11 +16,11 @@ def say(text: str, line: bool = False) -> None:
     sys.stderr.flush()
 
 
-def say_notes(notes: Sequence[str], hints: Mapping[str, str] | None = None) -> None:
-    """Tell what a person should know of the clip or the result; hints say by note which option helps."""
+def say_notes(notes: Sequence[str], hints: Mapping[str, str] | None = None, of: str = "") -> None:
+    """Tell what a person should know of the clip or the result; hints say by note which option helps, `of` names the clip."""
     for note in notes:
         hint = (hints or {}).get(note)
-        say(f"note: {note} ({hint})" if hint else f"note: {note}")
+        say(f"note: {of}{note} ({hint})" if hint else f"note: {of}{note}")
 
 
 def say_progress(event: Progress, of: str = "") -> None:

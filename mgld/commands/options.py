@@ -133,14 +133,14 @@ def check_range(chosen: argparse.Namespace) -> None:
         raise errors.bad_setting("--start", chosen.start, "0 or more seconds")
 
 
-def check_rate(chosen: argparse.Namespace) -> None:
+def check_rate(source: Path, fps: float | None) -> None:
     """Refuse a rate that cannot be, or that the clip has itself."""
-    if chosen.fps is None:
+    if fps is None:
         return
-    if not chosen.input.is_dir() and chosen.input.suffix.lower() != ".zip":
-        raise errors.bad_setting("--fps", chosen.fps, "left out: only a folder of frames has no rate of its own")
-    if not LIMITS.lowest_fps <= chosen.fps <= LIMITS.highest_fps:
-        raise errors.bad_setting("--fps", chosen.fps, f"from {LIMITS.lowest_fps:g} to {LIMITS.highest_fps:g}")
+    if not source.is_dir() and source.suffix.lower() != ".zip":
+        raise errors.bad_setting("--fps", fps, "left out: only a folder of frames has no rate of its own")
+    if not LIMITS.lowest_fps <= fps <= LIMITS.highest_fps:
+        raise errors.bad_setting("--fps", fps, f"from {LIMITS.lowest_fps:g} to {LIMITS.highest_fps:g}")
 
 
 def check_frames(count: int | None) -> None:

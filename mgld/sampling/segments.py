@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -48,6 +48,18 @@ class Seam:
         joined = crossfade_head(self.tail, new)
         self.tail = joined[ready:] if ready < len(joined) else None
         return joined
+
+
+def joined(views: Sequence[Tensor], overlap: int, ready: int) -> Tensor:
+    """Return the last of views [T,...], joined as a Seam that has seen the whole scene would join it, bit for bit.
+
+    The others are the earlier segments of its scene that show frames of it too, as they were before any joining. Those frames lie
+    behind the heads that still earlier segments fade into, which is why no more need be known.
+    """
+    seam = Seam()
+    for view in views[:-1]:
+        seam.join(view, len(view) - overlap)
+    return seam.join(views[-1], ready)
 
 
 def crossfade_head(tail: Tensor | None, new: Tensor) -> Tensor:

@@ -1,0 +1,125 @@
+"""A Ray cluster of this machine gives the bytes of one process, also when one of its workers is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mgld.cluster.crew import Crew
+from mgld.cluster.spread import ClipRun
+from mgld.cluster.worker import Opening
+from mgld.errors import UserError
+from mgld.events import Event, FramesDone
+from mgld.pipeline import MGLDPipeline
+from mgld.settings import Settings
+from mgld.video import Frame
+from tests import media
+from tests.cluster.crews import frames_of
+
+pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-ray.txt")
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent.parent
+QUICK = Settings(steps=2, segment=3, overlap=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_processors() -> Iterator[None]:
+    from mgld.cluster.pool import cluster
+
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's own, 15, lets them starve beside anything else
+    with cluster("local", cpus=2):
+        yield
+
+
+@pytest.fixture
+def opening(pipeline, tmp_path) -> Opening:
+    pipeline.save_pretrained(tmp_path / "model")
+    return Opening(str(tmp_path / "model"), "cpu", "float32", threads=1)
+
+
+def in_one_process(opening: Opening, clip_u8: np.ndarray) -> np.ndarray:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return MGLDPipeline.from_pretrained(opening.model, "cpu", "float32")(clip_u8, QUICK)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def spread(opening: Opening, clip_u8: np.ndarray, on_frames=lambda crew: None) -> tuple[list[Event], Crew]:
+    """Run one clip on two workers; on_frames is called after each segment that came."""
+    from mgld.cluster.pool import RayWorker, seats
+
+    async def scene() -> tuple[list[Event], Crew]:
+        async with Crew(partial(RayWorker.hire, seats(2, "cpu"), opening), 2) as crew:
+            run, events = ClipRun(crew, 0, QUICK, len(clip_u8)), []
+            feeding = asyncio.create_task(run.feed(Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)))
+            async for event in run.events():
+                events.append(event)
+                if isinstance(event, FramesDone):
+                    on_frames(crew)
+            await feeding
+            return events, crew
+
+    return asyncio.run(scene())
+
+
+def test_two_workers_give_the_bytes_of_one_process_also_when_one_is_killed_midway(opening, clip_u8):
+    long_u8, killed = np.concatenate([clip_u8, clip_u8[::-1]]), []
+
+    def kill_one(crew: Crew) -> None:
+        if not killed:
+            killed.append(crew.opened[0].process)
+            os.kill(killed[0], signal.SIGKILL)
+
+    events, crew = spread(opening, clip_u8)
+    assert np.array_equal(frames_of(events), in_one_process(opening, clip_u8))
+    assert len({o.process for o in crew.opened}) == 2 and crew.lost == [] and crew.differing() == []
+    events, crew = spread(opening, long_u8, kill_one)
+    assert np.array_equal(frames_of(events), in_one_process(opening, long_u8))
+    assert killed and len(crew.lost) == 1
+
+
+def test_the_command_joins_the_cluster_and_writes_the_same_files(opening, clip_u8, tmp_path):
+    clips = [
+        media.make_video(tmp_path / f"{n}.mp4", list(clip)) for n, clip in (("one", clip_u8), ("two", clip_u8[3:]))
+    ]
+    (tmp_path / "bad.mp4").write_text("<html>")
+    quick = ["--lossless", "--steps", "1", "--segment", "3", "--overlap", "1", "--model", opening.model]
+    command = [sys.executable, "-m", "mgld", "upscale", *map(str, clips), str(tmp_path / "bad.mp4"), *quick]
+    engine = ["--engine", "ray", "--address", "auto", "--workers", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for folder, more in (("here", []), ("there", engine)):
+        ended = subprocess.run(
+            [*command, "--out", str(tmp_path / folder), *more],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 1 and "1 of 3 clips failed" in ended.stderr, ended.stderr
+        assert "2 of 3 clips are in" in ended.stderr
+    for name in ("one.mkv", "two.mkv"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
+
+
+def test_what_the_cluster_lacks_is_told_in_words(opening, clip_u8):
+    from mgld.cluster.pool import seats
+
+    with pytest.raises(UserError, match="3 workers were asked for, but the cluster has 2 processors"):
+        seats(3, "cpu")
+    with pytest.raises(UserError, match="1 workers were asked for, but the cluster has 0 GPUs"):
+        seats(None, "cuda")
+    missing = Opening("nobody/has-this", "cpu", "float32", 1)
+    with pytest.raises(UserError):
+        spread(missing, clip_u8)
