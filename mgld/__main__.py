@@ -19,6 +19,7 @@ try:
         compare,
         convert,
         degrade,
+        dial,
         doctor,
         evaluate,
         flow,
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the whole command line."""
     root = Parser(prog="mgld", description="Motion-guided latent diffusion for video super-resolution.")
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (upscale, compare, evaluate, ablate, sweep, benchmark, flow, degrade, train, convert, doctor):
+    for module in (upscale, compare, evaluate, ablate, sweep, dial, benchmark, flow, degrade, train, convert, doctor):
         module.add_to(commands)
     return root
 

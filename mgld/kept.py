@@ -26,7 +26,6 @@ from mgld import __version__, errors, settings
 from mgld.events import Event, Guided, Note, Resumed, Sampled
 from mgld.folders import LOCK, held, remove_unused
 from mgld.methods import finds_scenes, overlap_of, segment_count
-from mgld.presets import describe_model
 from mgld.settings import Settings
 from mgld.sharing import relevant
 
@@ -45,11 +44,14 @@ class FinishedSegment(NamedTuple):
     told: tuple[Event, ...] = ()  # Guided and Sampled
 
 
-def run_key(wanted: Settings, model: str, device: str, dtype: str, source: Mapping[str, object]) -> str:
-    """Name a run by all that has a say in its bytes; source says which frames of what content it reads."""
+def run_key(wanted: Settings, weights: Mapping, device: str, dtype: str, source: Mapping[str, object]) -> str:
+    """Name a run by all that has a say in its bytes.
+
+    weights is what describe_model says of the model; source says which frames of what content are read.
+    """
     cut = {"segment": wanted.segment, "overlap": overlap_of(wanted), "scenes": finds_scenes(wanted)}
     program = {"format": FORMAT, "mgld": __version__, "torch": version("torch"), "device": device, "dtype": dtype}
-    named = {"program": program, "settings": asdict(relevant(wanted)) | cut, "weights": describe_model(model)}
+    named = {"program": program, "settings": asdict(relevant(wanted)) | cut, "weights": weights}
     return hashlib.sha256(json.dumps(named | {"source": source}, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -30,6 +30,7 @@ from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import METHODS, PEERS, decodes_together, holds_repeats, is_guided, overlap_of
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets.deepcache import DeepCache
 from mgld.nets.loading import FIRST_STAGE, NETS, open_net
 from mgld.nets.replay import Replay
 from mgld.presets import local_folder, name_of
@@ -331,8 +332,9 @@ class MGLDPipeline(DiffusionPipeline):
         if segment.z_known is not None:
             return segment.z_known
         wanted, z_lq = segment.settings, condition.z_lq
-        scheduler = schedule.make_scheduler(self.scheduler.config, wanted.sampler, wanted.steps)
-        z_start = schedule.initial_latent(z_lq, self.scheduler, segment.noise.draw(z_lq.shape[1:], z_lq.device))
+        scheduler = schedule.make_scheduler(self.scheduler.config, wanted.sampler, wanted.steps, wanted.first_timestep)
+        fresh = segment.noise.draw(z_lq.shape[1:], z_lq.device)
+        z_start = schedule.initial_latent(z_lq, self.scheduler, fresh, wanted.first_timestep)
         record = GuidanceRecord(motion) if segment.watch.guidance and motion is not None else None
         guide = None if motion is None else _guide(segment, motion, record)
         shown = time.monotonic()
@@ -350,11 +352,14 @@ class MGLDPipeline(DiffusionPipeline):
     def _denoiser(self, segment: SegmentRun, z_lq: Tensor) -> Denoise:
         """Return the network's prediction as a function of z [T,c,h,w] and t [1], tile by tile."""
         frames, tile = len(z_lq), segment.tiles.latent
-        temporal = METHODS[segment.settings.method].motion_guided
+        temporal, every = METHODS[segment.settings.method].motion_guided, segment.settings.deepcache
+        deep = DeepCache(self.structure_encoder, self.unet, every) if every > 1 else None
 
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             def one_tile(z_tile: Tensor, y: int, x: int) -> Tensor:
                 lq = z_lq[..., y : y + z_tile.shape[-2], x : x + z_tile.shape[-1]]
+                if deep is not None:
+                    return deep.predict((y, x), self._cast(z_tile), self._cast(lq), t, frames, temporal).float()
                 return self._predicted((z_tile, lq, t), (frames, temporal))
 
             return tiles.tiled(one_tile, z, tile, tile // 2)

@@ -20,6 +20,8 @@ LAYER_COLOURS = dict(
 )
 DASHES = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (7, 2, 2, 2)), (0, (4, 1)), (0, (1, 1)))  # and without colour
 MARK = "#ffb000"
+CHOSEN = {"marker": "*", "markersize": 16, "markeredgecolor": "black", "linestyle": ""}
+UNGUIDED = OKABE_ITO[-1]  # grey: no method's colour
 HEAT, HIDDEN = "inferno", "#5a6270"  # of one rising lightness, so that it is read without colour; grey is not in it
 
 
@@ -142,19 +144,20 @@ def sweep_multiples(
     strengths: list[float],
     layers: list[np.ndarray],
     figures: dict[str, list[float | None]],
+    inputs: dict[str, float | None],
     row: int,
     chosen: float | None = None,
 ) -> bytes:
     """Draw a sweep of guidance strength: two figures over strength, one against the other, and the x-t profile of each; PNG.
 
-    chosen is the strength that is marked, if it is among them.
+    inputs are the input's own figures; chosen is the strength that is marked, if it is among them.
     """
     count = len(strengths)
     figure = Figure(figsize=(11, 3.0 + 1.05 * count), layout="constrained")
     top, below = figure.subfigures(2, 1, height_ratios=[2.8, 1.05 * count])
     panels = top.subplots(1, len(figures) + 1)
-    for panel, (name, values), colour in zip(panels[:-1], figures.items(), OKABE_ITO, strict=False):
-        _over_strength(panel, strengths, name, values, colour, chosen)
+    for panel, (name, values) in zip(panels[:-1], figures.items(), strict=True):
+        _over_strength(panel, strengths, name, values, inputs[name], chosen)
     _trade_off(panels[-1], strengths, figures, chosen)
     panels = below.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
     for panel, strength, frames in zip(panels, strengths, layers, strict=True):
@@ -165,34 +168,71 @@ def sweep_multiples(
     return _png(figure)
 
 
-def _over_strength(panel, strengths: list[float], name: str, values: list, colour: str, chosen: float | None) -> None:
-    """Draw one figure over strengths that stand evenly apart: most of them are small."""
+def _over_strength(
+    panel, strengths: list[float], name: str, values: list, of_input: float | None, chosen: float | None
+) -> None:
+    """Draw one figure over strengths that stand evenly apart, since most of them are small, and the input's beside it."""
     places = range(len(strengths))
-    panel.plot(places, values, color=colour, marker="o")
+    panel.plot(places, values, color=LAYER_COLOURS["mgld"], marker="o", label="MGLD")
+    if of_input is not None:
+        panel.axhline(of_input, color=LAYER_COLOURS["bicubic"], linestyle="--", label="input")
     if chosen in strengths:
         at = strengths.index(chosen)
-        panel.plot(at, values[at], color=colour, marker="*", markersize=16, markeredgecolor="black")
+        panel.plot(at, values[at], color=LAYER_COLOURS["mgld"], **CHOSEN)
     panel.set(title=name, xlabel="guidance strength")
     panel.set_xticks(places, [f"{strength:g}" for strength in strengths])
-    panel.set_ylim(0, 1.15 * max([v for v in values if v is not None], default=1.0))
+    panel.set_ylim(0, 1.2 * max([v for v in (*values, of_input) if v is not None], default=1.0))
+    panel.legend(fontsize=8, loc="lower left")
     panel.grid(alpha=0.3)
 
 
 def _trade_off(panel, strengths: list[float], figures: dict[str, list[float | None]], chosen: float | None) -> None:
     """Draw the first figure against the second, each point with its strength."""
     (name_y, ys), (name_x, xs) = figures.items()
-    panel.plot(xs, ys, color=OKABE_ITO[3], marker="o")
-    for strength, x, y in zip(strengths, xs, ys, strict=True):
-        panel.annotate(f"{strength:g}", (x, y), textcoords="offset points", xytext=(6, 6), fontsize=8)
+    panel.plot(xs, ys, color=LAYER_COLOURS["mgld"], marker="o")
+    for i, (strength, x, y) in enumerate(
+        zip(strengths, xs, ys, strict=True)
+    ):  # by turns: the last ones lie close together
+        aside = {"xytext": (8, 4)} if i % 2 else {"xytext": (-8, 4), "ha": "right"}
+        panel.annotate(f"{strength:g}", (x, y), textcoords="offset points", fontsize=8, **aside)
         if strength == chosen:
-            panel.plot(x, y, color=OKABE_ITO[3], marker="*", markersize=16, markeredgecolor="black", label="chosen")
-            panel.legend(fontsize=8)
+            panel.plot(x, y, color=LAYER_COLOURS["mgld"], label="chosen", **CHOSEN)
+            panel.legend(fontsize=8, loc="upper left")
     panel.set(title="What steadiness costs", xlabel=name_x, ylabel=name_y)
     known = [x for x in xs if x is not None] or [1.0]
     panel.set_xlim(0.8 * min(known), 1.1 * max(known))  # wide enough that a small loss looks small
     panel.xaxis.set_major_locator(MaxNLocator(4))
     panel.margins(y=0.2)
     panel.grid(alpha=0.3)
+
+
+def dial(points: Sequence, fronts: dict[str, list], headings: dict[str, str]) -> bytes:
+    """Draw each figure of points (mgld.comparison.dial) over seconds a frame, a line per way to sample, and its front; PNG."""
+    figure = Figure(figsize=(5 * len(fronts), 4.6), layout="constrained")
+    lines = list(dict.fromkeys(point.line for point in points))
+    for panel, (name, best) in zip(figure.subplots(1, len(fronts), squeeze=False)[0], fronts.items(), strict=True):
+        for i, line in enumerate(lines):
+            own = sorted((p for p in points if p.line == line), key=lambda p: p.steps)
+            xs, ys = [p.seconds for p in own], [getattr(p, name) for p in own]
+            style = {"color": OKABE_ITO[i % len(OKABE_ITO)], "linestyle": DASHES[i % len(DASHES)]}
+            panel.plot(xs, ys, marker=".", linewidth=1, label=line, **style)
+        panel.plot(
+            [p.seconds for p in best],
+            [getattr(p, name) for p in best],
+            "o",
+            mfc="none",
+            mec="black",
+            ms=9,
+            label="front",
+        )
+        for p in best:
+            text = (p.seconds, getattr(p, name))
+            panel.annotate(f"{p.steps}", text, textcoords="offset points", xytext=(5, 5), fontsize=8)
+        panel.set(title=headings[name], xlabel="seconds a frame")
+        panel.set_xscale("log")
+        panel.grid(alpha=0.3)
+    figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    return _png(figure)
 
 
 def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: float | None = None):
@@ -205,15 +245,13 @@ def _show(panel, picture: np.ndarray, title: str, cmap: str | None = None, top: 
 def _steps(panels, event) -> None:
     """Draw the disagreement of neighbouring frames around each guidance step, and the share that the step removed."""
     steps = np.arange(1, len(event.before) + 1)
-    panels[0].plot(
-        steps, event.before, color=OKABE_ITO[1], marker=".", linestyle="--", label="before the step's guidance"
-    )
-    panels[0].plot(steps, event.after, color=OKABE_ITO[0], marker=".", label="after it")
+    panels[0].plot(steps, event.before, color=UNGUIDED, marker=".", linestyle="--", label="before the step's guidance")
+    panels[0].plot(steps, event.after, color=LAYER_COLOURS["mgld"], marker=".", label="after it")
     panels[0].set_title("Disagreement along the motion: mean |warped neighbour − x̂0|", fontsize=9)
     panels[0].set_ylim(bottom=0)
     panels[0].legend(fontsize=8)
     removed = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
-    panels[1].bar(steps, removed, color=OKABE_ITO[0])
+    panels[1].bar(steps, removed, width=0.6, color=LAYER_COLOURS["mgld"])
     panels[1].set_title("Share that each step's guidance removed (%)", fontsize=9)
     for panel in panels:
         panel.set_xlabel("denoising step", fontsize=8)

@@ -31,7 +31,7 @@ SD21 = {
 TINY = {
     "unet": {
         "latent_channels": 16,
-        "channels": (64, 128, 192),
+        "channels": (96, 192, 288),
         "layers_per_block": 1,
         "attention": (False, False, True),
         "head_channels": 32,
@@ -57,6 +57,7 @@ TINY = {
         "layers_per_block": 1,
         "patch": 4,
         "pixel_channels": 8,
+        "smoothing": 2,
         "linear": True,
         "middle_attention": False,
         "fusion_levels": (0, 1),

@@ -81,8 +81,14 @@ PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}
 PAGE_STEP = {"guidance": 0.05, "cfw": 0.05}
 PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 LAYERS_AT_MOST = 6  # of the comparison, the bicubic input among them
+DIAL_STEPS = (1, 2, 4, 8, 15, 25, 50)  # of which the last is what the others are held against
+DIAL_LOWER = (
+    (600, (1, 2, 4, 8)),
+    (800, (1, 2, 4, 8)),
+)  # first timesteps, and the numbers of steps that are tried from there
+DIAL_REUSE = ((2, (4, 8, 15, 25, 50)), (3, (8, 15, 25, 50)))  # DeepCache intervals, likewise
 SWEEP = (0.0, 0.1, 0.3, 1.0, 2.0)  # guidance strengths that are tried unless told otherwise
-SWEEP_COUNT = (3, 6)
+SWEEP_COUNT = (3, LAYERS_AT_MOST - 1)  # the input is one more layer
 KEPT_BYTES = 10**6 * limit_of("MGLD_KEPT_MB", 1500, 1, 1_000_000)  # finished frames in memory, of all visitors together
 UNFINISHED = CACHE / "unfinished"  # finished segments of runs that were stopped, until they are run again
 UNFINISHED_BYTES = 10**6 * limit_of("MGLD_UNFINISHED_MB", 20_000, 0, 10**8)  # of all such runs; 0 keeps none
@@ -126,6 +132,22 @@ BLENDS = ("linear", "uniform", "gaussian")
 ROUNDINGS = ("nearest", "down")
 ENGINES = ("local", "ray")  # of `upscale`: this process, or workers in a cluster
 DTYPES = ("float32", "bfloat16", "float16")
+LABELS = {  # of these names, wherever a person reads them and need not type them
+    "released": "As released", "paper": "As in the paper", "corrected": "Corrected",
+    "dis": "DIS", "spynet": "SPyNet", "raft": "RAFT",
+    "ddpm": "DDPM", "ddim": "DDIM", "dpm++": "DPM++",
+    "adain": "AdaIN", "wavelet": "Wavelet", "none": "None",
+    "temporal": "Together", "frame": "One by one",
+    "overlapped": "Overlapped", "disjoint": "Disjoint",
+    "found": "Found", "ignored": "Ignored",
+    "short": "Shorter", "padded": "Filled up",
+    "trained": "As trained", "published": "As published",
+    "one": "One", "two": "Two",
+    "canvas": "One canvas", "alone": "Each tile alone",
+    "linear": "Linear", "uniform": "Uniform", "gaussian": "Gaussian",
+    "nearest": "Nearest", "down": "Down", "held": "Shown as repeats", "made": "Made anew",
+    "kept": "Kept", "free": "The model’s own",
+}  # fmt: skip
 
 
 # What reads a setting. A change of one makes again what is read there and everything after it; `cutting` is how a clip is cut
@@ -145,8 +167,10 @@ def number(default: Number, lowest: float, highest: float, label: str, help: str
 
 
 def choice(default: str, options: tuple[str, ...], label: str, help: str, *, affects: str) -> str:
-    """Declare a setting that takes one of a few names."""
-    return field(default=default, metadata={"options": options, "label": label, "help": help, "affects": affects})
+    """Declare a setting that takes one of a few names, which LABELS or METHODS label."""
+    labels = {name: METHODS[name].layer if name in METHODS else LABELS[name] for name in options}
+    told = {"options": options, "labels": labels, "label": label, "help": help, "affects": affects}
+    return field(default=default, metadata=told)
 
 
 def declared(kind: Declared) -> Declared:
@@ -171,6 +195,17 @@ class Settings:
 
     method: str = choice("mgld", tuple(METHODS), "Method", "Which recipe makes the result.", affects="sampling")
     steps: int = number(2, 1, 1000, "Steps", "More steps: slower, more invented detail.", affects="sampling")
+    first_timestep: int = number(
+        999,
+        1,
+        999,
+        "First timestep",
+        "999 is nearly pure noise; from less, more of the input stays.",
+        affects="sampling",
+    )
+    deepcache: int = number(
+        1, 1, 8, "DeepCache interval", "Deep features are computed in every Nth step; 1: in each.", affects="sampling"
+    )
     guidance: float = number(
         0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
     )
@@ -264,6 +299,9 @@ class Settings:
                 continue
             low, high = f.metadata["range"]
             whole[f.name] = _number(f.metadata["label"], value, low, high, isinstance(f.default, int))
+        most = whole["first_timestep"] + 1
+        if whole["steps"] > most:
+            raise errors.bad_setting("Steps", self.steps, f"at most {most} from timestep {self.first_timestep}")
         if whole["overlap"] >= whole["segment"] and self.segments == "overlapped" and whole["segment"] > 1:
             raise errors.bad_setting(
                 "Segment overlap", self.overlap, f"smaller than the segment length ({self.segment})"

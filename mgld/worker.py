@@ -15,8 +15,9 @@ import numpy as np
 
 from mgld.errors import UserError
 from mgld.events import Event, Sampled
-from mgld.kept import KeptRun
+from mgld.kept import KeptRun, forget, run_key
 from mgld.pipeline import MGLDPipeline
+from mgld.presets import describe_model
 from mgld.segment import NOTHING_WATCHED, Watch
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
@@ -37,7 +38,7 @@ class DeviceJob:
     latents: Mapping[Settings, Mapping[int, np.ndarray]] = field(default_factory=dict)
     watch: Watch = NOTHING_WATCHED
     dtype: str = "auto"
-    kept: Sequence[str] = ()  # the runs' keys (mgld.kept), where their segments are kept on disk
+    source: Mapping[str, object] | None = None  # what names the clip, where finished segments are kept on disk
 
 
 def open_pipeline(model: str, device: str, dtype: str = "auto") -> MGLDPipeline:
@@ -57,14 +58,26 @@ def run_all(job: DeviceJob) -> Iterator[tuple[int, Event]]:
     """
     pipeline = open_pipeline(job.model, job.device, job.dtype)
     known = {key: dict(found) for key, found in job.latents.items()}
+    keys = _keys(job, pipeline)
     for index, wanted in enumerate(job.runs):
         sampled, latents = {}, known.get(sampled_as(wanted))
-        with closing(KeptRun(job.kept[index] if job.kept else None)) as kept:
+        with closing(KeptRun(keys[index])) as kept:
             for event in pipeline.run(job.clip, wanted, len(job.clip), job.watch, latents, kept):
                 if isinstance(event, Sampled):
                     sampled[event.first_frame] = event.z
                 yield index, event
         known.setdefault(sampled_as(wanted), {}).update(sampled)
+    for key in filter(None, keys):  # whoever asked has every result now
+        forget(key)
+
+
+def _keys(job: DeviceJob, pipeline: MGLDPipeline) -> list[str | None]:
+    """Name each run by all that has a say in its bytes; None where nothing is kept of it."""
+    if job.source is None:
+        return [None] * len(job.runs)
+    weights, place = describe_model(job.model), (str(pipeline.device), str(pipeline.dtype))
+    source = dict(job.source) | {"guidance_watched": job.watch.guidance}  # which is kept too
+    return [run_key(wanted, weights, *place, source) for wanted in job.runs]
 
 
 def answers(job: DeviceJob) -> Generator[tuple[int, Event] | UserError, None, None]:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 from pathlib import Path
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # before torch is there: processes of several threads each slow one another many times
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -78,14 +84,27 @@ def free_port():
 # Each of their tests decodes or writes clips, in processes of their own, or trains: a second or more, hundreds of times.
 SLOW_PLACES = (
     "video", "fuzz", "training", "parity", "flow/test_cuts.py", "convert/test_sd21.py", "test_commands.py", "test_example.py",
-    "test_evaluate.py", "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
+    "test_kept.py", "test_folders.py", "test_evaluate.py",
+    "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
     "comparison/test_cost.py", "ui/test_running.py", "ui/test_files.py", "ui/test_page.py", "ui/test_first_sight.py",
 )  # fmt: skip
 
 
+MOST_WORKERS = 4  # each holds the networks; and all browser tests are one worker's
+
+
+def pytest_xdist_auto_num_workers(config) -> int:
+    """Spread the suite over the cores; what is asked for by its file is over before a second process has started."""
+    cores = min(os.cpu_count() or 1, MOST_WORKERS)
+    return cores if config.args_source is config.ArgsSource.TESTPATHS and cores > 1 else 0
+
+
+@pytest.hookimpl(tryfirst=True)  # before a worker looks for groups
 def pytest_collection_modifyitems(items) -> None:
-    """Leave what lies in slow places out of the fast lane."""
+    """Leave what lies in slow places out of the fast lane; keep a file's tests, and all of the browser's, in one process."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(SLOW_PLACES):
+        place = item.path.relative_to(here).as_posix()
+        if place.startswith(SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group("browser" if place.startswith("browser") else place))

@@ -78,7 +78,7 @@ def test_a_folder_takes_its_rate_and_odd_clips_are_told(tmp_path, clip, capsys):
     assert [f.time_s for f in read_frames(out)] == pytest.approx([0, 0.08, 0.16, 0.24], abs=1e-3)
     assert "note" not in capsys.readouterr().err
     assert main(["upscale", str(clip), out, *bicubic]) == 0
-    assert "25 frames per second assumed" in capsys.readouterr().err
+    assert "25 frames per second assumed (--fps states another)" in capsys.readouterr().err
     assert main(["upscale", out, str(tmp_path / "whole.mp4"), "--fps", "10"]) == 1
     assert "--fps" in capsys.readouterr().err
 

@@ -25,11 +25,11 @@ from tests import media
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = Settings(steps=2, segment=3, overlap=1)
-SOURCE = {"sha256": "of the clip"}
+SOURCE, WEIGHTS = {"sha256": "of the clip"}, {"name": "tiny", "sha256": "of the weights"}
 
 
 def key_of(wanted: Settings = QUICK) -> str:
-    return run_key(wanted, "tiny", "cpu", "float32", SOURCE)
+    return run_key(wanted, WEIGHTS, "cpu", "float32", SOURCE)
 
 
 def run(
@@ -102,16 +102,17 @@ def test_what_has_a_say_in_the_bytes_has_one_in_the_key(other):
 
 
 def test_other_content_weights_devices_and_programs_have_other_keys(monkeypatch):
-    keys = {
-        key_of(),
-        run_key(QUICK, "tiny", "cuda:0", "float32", SOURCE),
-        run_key(QUICK, "tiny", "cpu", "bfloat16", SOURCE),
+    said = (QUICK, WEIGHTS, "cpu", "float32", SOURCE)
+    others = {
+        1: {"name": "tiny", "sha256": "of other weights"},
+        2: "cuda:0",
+        3: "bfloat16",
+        4: {"sha256": "of another clip"},
     }
-    keys.add(run_key(QUICK, "tiny", "cpu", "float32", {"sha256": "of another clip"}))
-    monkeypatch.setattr("mgld.kept.describe_model", lambda model: {"name": model, "sha256": "of other weights"})
-    keys.add(key_of())
+    keys = {run_key(*(others[i] if i == at else value for i, value in enumerate(said))) for at in others}
+    keys.add(run_key(*said))
     monkeypatch.setattr("mgld.kept.__version__", "next")
-    assert len({*keys, key_of()}) == 6
+    assert len({*keys, run_key(*said)}) == 6
 
 
 def test_a_finished_run_leaves_nothing(pipeline, clip_u8):

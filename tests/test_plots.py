@@ -13,15 +13,15 @@ def decoded(png: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
-def marked(picture: np.ndarray) -> int:
-    """Count the pixels in the colour of segment borders."""
-    return int((np.abs(picture.astype(int) - (0xFF, 0xB0, 0x00)).sum(2) < 30).sum())
+def painted(picture: np.ndarray, colour: str) -> int:
+    """Count the pixels of about this colour, #rrggbb."""
+    return int((np.abs(picture.astype(int) - tuple(bytes.fromhex(colour[1:]))).sum(2) < 30).sum())
 
 
 def test_a_profile_marks_segment_borders():
     clip = {"A": np.full((6, 8, 32, 3), 90, np.uint8), "B": np.full((6, 8, 32, 3), 30, np.uint8)}
-    assert marked(decoded(plots.temporal_profile(clip, 4, 10.0))) == 0
-    assert marked(decoded(plots.temporal_profile(clip, 4, 10.0, borders=(3,)))) > 200
+    assert painted(decoded(plots.temporal_profile(clip, 4, 10.0)), plots.MARK) == 0
+    assert painted(decoded(plots.temporal_profile(clip, 4, 10.0, borders=(3,))), plots.MARK) > 200
 
 
 def test_curves_with_gaps_share_one_figure():
@@ -63,7 +63,10 @@ def test_the_scope_is_drawn_for_still_clips_and_for_sampling_that_moved_nothing(
 def test_a_sweep_has_a_strip_for_every_strength():
     layers = [np.full((4, 8, 16, 3), 40 * i, np.uint8) for i in range(4)]
     few, many = (
-        plots.sweep_multiples([0, 1, 2, 3][:n], layers[:n], {"a": [1.0] * n, "b": [2.0] * n}, 2, 1) for n in (3, 4)
-    )
-    heights = [cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).shape[0] for png in (few, many)]
-    assert heights[1] > heights[0]
+        decoded(plots.sweep_multiples(list(range(n)), layers[:n], {"a": [1.0] * n, "b": [2.0] * n}, {"a": 3.0, "b": None}, 2, 1))
+        for n in (3, 4)
+    )  # fmt: skip
+    assert many.shape[0] > few.shape[0]
+    for layer in ("mgld", "bicubic"):
+        assert painted(few, plots.LAYER_COLOURS[layer]) > 100, layer
+    assert painted(few, plots.LAYER_COLOURS["per_frame"]) == 0  # a colour is a method's own

@@ -111,3 +111,9 @@ def test_every_variable_is_documented():
     assert read == set(
         re.findall(r"^\| `(MGLD_\w+)`", (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8"), re.M)
     )
+
+
+def test_there_cannot_be_more_steps_than_timesteps():
+    assert Settings(steps=101, first_timestep=100).checked()
+    with pytest.raises(UserError, match="Steps is 102, but it must be at most 101 from timestep 100"):
+        Settings(steps=102, first_timestep=100).checked()

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mgld import settings  # noqa: E402
 from mgld.comparison import sweep  # noqa: E402
 from mgld.comparison.ablation import table_3  # noqa: E402
-from mgld.comparison.figures import as_markdown, measure, write_stage  # noqa: E402
+from mgld.comparison.figures import measure, notes_of, told_of, write_stage  # noqa: E402
 from mgld.comparison.job import ComparisonJob, begin  # noqa: E402
 from mgld.comparison.layers import INPUT  # noqa: E402
 from mgld.comparison.produce import Machine, produce  # noqa: E402
@@ -49,7 +49,7 @@ def main() -> None:
     figures = measure(shown, job.borders_of(FRAMES), request.knobs.flow)
     stage = asdict(write_stage(HERE / "stage.mp4", shown, job.material.fps, figures))
     del stage["video"]
-    _write("stage.json", {"stage": stage, "table": as_markdown(figures)})
+    _write("stage.json", {"stage": stage, "notes": notes_of(figures)})
     write_stills(HERE)
     two = _run(machine, replace(request, methods=COMPARED), {name: request.runs[name] for name in COMPARED}, store)
     two.figures, two.taken_s = figures, sum(sum(run.report["seconds"].values()) for run in two.finished.values())
@@ -62,7 +62,7 @@ def main() -> None:
     guided, summary = scope.figure(job, SCOPED)
     _picture("scope.webp", guided)
     chosen = next(label for label, value in scope.choices(job) if value == SCOPED)
-    tables = {"sweep": sweep.as_markdown(strengths, of_sweep), "ablation": table_3(four.rows)}
+    tables = {"sweep": sweep.as_markdown(strengths, of_sweep), "ablation": told_of(table_3(four.rows))}
     _write("tabs.json", {**tables, "scope": {"choice": chosen, "summary": summary}})
     manifest = {"clip": CLIP.name, "frames": FRAMES, "settings": asdict(Settings()), "model": describe_model("tiny")}
     _write("manifest.json", manifest)

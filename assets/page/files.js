@@ -2,6 +2,7 @@
 import { element, props, watch } from './host.js';
 
 const none = element.querySelector('.none');
+const NONE = none.textContent;
 const sum = element.querySelector('.sum');
 const all = element.querySelector('.all');
 const told = element.querySelector('.told');
@@ -38,6 +39,7 @@ function row({ file, name, told: kind, picture }) {
 function draw() {
   const { files = [], everything, told: text = '' } = props.value ?? {};
   none.hidden = files.length > 0;
+  none.textContent = text || NONE;
   sum.hidden = !files.length;
   all.hidden = !everything;
   if (everything) point(all, everything);

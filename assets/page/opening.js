@@ -1,7 +1,6 @@
-// What the page's own parts need once: names for buttons that hold nothing but a picture, tables that keys reach, and
-// folds on a phone.
+// What the page's own parts need once: names for buttons that hold nothing but a picture, tables that keys reach.
 
-const ROLLING = ':is(#figures, #sweep-table, #table-3) table';
+const ROLLING = ':is(#sweep-table, #table-3) table';
 
 export function openPage({ examples, pictures }) {
   document.querySelectorAll('#controls .gallery-item').forEach((b, i) => b.setAttribute('aria-label', examples[i]));
@@ -11,5 +10,4 @@ export function openPage({ examples, pictures }) {
     for (const table of document.querySelectorAll(ROLLING)) table.tabIndex = 0; // so that keys roll them too
   };
   new MutationObserver(named).observe(document.getElementById('studio'), { childList: true, subtree: true }); // tabs are made when opened
-  if (window.matchMedia('(max-width: 640px)').matches) document.querySelector('#figures-fold > button')?.click();
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class ClipJob:
     def look(self) -> None:
         """Look at the clip and at where it is to go; refuse what cannot be before anything is loaded."""
         from mgld.video import VideoWriter, probe
+        from mgld.video.clip import INTERLACED, RATE_ASSUMED
 
         chosen = self._chosen
         check_rate(self.source, chosen.fps)
@@ -43,7 +44,7 @@ class ClipJob:
         self._writer = VideoWriter(
             self.output, clip.fps, audio_from=self.source, start_s=chosen.start, lossless=chosen.lossless
         )
-        self._say(clip.notes)
+        self._say(clip.notes, {INTERLACED: "--deinterlace removes it", RATE_ASSUMED: "--fps states another"})
         self.total = clip.frames_ahead(chosen.start, chosen.frames)
         if self.total:
             self._writer.check_room(self.total, SCALE * clip.height, SCALE * clip.width)
@@ -94,10 +95,11 @@ class ClipJob:
         """Open what an earlier run of the same command had finished; forget it once the output is whole."""
         from mgld.comparison.store import sha256_of
         from mgld.kept import KeptRun, run_key
+        from mgld.presets import describe_model
 
         chosen = self._chosen
         source = {"sha256": sha256_of(self.source), "start_s": chosen.start, "frames": chosen.frames}
-        key = run_key(wanted, chosen.model, device, dtype, source | {"deinterlace": chosen.deinterlace})
+        key = run_key(wanted, describe_model(chosen.model), device, dtype, source | {"deinterlace": chosen.deinterlace})
         kept = KeptRun(None if wanted.method in PEERS else key)
         try:
             yield kept
@@ -109,8 +111,8 @@ class ClipJob:
         finally:
             kept.close()
 
-    def _say(self, notes: list[str] | tuple[str, ...]) -> None:
-        say_notes([f"{self.name}{note}" for note in notes])
+    def _say(self, notes: Sequence[str], hints: Mapping[str, str] | None = None) -> None:
+        say_notes(notes, hints, self.name)
 
     def _say_line(self, text: str) -> None:
         say(f"{self.name}{text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mgld.events import Progress
 
@@ -16,10 +16,11 @@ def say(text: str, line: bool = False) -> None:
     sys.stderr.flush()
 
 
-def say_notes(notes: Sequence[str]) -> None:
-    """Tell what a person should know of the clip or the result."""
+def say_notes(notes: Sequence[str], hints: Mapping[str, str] | None = None, of: str = "") -> None:
+    """Tell what a person should know of the clip or the result; hints say by note which option helps, `of` names the clip."""
     for note in notes:
-        say(f"note: {note}")
+        hint = (hints or {}).get(note)
+        say(f"note: {of}{note} ({hint})" if hint else f"note: {of}{note}")
 
 
 def say_progress(event: Progress, of: str = "") -> None:

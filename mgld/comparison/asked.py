@@ -101,10 +101,8 @@ class Asked:
         "text", "Part of the frame", "left, top, right, bottom in %; empty: the whole frame. Or drag on the picture.", "",
         linked=_crop,
     )  # fmt: skip
-    truth: str | None = _entry("clip", "Ground truth (optional, four times the size)")
-    others: list[str] | None = _entry(
-        "files", "Other results to compare with (four times the size); named by their files"
-    )
+    truth: str | None = _entry("clip", "Ground truth (4×, optional)")
+    others: list[str] | None = _entry("files", "Other results (4×), named by their files")
     degrade: bool = _entry(
         "checkbox", "Degradation lab: the clip is clean, degrade it first",
         "Makes a low-quality clip of a quarter of the size, as in training; the clip itself becomes the ground truth.", False,
@@ -147,7 +145,8 @@ def read_link(query: Mapping[str, str]) -> tuple[dict[str, object], list[str]]:
     try:
         Asked.of(values).knobs.checked()
     except UserError:  # each is good, together they are not
-        refused += [n for n in ("segment", "overlap") if values.pop(n, None) is not None]
+        together = ("segment", "overlap", "steps", "first_timestep")
+        refused += [n for n in together if values.pop(n, None) is not None]
     return values, refused
 
 

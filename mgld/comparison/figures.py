@@ -12,21 +12,20 @@ from mgld.comparison.grid import Heat, StageVideo, stack_layers
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
-from mgld.metrics.table import markdown
+from mgld.metrics.table import columns, markdown, marked
 from mgld.metrics.temporal import Backward, at_half_size, mean_residual, motion_of, residuals
 from mgld.plots import heat
+from mgld.settings import LABELS
 
 BRIGHTEST_PERCENTILE = 99.5  # of the residuals of the worst layer: a single pixel does not dim all others
 COLUMNS = ("we", "we_excess", "sharpness", "we_border_ratio", "psnr", "ssim")  # of the table, where the clip has them
 BLUR_NOTE = (
-    "Warping error: how far each frame is from its neighbour moved along the motion, 0–255, lower is steadier. Blur lowers "
+    "Flicker is measured as warping error: how far each frame is from its neighbour moved along the motion, 0–255. Blur lowers "
     "it too, so read it beside sharpness."
 )
 ONE_FRAME = "One frame cannot flicker: there is nothing to compare it with."
-NOTE = (
-    "Bold: the best result, where it beats the input. Motion: measured once for all, "
-    "on “{clip}”, by {flow}, not by the network that guided."
-)
+BEST_NOTE = "Bold: the best result, where it beats the input."
+MOTION_NOTE = "Motion: measured once for all, on “{clip}”, by {flow}, not by the network that guided."
 
 
 @dataclass(frozen=True)
@@ -82,16 +81,44 @@ def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: 
         {"key": key, "name": METRICS[key].heading, "values": [lines[key] for lines in figures.curves.values()]}
         for key in keys
     ]
-    return stack_layers(path, layers, fps, figures.borders, drawn, heat_of(figures.residuals))
+    maps, table = heat_of(figures.residuals), table_of(figures)
+    return stack_layers(path, layers, fps, figures.borders, drawn, maps, table=table)
+
+
+def table_of(figures: Figures) -> list[dict]:
+    """Return the columns of the stage's table, each with its heading, decimals and, layer by layer, its text and mark."""
+    cells = list(marked(figures.rows, (TRUTH,), (INPUT,)).values())
+    return [
+        {
+            "key": metric.key,
+            "name": metric.heading,
+            "decimals": metric.decimals,
+            "texts": [row[i][0] for row in cells],
+            "best": [row[i][1] for row in cells],
+        }
+        for i, metric in enumerate(columns(figures.rows))
+    ]
+
+
+def notes_of(figures: Figures) -> list[str]:
+    """Return what must be known to read the table, in sentences."""
+    if len(next(iter(figures.curves.values()))["sharpness"]) == 1:
+        return [ONE_FRAME, BEST_NOTE]
+    return [
+        BLUR_NOTE,
+        f"{BEST_NOTE} {MOTION_NOTE.format(flow=LABELS[figures.judge], clip=label_of(figures.reference))}",
+    ]
+
+
+def told_of(table: str) -> str:
+    """Return a Markdown table that marks the best results, with what must be known to read it."""
+    return f"{table}\n\n{BLUR_NOTE} {BEST_NOTE}"
 
 
 def as_markdown(figures: Figures) -> str:
     """Return the table of the layers by their names, the best result in bold, and how it was measured."""
     labels = {name: label_of(name) for name in figures.rows}
-    if len(next(iter(figures.curves.values()))["sharpness"]) == 1:
-        return f"{ONE_FRAME}\n\n{markdown(figures.rows, labels, '', (TRUTH,), (INPUT,))}"
-    note = NOTE.format(flow=figures.judge, clip=label_of(figures.reference))
-    return markdown(figures.rows, labels, "", (TRUTH,), (INPUT,)) + f"\n\n{BLUR_NOTE} {note}"
+    return "\n\n".join([markdown(figures.rows, labels, "", (TRUTH,), (INPUT,)), " ".join(notes_of(figures))])
 
 
 def titled(curves: dict[str, dict[str, list[float | None]]]) -> dict[str, dict[str, list[float | None]]]:

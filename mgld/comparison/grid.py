@@ -43,7 +43,7 @@ class StageVideo:
     """One video with the layers in a grid, row by row, each width × height pixels, and what is drawn beside it.
 
     keys are the layers' names, layers their labels, colours one #rrggbb each; curves {"key": …, "name": …, "values": one list per
-    layer}; pair the two layers that are compared first.
+    layer}; table the columns that figures.table_of makes; pair the two layers that are compared first.
     """
 
     video: Path
@@ -57,6 +57,7 @@ class StageVideo:
     colours: list[str]
     borders: list[int]
     curves: list[dict]
+    table: list[dict]
     pair: tuple[int, int]
     residual: MapPlaces | None = None
 
@@ -69,6 +70,7 @@ def stack_layers(
     curves: Sequence[dict] = (),
     heat: Heat | None = None,
     pair: tuple[int, int] | None = None,
+    table: Sequence[dict] = (),
 ) -> StageVideo:
     """Write the layers, u8 [T,H,W,3] by name, and their heat-maps as one grid video to path; return what the stage needs.
 
@@ -90,7 +92,7 @@ def stack_layers(
     keys = list(layers)
     return StageVideo(
         path, columns, width, height, fps, len(frames), keys, [label_of(key) for key in keys], colours_of(keys), list(borders),
-        list(curves), pair or first_pair(keys), places,
+        list(curves), list(table), pair or first_pair(keys), places,
     )  # fmt: skip
 
 

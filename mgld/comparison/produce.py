@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.store import Store
 from mgld.events import Event, Result
-from mgld.kept import forget, run_key
 from mgld.presets import offered
 from mgld.segment import Watch
 from mgld.settings import Settings
@@ -56,9 +55,8 @@ def _made(
     """Run on the device what is not in memory, in one call; keep every finished segment as it comes."""
     part, layers, runs = job.material.part, list(missing), list(missing.values())
     latents = {sampled_as(wanted): dict(store.sampling(part, wanted).latents) for wanted in runs}
-    model, source = job.request.model, asdict(part) | {"guidance_watched": watch.guidance}
-    kept = [run_key(wanted, model, machine.device, machine.dtype, source) for wanted in runs]
-    asked = DeviceJob(model, machine.device, job.material.clip, runs, latents, watch, machine.dtype, kept)
+    clip, source = job.material.clip, asdict(part)
+    asked = DeviceJob(job.request.model, machine.device, clip, runs, latents, watch, machine.dtype, source)
     events = machine.run_all(asked)
     machine.busy.set()
     try:
@@ -70,8 +68,6 @@ def _made(
                 store.keep(part, wanted, job.finish(event.report))
                 job.guided[layer] = store.guided(part, wanted)
             yield layer, event
-        for key in kept:  # every result is in memory now
-            forget(key)
     finally:
         machine.busy.clear()
         events.close()

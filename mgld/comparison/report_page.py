@@ -9,12 +9,12 @@ from html import escape
 
 from mgld import settings
 from mgld.comparison.asked import FIELDS, KNOBS
-from mgld.comparison.figures import BLUR_NOTE, Figures
+from mgld.comparison.figures import BEST_NOTE, BLUR_NOTE, Figures
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.comparison.report import TITLE, Outcome
 from mgld.methods import METHODS, decodes_together, is_guided, is_temporal
-from mgld.metrics.table import best_texts, columns
-from mgld.settings import SCALE, Settings
+from mgld.metrics.table import columns, marked
+from mgld.settings import LABELS, SCALE, Settings
 from mgld.sharing import settings_read
 
 STYLE = settings.ASSETS / "page" / "report.css"
@@ -28,7 +28,6 @@ DEGRADED = "The clip was clean and was degraded first (seed {seed}); it is its o
 RUN = "{steps} of {sampler}, {guided}, {cut}, {decoded}; seed {seed}."
 GUIDED = "guided along the motion that {flow} measured, with strength {strength:g}"
 FIGURES, SETTINGS, UNREAD = "What was measured", "Settings", "–"
-BEST = "Bold: the best result, where it beats the input."
 UNREAD_NOTE = "–: the method does not read the setting."
 RECORD = "Everything as JSON: versions, hashes, times, curves"
 
@@ -40,7 +39,7 @@ def report_page(outcome: Outcome, pictures: dict[str, tuple[str, bytes]]) -> str
     parts = [
         f"<h1>{clip}</h1><p class='date'>{TITLE}, {outcome.date:%d %B %Y, %H:%M} UTC</p>",
         *(f"<p>{escape(sentence)}</p>" for sentence in told(outcome)),
-        f"<h2>{FIGURES}</h2>{_figures(outcome.figures)}<p class='note'>{escape(f'{BEST} {BLUR_NOTE}')}</p>",
+        f"<h2>{FIGURES}</h2>{_figures(outcome.figures)}<p class='note'>{escape(f'{BEST_NOTE} {BLUR_NOTE}')}</p>",
         *(_picture(title, png) for title, png in pictures.values()),
         f"<h2>{SETTINGS}</h2><ul>",
         *(f"<li><b>{escape(label_of(n))}</b>: {escape(in_words(wanted))}</li>" for n, wanted in outcome.made.items()),
@@ -73,12 +72,12 @@ def told(outcome: Outcome) -> list[str]:
 
 def in_words(wanted: Settings) -> str:
     """Say in a sentence how one method was run."""
-    guided = GUIDED.format(flow=wanted.flow, strength=wanted.guidance) if is_guided(wanted) else "not guided"
+    guided = GUIDED.format(flow=LABELS[wanted.flow], strength=wanted.guidance) if is_guided(wanted) else "not guided"
     together = f"in segments of {_counted(wanted.segment, 'frame')}"
     if wanted.segments == "overlapped":
         together += f" that share {wanted.overlap}"
     return RUN.format(
-        steps=_counted(wanted.steps, "step"), sampler=wanted.sampler, guided=guided, seed=wanted.seed,
+        steps=_counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], guided=guided, seed=wanted.seed,
         cut=together if is_temporal(wanted) else "every frame on its own",
         decoded="decoded together" if decodes_together(wanted) else "decoded one by one",
     )  # fmt: skip
@@ -90,13 +89,11 @@ def _counted(count: int, name: str) -> str:
 
 def _figures(figures: Figures) -> str:
     """Return the table of figures, the best result in bold as on the page."""
-    shown, best = columns(figures.rows), best_texts(figures.rows, (TRUTH,), (INPUT,))
-    rows = []
-    for name, row in figures.rows.items():
-        ranked = {} if name in (TRUTH, INPUT) else best
-        texts = [(metric.text(row[metric.key]), ranked.get(metric.key)) for metric in shown]
-        rows.append([escape(label_of(name)), *(f"<b>{escape(t)}</b>" if t == b else escape(t) for t, b in texts)])
-    return _table(["", *(escape(metric.heading) for metric in shown)], rows)
+    rows = [
+        [escape(label_of(name)), *(f"<b>{escape(text)}</b>" if is_best else escape(text) for text, is_best in cells)]
+        for name, cells in marked(figures.rows, (TRUTH,), (INPUT,)).items()
+    ]
+    return _table(["", *(escape(metric.heading) for metric in columns(figures.rows))], rows)
 
 
 def _settings(made: dict[str, Settings]) -> str:
@@ -115,7 +112,7 @@ def _settings(made: dict[str, Settings]) -> str:
 
 def _value(wanted: Settings, key: str) -> str:
     value = getattr(wanted, key)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else KNOBS[key].metadata.get("labels", {}).get(value, str(value))
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -133,8 +133,10 @@ def read(request: Request) -> Material:
     """Read every clip that the request names; raise UserError if one does not fit the others."""
     from mgld.video import Frame, read_frames
 
-    notes = list(looked_at(request.clip).notes)
-    clip = list(read_frames(request.clip, request.start_s, request.frames, notes=notes))
+    known = looked_at(request.clip)  # which says whether frames have to be made whole
+    notes = list(known.notes_if_made_whole)
+    frames = read_frames(request.clip, request.start_s, request.frames, deinterlace=known.interlaced, notes=notes)
+    clip = list(frames)
     height, width = clip[0].rgb_u8.shape[:2]
     box = worked_box(request, height, width)
     clip = [Frame(np.ascontiguousarray(_cut(f.rgb_u8, box)), f.time_s) for f in clip]
@@ -150,7 +152,7 @@ def read(request: Request) -> Material:
             given[name] = _by_peer(path, clip)
         else:
             given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
-    return Material(clip, looked_at(request.clip).fps, given, part_of(request, len(clip)), tuple(notes))
+    return Material(clip, known.fps, given, part_of(request, len(clip)), tuple(notes))
 
 
 def part_of(request: Request, frames: int) -> ClipPart:

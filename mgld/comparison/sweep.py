@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from mgld import errors, plots, settings
-from mgld.comparison.figures import BLUR_NOTE, Figures, measure
+from mgld.comparison.figures import Figures, measure, told_of
 from mgld.comparison.job import ComparisonJob
-from mgld.comparison.layers import INPUT
+from mgld.comparison.layers import INPUT, label_of
 from mgld.comparison.request import Request
 from mgld.metrics import table
 from mgld.metrics.catalogue import METRICS
@@ -42,21 +42,27 @@ def runs_of(request: Request, strengths: tuple[float, ...]) -> dict[str, Setting
 
 def measure_sweep(job: ComparisonJob) -> Figures:
     """Measure a finished sweep's layers; motion is measured on what lies beside them."""
-    large = {name: job.finished[name].frames_u8 for name in job.runs}
-    unseen = {INPUT: job.bicubic, **job.material.given}
-    return measure(large, job.borders_of(len(job.bicubic)), job.request.knobs.flow, unseen)
+    borders, guided_by = job.borders_of(len(job.bicubic)), job.request.knobs.flow
+    return measure(layers_of(job), borders, guided_by, unseen=job.material.given)
+
+
+def layers_of(job: ComparisonJob) -> dict[str, np.ndarray]:
+    """Return the input and the result of every strength, u8 [T,H,W,3]."""
+    return {INPUT: job.bicubic} | {name: job.finished[name].frames_u8 for name in job.runs}
 
 
 def picture(job: ComparisonJob, strengths: tuple[float, ...], figures: Figures) -> np.ndarray:
     """Draw u8 [H,W,3]: the curves over strength, and each strength's temporal profile."""
-    lines = {METRICS[key].heading: [row[key] for row in figures.rows.values()] for key in SHOWN}
+    lines = {METRICS[key].heading: [figures.rows[name][key] for name in job.runs] for key in SHOWN}
+    inputs = {METRICS[key].heading: figures.rows[INPUT][key] for key in SHOWN}
     large = [job.finished[name].frames_u8 for name in job.runs]
-    png = plots.sweep_multiples(list(strengths), large, lines, job.bicubic.shape[1] // 2, job.request.knobs.guidance)
+    row, chosen = job.bicubic.shape[1] // 2, job.request.knobs.guidance
+    png = plots.sweep_multiples(list(strengths), large, lines, inputs, row, chosen)
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def as_markdown(strengths: tuple[float, ...], figures: Figures) -> str:
     """Return the sweep as a table, which is also its text alternative."""
     rows = {name: {key: row[key] for key in SHOWN} for name, row in figures.rows.items()}
-    labels = {name: f"{strength:g}" for name, strength in zip(rows, strengths, strict=True)}
-    return f"{table.markdown(rows, labels, 'guidance strength')}\n\n{BLUR_NOTE}"
+    labels = {INPUT: label_of(INPUT)} | {LAYER.format(strength): f"{strength:g}" for strength in strengths}
+    return told_of(table.markdown(rows, labels, "guidance strength", rivals=(INPUT,)))

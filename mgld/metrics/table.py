@@ -38,28 +38,35 @@ def markdown(
     Neither unranked rows nor rivals are marked as the best; where a rival is better than every other row, nothing is.
     """
     shown, head = columns(rows), heading.split(" | ")
-    best = best_texts(rows, unranked, rivals)
     lines = [[*head, *(m.heading for m in shown)], [*["---"] * len(head), *["---:"] * len(shown)]]
-    for name, row in rows.items():
-        ranked = {} if name in {*unranked, *rivals} else best
-        lines.append([(labels or {}).get(name, name), *(_cell(m, row[m.key], ranked.get(m.key)) for m in shown)])
+    for name, cells in marked(rows, unranked, rivals).items():
+        texts = (f"**{text}**" if is_best else text for text, is_best in cells)
+        lines.append([(labels or {}).get(name, name), *texts])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def best_texts(
+def marked(
     rows: Mapping[str, Row], unranked: Collection[str] = (), rivals: Collection[str] = ()
-) -> dict[str, str | None]:
+) -> dict[str, list[tuple[str, bool]]]:
+    """Return each row's cells in the order of columns(): how the figure is written, and whether it is the best of its column."""
+    shown, best = columns(rows), _best_texts(rows, unranked, rivals)
+    ranked = rows.keys() - {*unranked, *rivals}
+    texts = {name: [(m.key, m.text(row[m.key])) for m in shown] for name, row in rows.items()}
+    return {n: [(text, n in ranked and text == best[key]) for key, text in cells] for n, cells in texts.items()}
+
+
+def _best_texts(rows: Mapping[str, Row], unranked: Collection[str], rivals: Collection[str]) -> dict[str, str | None]:
     """Return how the best of each column is written; None where a rival is better, or where nothing competes."""
     beside, best = {*unranked, *rivals}, {}
     for metric in columns(rows):
-        best[metric.key] = best_text(metric, [row[metric.key] for name, row in rows.items() if name not in beside])
+        best[metric.key] = _best_text(metric, [row[metric.key] for name, row in rows.items() if name not in beside])
         theirs = [rows[name][metric.key] for name in rivals if name in rows]
         if best[metric.key] is not None and _is_beaten(metric, rows, beside, theirs):
             best[metric.key] = None
     return best
 
 
-def best_text(metric: Metric, values: Iterable[float | None]) -> str | None:
+def _best_text(metric: Metric, values: Iterable[float | None]) -> str | None:
     """Return how the best of at least two values is written: equal to the eye is equally good."""
     known = [value for value in values if value is not None]
     return metric.text(min(known, key=metric.badness)) if len(known) > 1 else None
@@ -75,8 +82,3 @@ def _is_beaten(
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None
-
-
-def _cell(metric: Metric, value: float | None, best: str | None) -> str:
-    text = metric.text(value)
-    return f"**{text}**" if text == best else text

@@ -102,13 +102,34 @@ class VideoUNet(ModelMixin, ConfigMixin):
             h = self._up(block, f"up_blocks-{i}", h, emb, text, structure[-1 - i], skips)  # back to [B·T,C₀,h,w]
         return net.conv_out(normalised(net.conv_norm_out, h, silu=True))
 
-    def _down(self, block, name, h, emb, text, structure, skips) -> Tensor:
+    def forward_reusing(
+        self, z: Tensor, timestep: Tensor, structure: list[Tensor], frames: int, temporal: bool, deep: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Predict as forward does, and return the deep features [B·T,C₁,h,w] beside; given some, go no deeper than the first level.
+
+        Then of structure only the first map is read. This is DeepCache (Ma et al. 2024), cut at the last up block.
+        """
+        net = self.backbone
+        emb = F.silu(net.time_embedding(net.time_proj(timestep.reshape(-1)).to(z.dtype)))
+        text = self.text.expand(z.shape[0] // frames, -1, -1).to(z.dtype).repeat_interleave(frames, 0)
+        h = net.conv_in(z)
+        skips, last = [h], len(net.up_blocks) - 1
+        for level, block in enumerate(net.down_blocks if deep is None else net.down_blocks[:1]):
+            h = self._down(block, f"down_blocks-{level}", h, emb, text, structure[level], skips, deep is None)
+        if deep is None:
+            deep = self._middle(h, emb, text, structure[-1], frames, temporal)
+            for i, block in enumerate(net.up_blocks[:-1]):
+                deep = self._up(block, f"up_blocks-{i}", deep, emb, text, structure[-1 - i], skips)
+        h = self._up(net.up_blocks[-1], f"up_blocks-{last}", deep, emb, text, structure[0], skips)
+        return net.conv_out(normalised(net.conv_norm_out, h, silu=True)), deep
+
+    def _down(self, block, name, h, emb, text, structure, skips, go_deeper=True) -> Tensor:
         for j, resnet in enumerate(block.resnets):
             h = residual(resnet, h, emb, self.sft[f"{name}-resnets-{j}"], structure)
             if getattr(block, "attentions", None) is not None:
                 h = transformed(block.attentions[j], h, text)
             skips.append(h)
-        for downsample in block.downsamplers or ():
+        for downsample in (block.downsamplers or ()) if go_deeper else ():
             h = downsample(h)
             skips.append(h)
         return h

@@ -18,15 +18,32 @@ SHARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "pre
 SMALLEST_VARIANCE = 1e-20  # the published code clips here before it takes the logarithm
 
 
-def make_scheduler(config: Mapping[str, object], name: str, steps: int) -> Scheduler:
-    """Return a ready scheduler of MAKERS; `steps` evenly spaced from the last timestep. KeyError for another name.
+def make_scheduler(config: Mapping[str, object], name: str, steps: int, start: int | None = None) -> Scheduler:
+    """Return a ready scheduler of MAKERS; `steps` evenly spaced from timestep `start`, or from the last. KeyError for another name.
 
     config is the model folder's scheduler config; its schedule, spacing and prediction type hold for all.
     """
     scheduler = MAKERS[name]({key: config[key] for key in SHARED})
+    last = scheduler.config.num_train_timesteps - 1
+    if start not in (None, last):
+        return _started_at(scheduler, start, steps)
     scheduler.set_timesteps(steps)
     if steps == 1:  # linspace of one point is 0, which would skip the sampling
-        scheduler.timesteps = torch.tensor([scheduler.config.num_train_timesteps - 1])
+        scheduler.timesteps = torch.tensor([last])
+    return scheduler
+
+
+def _started_at(scheduler: Scheduler, start: int, steps: int) -> Scheduler:
+    """Space steps from a timestep below the last as the scheduler does from the last; diffusers' DDPM and DDIM know only that."""
+    multistep = isinstance(scheduler, DPMSolverMultistepScheduler)
+    if scheduler.config.timestep_spacing == "trailing":
+        timesteps = [round((start + 1) * (1 - i / steps)) - 1 for i in range(steps)]
+    else:  # linspace, which ends at 0 but for the multistep solver
+        timesteps = [round(start * (1 - i / max(steps - (not multistep), 1))) for i in range(steps)]
+    if multistep:
+        scheduler.set_timesteps(timesteps=timesteps)
+    else:
+        scheduler.timesteps = torch.tensor(timesteps)
     return scheduler
 
 
@@ -42,9 +59,9 @@ MAKERS: dict[str, Callable[[dict], Scheduler]] = exhaustive(
 )
 
 
-def initial_latent(z_lq: Tensor, scheduler: DDPMScheduler, noise: Tensor) -> Tensor:
-    """Return √ᾱ_T·z_LQ + √(1-ᾱ_T)·noise at the last training timestep (spec §4): sampling does not start from pure noise."""
-    alpha = scheduler.alphas_cumprod[-1].to(z_lq.device)
+def initial_latent(z_lq: Tensor, scheduler: DDPMScheduler, noise: Tensor, start: int = -1) -> Tensor:
+    """Return √ᾱ_T·z_LQ + √(1-ᾱ_T)·noise at timestep start, the last one if need be (spec §4): it is never pure noise."""
+    alpha = scheduler.alphas_cumprod[start].to(z_lq.device)
     return alpha.sqrt() * z_lq + (1 - alpha).sqrt() * noise
 
 

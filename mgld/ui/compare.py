@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
 
@@ -25,6 +26,16 @@ class Curve(GradioModel):
     name: str
     key: str
     values: list[list[float | None]]
+
+
+class Column(GradioModel):
+    """One figure of the table: its heading, by layer what is written and whether it is the best, and its decimals."""
+
+    key: str
+    name: str
+    decimals: int
+    texts: list[str]
+    best: list[bool]
 
 
 class FlickerMaps(GradioModel):
@@ -58,18 +69,20 @@ class Comparison(GradioModel):
     colours: list[str]
     borders: list[int]
     curves: list[Curve]
+    table: list[Column]
     pair: tuple[int, int]  # the layers that are compared first
     residual: FlickerMaps | None = None
     claim: str = ""  # a sentence about the pair
+    notes: list[str] = []  # what must be known to read the table
     opens: Opening | None = None
     poster: FileData | None = None  # the video's picture at the frame with which it opens
     slices: FileData | None = None  # the middle row of every frame, layer by layer, one below another
 
 
-def shown(stage: StageVideo) -> Comparison:
-    """Return a comparison as the browser gets it."""
+def shown(stage: StageVideo, notes: Sequence[str] = ()) -> Comparison:
+    """Return a comparison as the browser gets it, with sentences that stand under its table."""
     video = FileData(path=str(stage.video), orig_name="comparison.mp4", mime_type="video/mp4")
-    return Comparison(**asdict(stage) | {"video": video, "claim": _claim(stage)})
+    return Comparison(**asdict(stage) | {"video": video, "claim": _claim(stage), "notes": list(notes)})
 
 
 def _claim(stage: StageVideo) -> str:

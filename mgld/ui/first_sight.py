@@ -28,10 +28,9 @@ OPENING = Opening(frame=1, show="both", speed=0.5)
 
 @dataclass(frozen=True)
 class Example:
-    """A comparison and its table, and what the other tabs hold of it; value is None where the example has not been made."""
+    """A comparison, and what the other tabs hold of it; value is None where the example has not been made."""
 
     value: object | None
-    table: str
     scope_choice: str = ""
     scope_summary: str = ""
     scope_picture: str | None = None
@@ -44,9 +43,9 @@ class Example:
 def finished_example() -> Example:
     """Return the shipped example."""
     if not (FOLDER / "stage.json").exists():
-        return Example(None, "")
+        return Example(None)
     stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
-    stage = shown(StageVideo(video=FOLDER / "stage.mp4", **stored["stage"]))
+    stage = shown(StageVideo(video=FOLDER / "stage.mp4", **stored["stage"]), stored["notes"])
     poster, slices = (
         FileData(path=str(FOLDER / name), orig_name=name, mime_type=kind)
         for name, kind in (("poster.webp", "image/webp"), ("slices.png", "image/png"))
@@ -54,7 +53,6 @@ def finished_example() -> Example:
     tabs = json.loads((FOLDER / "tabs.json").read_text(encoding="utf-8"))
     return Example(
         stage.model_copy(update={"poster": poster, "slices": slices, "opens": OPENING}),
-        stored["table"],
         tabs["scope"]["choice"],
         tabs["scope"]["summary"],
         str(FOLDER / "scope.webp"),
@@ -95,9 +93,8 @@ def example_layers() -> dict[str, np.ndarray]:
     return {key: sheets[:, y : y + stage["height"], x : x + stage["width"]] for key, (x, y) in places}
 
 
-@lru_cache(maxsize=1)
-def example_takeaway() -> Takeaway | None:
-    """Return the shipped example's files, which are written when they are first asked for; None where it has not been made."""
+def example_outcome() -> Outcome | None:
+    """Return the shipped example as a finished comparison; None where it has not been made."""
     if not (FOLDER / "report.json").exists():
         return None
     stage, record = (json.loads((FOLDER / name).read_text(encoding="utf-8")) for name in ("stage.json", "report.json"))
@@ -106,4 +103,11 @@ def example_takeaway() -> Takeaway | None:
     figures = Figures(record["figures"], record["curves"], tuple(stage["stage"]["borders"]), INPUT, "", {})
     times_s = tuple(n / fps for n in range(record["frames"]))
     date = datetime.fromisoformat(record["date"])
-    return Takeaway(Outcome(request, date, times_s, fps, layers, request.runs, figures, record))
+    return Outcome(request, date, times_s, fps, layers, request.runs, figures, record)
+
+
+@lru_cache(maxsize=1)
+def example_takeaway() -> Takeaway | None:
+    """Return the shipped example's files, written once for all visitors; None where it has not been made."""
+    outcome = example_outcome()
+    return None if outcome is None else Takeaway(outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import gradio as gr
@@ -11,8 +11,8 @@ from mgld import settings
 from mgld.comparison.asked import FIELDS, KNOBS, OWN, TYPES, Asked
 from mgld.errors import UserError
 from mgld.flow import weights_of
-from mgld.presets import PRESETS, folder_of
-from mgld.settings import DEFAULT_MODEL, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
+from mgld.presets import folder_of
+from mgld.settings import DEFAULT_MODEL, LABELS, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
 from mgld.ui import source, words
 from mgld.ui.crop import CropBox
 
@@ -130,7 +130,8 @@ def _control(name: str, model: str = DEFAULT_MODEL, models: Mapping[str, str] | 
         case "checkbox":
             return gr.Checkbox(value, info=entry["help"], **named)
         case "model":
-            return gr.Radio(_models(models or {}), value=value, info=_model_help(entry["help"]), **named)
+            options, help = _models(models or {}, entry["help"])
+            return gr.Radio(options, value=value, info=help, **named)
     raise TypeError(f"{name}: there is no control of the kind {entry['control']!r}")
 
 
@@ -147,7 +148,7 @@ def _knob(name: str) -> gr.components.Component:
         options, shown["info"] = _flows(knob.metadata["help"])
         return gr.Radio(options, **shown)
     if "options" in knob.metadata:
-        return gr.Radio(list(knob.metadata["options"]), **shown)
+        return gr.Radio([(label, option) for option, label in knob.metadata["labels"].items()], **shown)
     low, high = knob.metadata["range"]
     if name == "seed":
         return gr.Number(precision=0, minimum=low, maximum=high, **shown)
@@ -155,33 +156,26 @@ def _knob(name: str) -> gr.components.Component:
 
 
 def _flows(help: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the networks as choices, and the help: what is absent says so, and how to get it."""
-    options, notes = [], [help]
-    for name in settings.FLOWS:
-        try:
-            weights_of(name)
-        except UserError as absent:
-            options.append((words.ABSENT.format(name), name))
-            notes.append(words.for_visitors(str(absent)))
-        else:
-            options.append((name, name))
-    return options, " ".join(notes)
+    """Return the networks as choices, and the help; what is absent says so."""
+    missing = {name for name in settings.FLOWS if _is_absent(weights_of, name)}
+    options = [(words.ABSENT.format(LABELS[n]) if n in missing else LABELS[n], n) for n in settings.FLOWS]
+    return options, _help(help, missing)
 
 
-def _models(models: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the models that the host offers as choices; what is absent says so."""
-    return [(name if _absent(model) is None else words.ABSENT.format(name), name) for name, model in models.items()]
+def _models(models: Mapping[str, str], help: str) -> tuple[list[tuple[str, str]], str]:
+    """Return the models that the host offers as choices, and the help; what is absent says so."""
+    missing = {name for name, model in models.items() if _is_absent(folder_of, model)}
+    return [(words.ABSENT.format(n) if n in missing else n, n) for n in models], _help(help, missing)
 
 
-def _model_help(help: str) -> str:
-    missing = [absent for name in PRESETS if (absent := _absent(name))]
-    return " ".join([help, *missing])
+def _help(help: str, missing: set[str]) -> str:
+    return f"{help} {words.ABSENT_TOLD}" if missing else help
 
 
-def _absent(model: str) -> str | None:
-    """Return why a model is not here, or None."""
+def _is_absent(find: Callable[[str], object], name: str) -> bool:
+    """Say whether what find looks for is not on this machine."""
     try:
-        folder_of(model)
-    except UserError as absent:
-        return words.for_visitors(str(absent))
-    return None
+        find(name)
+    except UserError:
+        return True
+    return False

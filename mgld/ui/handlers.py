@@ -29,10 +29,10 @@ from mgld.settings import DEFAULT_MODEL, SCALE
 from mgld.ui import crop, running, source, words
 from mgld.ui.element import PAGE, joined
 from mgld.ui.files import TakenFiles, listed
-from mgld.ui.first_sight import example_takeaway
+from mgld.ui.first_sight import example_outcome, example_takeaway
 from mgld.ui.progress import bar, refusal
 
-LINE_SCRIPT = "() => [document.querySelector('#stage .viewer')?.dataset.line ?? '']"
+LINE_SCRIPT = "(_, own) => [document.querySelector('#stage .viewer')?.dataset.line ?? '', own]"
 drawn_text = crop.drawn_text
 
 
@@ -89,11 +89,11 @@ def comparing(machine: Machine) -> Callable:
     def compare(asked: Asked, visitor: gr.Request) -> Iterator[running.Shown]:
         """Upscale a part of a clip four times with each method and compare the results.
 
-        The last answer holds the progress line, the preview, the comparison, its figures and the files.
+        The last answer holds the progress line, the preview, the comparison with its figures, and the files.
         """
         yield from running.compare(machine, request.checked(asked, machine.models), visitor.session_hash)
 
-    return of_form(compare, beside_line=4)
+    return of_form(compare, beside_line=3)
 
 
 def ablating(machine: Machine) -> Callable:
@@ -103,7 +103,7 @@ def ablating(machine: Machine) -> Callable:
         four = request.checked(replace(asked, methods=list(OURS)), machine.models)
         yield from running.compare(machine, four, visitor.session_hash)
 
-    return of_form(ablate, beside_line=4)
+    return of_form(ablate, beside_line=3)
 
 
 def sweeping(machine: Machine) -> Callable:
@@ -229,7 +229,7 @@ def framed(clip: str | None, start_s: float, text: str) -> tuple[crop.CropPictur
         return None, source.no_poster() if clip is None else ""
     caption = words.CROP_CAPTION.format(
         width=right - left, height=bottom - top, full_width=frame.shape[1], full_height=frame.shape[0],
-        seconds=known.duration_s or 0, fps=round(known.fps, 2), notes="".join(f" · {n}" for n in known.notes),
+        seconds=known.duration_s or 0, fps=round(known.fps, 2), notes="".join(f" · {n}" for n in known.notes_if_made_whole),
     )  # fmt: skip
     told = words.POSTER_TOLD.format(
         width=frame.shape[1], height=frame.shape[0], seconds=known.duration_s or 0, fps=round(known.fps, 2)
@@ -249,9 +249,13 @@ def lab(asked: Asked, visitor: gr.Request) -> Iterator[gr.Image]:
 
 
 def example_files(visitor: gr.Request) -> Iterator[TakenFiles | None]:
-    """Show the example's files to a visitor who has run nothing yet."""
-    job, taken = running.SESSIONS.get(visitor.session_hash), example_takeaway()
-    yield gr.skip() if job is not None or taken is None else listed(taken)
+    """Show the example's files, which are written when they are first asked for, to a visitor who has run nothing yet."""
+    if running.SESSIONS.get(visitor.session_hash) is not None:
+        yield gr.skip()
+        return
+    yield TakenFiles(files=[], everything=None, told=words.FILES_WRITING)
+    taken = example_takeaway()
+    yield None if taken is None else listed(taken)
 
 
 def lossless(visitor: gr.Request) -> Iterator[TakenFiles]:
@@ -262,12 +266,27 @@ def lossless(visitor: gr.Request) -> Iterator[TakenFiles]:
         yield listed(taken)
 
 
-def report_at_line(text: str, visitor: gr.Request) -> Iterator[TakenFiles]:
-    """Write the report of the session's last comparison again, with the profile at the line that the stage shows."""
+def report_at_line(
+    text: str, own_example: Takeaway | None, visitor: gr.Request
+) -> Iterator[tuple[TakenFiles, Takeaway | None]]:
+    """Write the report of what is shown again, with the profile at the line that the stage shows.
+
+    own_example is the example's take-away that this visitor alone has: the line is theirs.
+    """
     with running.in_gradios_words():
-        taken = _taken(visitor)
+        if running.SESSIONS.get(visitor.session_hash) is None and (example := example_outcome()) is not None:
+            taken = own_example = own_example or Takeaway(example)
+        else:
+            taken = _taken(visitor)
         taken.move_line(line_of(text) or Line())
-        yield listed(taken)
+        yield listed(taken), own_example
+
+
+def what_more(visitor: gr.Request) -> tuple[gr.Button, gr.Button, gr.Markdown]:
+    """Return what more can be written of the session's last job: a report at another line, lossless videos, or why not."""
+    job = running.SESSIONS.get(visitor.session_hash)
+    can = job is not None and job.taken is not None
+    return gr.Button(interactive=can or job is None), gr.Button(interactive=can), gr.Markdown(visible=not can)
 
 
 def _taken(visitor: gr.Request) -> Takeaway:

@@ -11,7 +11,7 @@ from mgld import settings
 from mgld.comparison import estimate
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import LINKED
-from mgld.comparison.figures import BLUR_NOTE
+from mgld.comparison.figures import told_of
 from mgld.comparison.produce import Machine
 from mgld.comparison.report import TITLE
 from mgld.errors import UserError
@@ -23,6 +23,7 @@ from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.files import FileList
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
+from mgld.ui.uploads import keep_fresh
 from mgld.worker import answers, open_pipeline, raising
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
@@ -49,19 +50,17 @@ def build(model: str, machine: Machine) -> gr.Blocks:
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=3, min_width=300, elem_id="controls"):
                 asked = form.build(name_of(model), machine.models, AT_ONCE)
+                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", elem_id="preview", buttons=[])
             with gr.Column(scale=9, min_width=320, elem_id="results"):
                 line = gr.HTML(bar(words.READY), elem_id="progress")
-                preview = gr.Image(
-                    label=words.PREVIEW, interactive=False, format="webp", height=260, elem_id="preview", buttons=[]
-                )
                 with gr.Tabs(elem_id="tabs"):
-                    stage, table = _compare_tab()
+                    stage = _compare_tab()
                     scope_parts, look, scope_tab = _scope_tab()
                     swept, strengths, picture, sweep_table = _sweep_tab()
                     ablate, ablation_table = _ablation_tab()
                     pair, blind_tab = _study_tab()
-                    files = _files_tab()
-        outputs = [line, preview, stage, table, files]
+                    files, more = _files_tab()
+        outputs = [line, preview, stage, files]
         in_line = gr.Timer(2, active=False)
         in_line.tick(handlers.still_waiting, None, [line, in_line], **AT_ONCE)
 
@@ -83,12 +82,14 @@ def build(model: str, machine: Machine) -> gr.Blocks:
                 over(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
             work.then(look, None, scope_parts, **AT_ONCE)
             work.then(study_tab.offered, None, pair, **AT_ONCE)
+            work.then(handlers.what_more, None, more, **AT_ONCE)
             work.then(handlers.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
             work.failure(lambda: None, None, preview, **AT_ONCE)  # the line has said why
         four.then(_table_3, None, ablation_table, **AT_ONCE)
         stopped = asked.cancel.click(None, None, None, cancels=[run, four, sweep], **AT_ONCE)
         stopped.then(handlers.cancelled, None, outputs, **PRIVATE)
         stopped.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
+        stopped.then(handlers.what_more, None, more, **AT_ONCE)
         scope_tab.select(look, None, scope_parts, **AT_ONCE)
         blind_tab.select(study_tab.offered, None, pair, **AT_ONCE)
         _wire_form(page, asked, machine, line)
@@ -96,12 +97,9 @@ def build(model: str, machine: Machine) -> gr.Blocks:
     return page
 
 
-def _compare_tab() -> tuple[CompareStage, gr.Markdown]:
-    example = finished_example()
+def _compare_tab() -> CompareStage:
     with gr.Tab(words.TABS["compare"], id="compare"):
-        stage = CompareStage(example.value, elem_id="stage")
-        with gr.Accordion(words.FIGURES, elem_id="figures-fold"):
-            return stage, gr.Markdown(example.table, elem_id="figures")
+        return CompareStage(finished_example().value, elem_id="stage")
 
 
 def _scope_tab() -> tuple[list, Callable, gr.Tab]:
@@ -138,19 +136,23 @@ def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:
     return pair, tab
 
 
-def _files_tab() -> FileList:
+def _files_tab() -> tuple[FileList, list[gr.components.Component]]:
     with gr.Tab(words.TABS["files"], id="files") as tab:
         gr.Markdown(words.FILES_HELP, elem_classes="quiet")
         files = FileList(elem_id="files")
-        tab.select(handlers.example_files, None, files, api_visibility="private", show_progress="minimal")
+        tab.select(handlers.example_files, None, files, **PRIVATE)
         with gr.Row(elem_id="more-files"):
             report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
-            lossless = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone")
-        line = gr.Textbox(visible=False)
-        more = {"api_visibility": "private", "show_progress": "minimal"}  # seconds go by
-        report.click(handlers.report_at_line, line, files, js=handlers.LINE_SCRIPT, **more)
-        lossless.click(handlers.lossless, None, files, **more)
-        return files
+            lossless = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone", interactive=False)
+        later = gr.Markdown(words.LOSSLESS_LATER, elem_classes="quiet")
+        line, own_example = gr.Textbox(visible=False), gr.State(None)
+        slow = {"api_visibility": "private", "show_progress": "minimal"}  # seconds go by
+        report.click(
+            handlers.report_at_line, [line, own_example], [files, own_example],
+            js=handlers.LINE_SCRIPT, **slow,
+        )  # fmt: skip
+        lossless.click(handlers.lossless, None, files, **slow)
+        return files, [report, lossless, later]
 
 
 def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTML) -> None:
@@ -178,7 +180,7 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTM
 def _table_3(request: gr.Request) -> str:
     job = running.SESSIONS.get(request.session_hash)
     table = table_3(job.figures.rows) if job is not None and job.figures is not None else None
-    return words.ABLATION_EMPTY if table is None else f"{table}\n\n{BLUR_NOTE}"
+    return words.ABLATION_EMPTY if table is None else told_of(table)
 
 
 def _left(request: gr.Request) -> None:
@@ -192,6 +194,7 @@ def launch(
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
     _prepare(model, machine)
     page.queue(max_size=settings.QUEUE, api_open=False, default_concurrency_limit=8)
+    keep_fresh(page, settings.FILES_S)
     page.launch(
         server_port=port,
         share=share,

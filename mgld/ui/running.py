@@ -16,7 +16,7 @@ import numpy as np
 
 from mgld.comparison import sweep
 from mgld.comparison.estimate import check_fits, learn_run, learn_showing, predict
-from mgld.comparison.figures import as_markdown, measure, write_stage
+from mgld.comparison.figures import measure, notes_of, write_stage
 from mgld.comparison.grid import stack_layers
 from mgld.comparison.job import ComparisonJob, Sessions, begin
 from mgld.comparison.layers import INPUT, label_of
@@ -33,12 +33,12 @@ from mgld.presets import name_of
 from mgld.segment import Watch
 from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
 from mgld.ui import words
-from mgld.ui.compare import shown
+from mgld.ui.compare import Comparison, shown
 from mgld.ui.files import TakenFiles, listed
 from mgld.ui.progress import bar
 from mgld.ui.queue import DeviceQueue
 
-Shown = tuple[str, object, object, str, TakenFiles | None]  # progress, preview, comparison, table, files
+Shown = tuple[str, object, object, TakenFiles | None]  # progress, preview, comparison, files
 Swept = tuple[str, object, object, str, object]  # progress, preview, figure, table, comparison
 
 STORE = Store()
@@ -51,12 +51,12 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
     """Yield what the page shows; closing it stops the work within one denoising step and keeps what is finished."""
     QUEUE.begin(session)
     with job_folder() as folder:
-        yield bar(words.LOADING), None, gr.skip(), "", None
+        yield bar(words.LOADING), None, gr.skip(), None
         job = _begun(machine, request, request.runs, session)
-        yield bar(words.LOADING), None, _input_alone(job, folder), "", None
         try:
+            yield bar(words.LOADING), None, _input_alone(job, folder), None
             for line, preview, stage in _watched(machine, job, folder):
-                yield line, preview, stage, "", None
+                yield line, preview, stage, None
             yield from conclude(job, folder)
             job.shown = True
         finally:
@@ -84,10 +84,9 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
             QUEUE.leave(session)
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
         figures = sweep.measure_sweep(job)
-        large = {name: run.frames_u8 for name, run in job.finished.items()}
-        stage = write_stage(folder / "stage.mp4", large, job.material.fps, figures)
+        stage = write_stage(folder / "stage.mp4", sweep.layers_of(job), job.material.fps, figures)
         drawn = sweep.picture(job, strengths, figures)
-        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), shown(stage)
+        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), shown(stage, notes_of(figures))
 
 
 def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
@@ -118,41 +117,44 @@ def _watched(machine: Machine, job: ComparisonJob, folder: Path | None) -> Itera
 
 def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     """Measure and show what there is, then write its files; also after Cancel."""
-    yield bar(words.MEASURING, 1.0), gr.skip(), gr.skip(), "", None
+    yield bar(words.MEASURING, 1.0), gr.skip(), gr.skip(), None
     started, layers = time.monotonic(), job.layers()
     count = len(next(iter(layers.values())))
     job.figures = measure(layers, job.borders_of(count), job.request.knobs.flow)
-    stage = shown(write_stage(folder / "stage.mp4", layers, job.material.fps, job.figures))
+    stage = shown(write_stage(folder / "stage.mp4", layers, job.material.fps, job.figures), _notes(job))
     showing_s = time.monotonic() - started
     job.taken_s += showing_s
     learn_showing(job.request.model, layers, showing_s)
-    done, table = bar(done_text(job, count)), as_markdown(job.figures)
-    table += "".join(f"\n\n{words.CLIP_NOTE.format(note=note)}" for note in job.material.notes)
-    told = [(label_of(layer), note) for layer, report in job.reports().items() for note in report.get("notes", ())]
-    table += "".join(f"\n\n{words.RUN_NOTE.format(layer=layer, note=note)}" for layer, note in told)
-    if job.request.model == DEFAULT_MODEL:
-        table += f"\n\n{words.SMALL_MODEL}"
-    yield bar(words.WRITING, 1.0), None, stage, table, None
+    done = bar(done_text(job, count))
+    yield bar(words.WRITING, 1.0), None, stage, None
     job.taken = Takeaway(outcome_of(job))
-    yield done, None, stage, table, listed(job.taken)
+    yield done, None, stage, listed(job.taken)
+
+
+def _notes(job: ComparisonJob) -> list[str]:
+    """Return what stands under the table: how it is read, what is odd about clip and runs, what the model is for."""
+    clip = [words.CLIP_NOTE.format(note=note) for note in job.material.notes]
+    told = [(label_of(layer), note) for layer, report in job.reports().items() for note in report.get("notes", ())]
+    runs = [words.RUN_NOTE.format(layer=layer, note=note) for layer, note in told]
+    return [*notes_of(job.figures), *clip, *runs, *([words.SMALL_MODEL] if job.request.model == DEFAULT_MODEL else ())]
 
 
 def keep_what_is_finished(session: str | None) -> Iterator[Shown]:
     """After Cancel: show what the stopped job had finished, or say that there was nothing."""
     job = SESSIONS.get(session)
     if job is None or job.shown:
-        yield bar(words.IDLE), None, gr.skip(), gr.skip(), gr.skip()
+        yield bar(words.CANCELLED_UNBEGUN), None, gr.skip(), gr.skip()
         return
     job.stopped.wait(30)  # the step that is under way still ends
     layers, job.shown = job.layers(), True
     if not layers:
-        yield bar(words.CANCELLED), None, gr.skip(), gr.skip(), gr.skip()
+        yield bar(words.CANCELLED), None, gr.skip(), gr.skip()
         return
     with in_gradios_words(), job_folder() as folder:
-        for _, preview, stage, table, files in conclude(job, folder):
-            count = len(next(iter(layers.values())))
-            line = bar(words.CANCELLED_KEPT.format(frames=words.counted(words.FRAMES, count)))
-            yield line, preview, stage, table, files
+        kept = words.counted(words.FRAMES, len(next(iter(layers.values()))))
+        for line, preview, stage, files in conclude(job, folder):
+            is_shown = isinstance(stage, Comparison)
+            yield bar(words.CANCELLED_KEPT.format(frames=kept)) if is_shown else line, preview, stage, files
 
 
 def done_text(job: ComparisonJob, frames: int) -> str:

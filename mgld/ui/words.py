@@ -45,6 +45,7 @@ LAB_PICTURE = "Clean and degraded, middle frame"
 PRESETS = "Preset"
 PRESETS_HELP = "Sets steps and segment length."
 ABSENT = "{} (not here)"
+ABSENT_TOLD = "“Not here”: this machine lacks the weights."
 ADVANCED = "Advanced"
 GROUPS = {
     "clip": "Clip", "model": "Methods and model", "sampling": "Sampling",
@@ -62,7 +63,6 @@ READY = "A finished example is shown. Choose a clip, then press “Upscale and c
 LOADING = "Reading the clip and loading the model …"
 MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
-IDLE = "Nothing is running."
 CLIP_NOTE = "About the clip: {note}."
 RUN_NOTE = "{layer}: {note}."
 SMALL_MODEL = (
@@ -72,6 +72,7 @@ SMALL_MODEL = (
 AHEAD = ("One run is ahead of you", "{} runs are ahead of you")
 WAITING = "{ahead}; yours starts in {range}."
 WAITING_UNKNOWN = "{ahead}."
+CANCELLED_UNBEGUN = "Cancelled before the work began."
 CANCELLED = "Cancelled before the first segment was finished."
 CANCELLED_KEPT = "Cancelled. What was finished is shown ({frames}); run again to go on from there."
 FAILED = "That did not work, and the fault is on this side. Its reference is {reference}; the server’s log says more under it."
@@ -92,7 +93,6 @@ PLAN_UNKNOWN = "This machine’s speed is still being measured."
 PLAN_NONE = "Choose a clip: what will be done, and how long it takes, is said here."
 
 # results
-FIGURES = "Flicker and sharpness"
 FILES_NONE = "The files appear here after a run."
 FILES_HELP = (
     "Every result as a video with the source’s sound, the labelled comparison, its pictures, and a report with every setting, "
@@ -102,8 +102,12 @@ FILES_COUNTED = ("1 file", "{} files")
 FILES_ALL = "Download all ({count}, ZIP, {size})"
 FILES_TOO_LARGE = "{count}. Together they are larger than {most}: take them one by one."
 FILE_TOLD = "{kind}, {size}"
+FILES_WRITING = "The example’s files are being written …"
 LINE_REPORT = "Write the report at the line that the stage shows"
 LOSSLESS = "Write lossless videos too (FFV1)"
+LOSSLESS_LATER = (
+    "Lossless videos can be written after a comparison of your own: those of the example are compressed already."
+)
 NOTHING_YET = "Run a comparison first."
 
 # comparison stage: [[name]] of its page, WORDS.name of its script, and its keys; what stands between `` is a key
@@ -114,7 +118,8 @@ STAGE = {
     "unjudged": "not judged", "playback": "Playback", "back": "Previous frame", "next": "Next frame", "frame": "Frame",
     "play": "Play", "play_help": "Play or pause (Space)", "loop": "Loop", "loop_from": "Loop from frame",
     "loop_from_help": "Loop from", "loop_to": "Loop to frame", "loop_to_help": "Loop to",
-    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "wipe": "Wipe", "side": "Side by side",
+    "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "views": "View and tools",
+    "wipe": "Wipe", "side": "Side by side",
     "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
     "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
     "gain": "Gain", "gain_help": "Difference gain", "show": "Show",
@@ -130,14 +135,13 @@ STAGE = {
     "profile_note": "The orange line of the picture over time, downwards; drag it. Smooth streaks are steady, ragged ones "
     "flicker (mean change: from frame to frame, in grey levels). Point at a slice to go to its frame.",
     "save_profile": "Save profile", "curves_title": CURVES_TITLE,
-    "curves_note": "Blur lowers the warping error too: a method is steadier only if it is as sharp.",
     "save_curves": "Save curves", "curves_table": "Figures of every layer",
 }  # fmt: skip
 CLAIM = "Left flickers. Right is held steady along the motion."
 STAGE_TOLD = {
     "empty": "The comparison appears here after a run.",
     "broken": "The comparison video could not be loaded. Reload the page to try again.",
-    "layer": "Layer", "mean": "mean", "frames": "frame", "across": "{axis} (pixels)", "at": "at {place}",
+    "layer": "Layer", "now": "this frame", "mean": "mean", "frames": "frame", "across": "{axis} (pixels)", "at": "at {place}",
     "borders": "ticks: segment borders", "scaled": "shown at {percent} % of the width to spare memory",
     "reading": "reading frames {frame} / {frames}", "frame": "frame {frame} of {frames}",
     "slices": "Slices at {place} of {layers} over {frames} frames. {told}", "change": "mean change {change}",
@@ -145,6 +149,7 @@ STAGE_TOLD = {
     "difference": "|{b} − {a}| ×{gain}", "heatScale": "{top} grey levels",
     "heatFirst": "{layer}: no earlier frame to compare with",
     "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": "Temporal profile at {place}",
+    "claimAlone": "{layer}. What is made of it appears here.",
     "claim_wipe": "Left: {a}. Right: {b}.", "claim_side": "Left: {a}. Right: {b}.",
     "claim_grid": "Every layer, at the same frame.", "claim_flip": "Hold the picture to see {a} in place of {b}.",
     "claim_diff": "Where {b} differs from {a}.", "figure_we": "Flicker", "figure_sharpness": "Sharpness",

@@ -70,6 +70,8 @@ def answer_on(out: BinaryIO, job: dict) -> None:
         wire.send(out, {"end": True})
     except UserError as error:
         wire.send(out, {"refused": str(error)})
+    except FileNotFoundError:  # it was there when it was looked at
+        wire.send(out, {"refused": str(errors.file_missing(path))})
     except MemoryError:
         wire.send(out, {"refused": str(errors.decoder_memory(path))})
     except BrokenPipeError:

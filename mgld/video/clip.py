@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mgld.settings import LIMITS
+
+INTERLACED = "looks interlaced: results may show combing"
+RATE_ASSUMED = f"a folder of frames states no rate: {LIMITS.default_fps:g} frames per second assumed"
+DEINTERLACED = "looks interlaced: whole frames are made of it first"
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -28,6 +34,11 @@ class Probe:
     has_audio: bool
     notes: tuple[str, ...] = ()
     interlaced: bool = False
+
+    @property
+    def notes_if_made_whole(self) -> tuple[str, ...]:
+        """Return the notes where interlaced frames are made whole without being asked."""
+        return tuple(DEINTERLACED if note == INTERLACED else note for note in self.notes)
 
     def frames_ahead(self, start_s: float, limit: int | None) -> int | None:
         """Return how many frames are to come from start_s on, as far as the file's header says, at most limit."""

@@ -12,7 +12,7 @@ import numpy as np
 from mgld import errors
 from mgld.settings import LIMITS
 from mgld.video import animation, folder, gamut
-from mgld.video.clip import Frame, Probe
+from mgld.video.clip import INTERLACED, RATE_ASSUMED, Frame, Probe
 from mgld.video.container import (
     BROKEN,
     frame_rate,
@@ -187,7 +187,7 @@ def _notes(
     if told := gamut.note(int(frame.color_primaries)):
         yield told
     if frame.interlaced_frame:
-        yield "looks interlaced: results may show combing, which --deinterlace removes"
+        yield INTERLACED
     if not stream.average_rate:
         yield f"the file states no frame rate: {LIMITS.default_fps:g} frames per second assumed"
 
@@ -217,6 +217,6 @@ def _folder_notes(path: folder.Folder, files: list[folder.Picture], fps: float |
     if fps is None and stated is not None and len(stated) != len(files):
         yield f"{folder.TIMES} states {len(stated)} times for {len(files)} frames, and is not used"
     if fps is None and (stated is None or len(stated) != len(files)):
-        yield f"a folder of frames states no rate: {LIMITS.default_fps:g} frames per second assumed (--fps changes it)"
+        yield RATE_ASSUMED
     if (bits := folder.bits_per_colour(files[0])) > 8:
         yield f"{bits} bits per colour become 8"

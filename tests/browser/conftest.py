@@ -44,8 +44,8 @@ def stage_served(value, port, **blocks):
 
     with gr.Blocks(analytics_enabled=False, **blocks) as page:
         CompareStage(shown(value), elem_id="stage")
-    page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    yield f"http://127.0.0.1:{port}"
+    _, address, _ = page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    yield address.rstrip("/")
     page.close()
 
 
@@ -63,9 +63,12 @@ def address(tmp_path_factory, free_port):
     maps = {
         name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())
     }
-    value = stack_layers(
-        tmp_path_factory.mktemp("stage") / "stage.mp4", coded(), 10, (10, 20), curves, Heat(maps, 40.0)
-    )
+    table = [
+        {"key": "we", "name": "error", "decimals": 2, "texts": ["1.50", "2.00", "2.50"], "best": [False, True, False]},
+        {"key": "psnr", "name": "PSNR", "decimals": 1, "texts": ["20.0", "30.0", "25.0"], "best": [False] * LAYERS},
+    ]
+    path = tmp_path_factory.mktemp("stage") / "stage.mp4"
+    value = stack_layers(path, coded(), 10, (10, 20), curves, Heat(maps, 40.0), table=table)
     with stage_served(value, free_port, fill_width=True) as url:
         yield url
 

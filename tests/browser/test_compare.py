@@ -152,7 +152,16 @@ def test_the_loupe_shows_every_layer(page):
 def test_curves_are_told_in_words_and_read_at_the_frame(page):
     assert "Layer 2: mean 2.5" in page.inner_text(".curves .quiet")
     go(page, FRAMES - 1)
-    assert [cell.inner_text() for cell in page.locator(".legend .now").all()] == ["2", "3", "4"]
+    assert [cell.inner_text() for cell in page.locator(".legend .now").all()] == ["2.00", "3.00", "4.00"]
+
+
+def test_one_table_tells_of_the_frame_and_of_the_clip_and_marks_the_best(page):
+    cells = [[cell.inner_text() for cell in row.locator("th, td").all()] for row in page.locator(".legend tr").all()]
+    assert cells[:2] == [["Layer", "error", "PSNR"], ["this frame", "mean"]]
+    assert cells[2:] == [
+        ["Layer 0", "–", "1.50", "20.0"], ["Layer 1", "–", "2.00", "30.0"], ["Layer 2", "–", "2.50", "25.0"],
+    ]  # fmt: skip
+    assert [cell.inner_text() for cell in page.locator(".legend .best").all()] == ["2.00"]
 
 
 def test_every_key_is_documented(page):

@@ -82,7 +82,7 @@ def test_a_phone_has_run_at_hand_and_every_tab_in_reach(opened):
     run = page.locator("#run").bounding_box()
     assert run["y"] + run["height"] <= 844  # without scrolling
     assert page.locator("[role=tab]").count() == len(words.TABS)
-    assert not page.is_visible(".slices") and not page.is_visible("#figures")
+    assert not page.is_visible(".slices") and not page.is_visible(".legend")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.locator(".profile summary").click()
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)

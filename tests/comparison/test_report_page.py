@@ -60,16 +60,16 @@ def test_a_part_and_a_degraded_clip_are_said(tmp_path):
     [
         (
             Settings(),
-            "2 steps of ddpm, guided along the motion that dis measured, with strength 0.3, in segments of 5 frames that share 2, "
+            "2 steps of DDPM, guided along the motion that DIS measured, with strength 0.3, in segments of 5 frames that share 2, "
             "decoded together; seed 42.",
         ),
         (
             Settings(method="per_frame", steps=1),
-            "1 step of ddpm, not guided, every frame on its own, decoded one by one; seed 42.",
+            "1 step of DDPM, not guided, every frame on its own, decoded one by one; seed 42.",
         ),
         (
             Settings(method="per_frame+mds", segments="disjoint", guidance=0.0),
-            "2 steps of ddpm, not guided, in segments of 5 frames, decoded one by one; seed 42.",
+            "2 steps of DDPM, not guided, in segments of 5 frames, decoded one by one; seed 42.",
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_the_table_of_settings_holds_what_a_run_read_and_dashes_for_the_rest(tmp
     assert (
         rows["Steps"] == ["2", "2"]
         and rows["Guidance strength"] == ["–", "0.3"]
-        and rows["Flow network"] == ["–", "dis"]
+        and rows["Flow network"] == ["–", "DIS"]
     )
     finished = outcome(tmp_path)
     alone = replace(finished, made={"per_frame": finished.made["per_frame"]})

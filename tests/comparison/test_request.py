@@ -14,6 +14,7 @@ from mgld.comparison import request
 from mgld.comparison.asked import Asked, crop_of
 from mgld.errors import UserError
 from mgld.nets.esrgan import SRVGG
+from mgld.video import read_frames
 from tests import media
 
 
@@ -147,3 +148,18 @@ def test_a_model_that_the_host_does_not_offer_is_never_looked_for(name):
 def test_a_model_is_chosen_by_name_and_opened_where_the_host_has_it(low):
     chosen = request.checked(Asked(clip=str(low), model="mine"), {"tiny": "tiny", "mine": "/srv/mine"})
     assert chosen.model == "/srv/mine" and request.part_of(chosen, 1).model == "/srv/mine"  # which keys every cache
+
+
+def test_interlaced_clips_are_made_whole_where_nobody_can_ask_for_it(tmp_path):
+    fields = ["-vf", "interlace=scan=tff:lowpass=off", "-flags", "+ildct+ilme", "-c:v", "libx264", "-crf", "10"]
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=50:d=0.4", *fields, str(tmp_path / "i.mp4"))
+    material = request.read(asked(tmp_path / "i.mp4"))
+    combed = np.stack([f.rgb_u8 for f in read_frames(tmp_path / "i.mp4", max_frames=4)])
+    assert any("whole frames are made" in note for note in material.notes) and "--" not in str(material.notes)
+    assert len(material.clip) == 4 and combing(np.stack([f.rgb_u8 for f in material.clip])) < combing(combed)
+
+
+def combing(clip_u8: np.ndarray) -> float:
+    """Return how much neighbouring lines differ beyond every second one, in grey levels."""
+    clip = clip_u8.astype(float)
+    return float(np.abs(clip[:, 1:-1] - (clip[:, :-2] + clip[:, 2:]) / 2).mean())

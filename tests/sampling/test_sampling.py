@@ -83,6 +83,29 @@ def test_a_perfect_network_recovers_the_clean_latent(name, steps, config):
     torch.testing.assert_close(last.z, clean, atol=2e-3, rtol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["ddpm", "ddim", "dpm++"])
+@pytest.mark.parametrize("steps", [1, 2, 15])
+@pytest.mark.parametrize("config", [SD21, TINY])
+def test_from_a_lower_timestep_a_perfect_network_recovers_the_clean_latent_too(name, steps, config):
+    scheduler = schedule.make_scheduler(config["scheduler"], name, steps, 600)
+    assert int(scheduler.timesteps[0]) == 600 and len(set(scheduler.timesteps.tolist())) == steps
+    clean, base = torch.randn(3, 4, 6, 6), DDPMScheduler.from_config(config["scheduler"])
+
+    def denoise(z, t):
+        alpha = base.alphas_cumprod[t].view(1, 1, 1, 1)
+        eps = (z - alpha.sqrt() * clean) / (1 - alpha).sqrt()
+        return eps if config is SD21 else alpha.sqrt() * eps - (1 - alpha).sqrt() * clean
+
+    start = schedule.initial_latent(torch.randn(3, 4, 6, 6), base, torch.randn(3, 4, 6, 6), 600)
+    torch.testing.assert_close(list(sample(denoise, scheduler, start, noise(3)))[-1].z, clean, atol=2e-3, rtol=1e-3)
+
+
+def test_what_is_started_lower_holds_more_of_the_input():
+    base, z_lq = DDPMScheduler.from_config(SD21["scheduler"]), torch.ones(1, 4, 2, 2)
+    kept = [float(schedule.initial_latent(z_lq, base, 0 * z_lq, t).mean()) for t in (999, 600, 200)]
+    assert kept[0] == pytest.approx(0.0683, abs=1e-4) and kept == sorted(kept)
+
+
 def test_sampling_says_at_which_step_numbers_broke():
     scheduler = schedule.make_scheduler(TINY["scheduler"], "ddpm", 4)
     with pytest.raises(UserError, match="step 1"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 from mgld.presets import describe_model
 from mgld.ui.files import listed
 from mgld.ui.first_sight import FOLDER, example_layers, example_takeaway, finished_example
+from mgld.ui.handlers import report_at_line
 
 
 def test_the_example_was_made_by_the_weights_that_ship():
@@ -19,7 +21,13 @@ def test_the_example_can_be_shown_and_voted_on():
     layers = example_layers()
     assert [len(v) for v in layers.values()] == [example.value.frames] * len(example.value.layers)
     assert {"bicubic", "per_frame", "mgld"} <= set(layers)
-    assert "MGLD" in example.table
+    assert {column.key for column in example.value.table} >= {"we", "sharpness"} and example.value.notes
+
+
+def test_a_visitors_line_moves_in_their_own_report_of_the_example_only():
+    ((moved, own),) = report_at_line("y 0.25", None, SimpleNamespace(session_hash="nobody"))
+    assert "Temporal profile at column 144" in {file.name for file in moved.files}
+    assert own is not None and "Temporal profile at row 288" in {file.name for file in example_takeaway().files}
 
 
 def test_the_example_can_be_taken_home():

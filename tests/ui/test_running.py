@@ -57,6 +57,12 @@ def machine(pipeline, monkeypatch) -> Machine:
     return machine
 
 
+@pytest.fixture
+def no_files(monkeypatch):
+    """Leave out what is taken home: its tests are those of the take-away."""
+    monkeypatch.setattr(running, "Takeaway", lambda outcome: SimpleNamespace(files=[], archive=None))
+
+
 def asked(clip, **more):
     return checked(Asked(**{"clip": str(clip), "methods": ["per_frame", "mgld"], "frames": 5, "knobs": KNOBS, **more}))
 
@@ -71,8 +77,12 @@ def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip):
     assert seen[0] == (both[:1], 5)  # one's own clip is there at once
     assert seen[1][0] == both[:2] and seen[-1] == (both, 5)
     assert pairs[1] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
-    assert "5 frames in" in shown[0] and "MGLD" in shown[3]
-    files = {file.file.orig_name: Path(file.file.path) for file in shown[4].files}  # kept for as long as the session
+    assert "5 frames in" in shown[0] and [column.key for column in shown[2].table] == [
+        "we",
+        "sharpness",
+        "we_border_ratio",
+    ]
+    files = {file.file.orig_name: Path(file.file.path) for file in shown[3].files}  # kept for as long as the session
     assert list(files) == [
         "comparison.mp4", "per_frame.mp4", "mgld.mp4", "frames.png", "profile.png", "curves.png", "report.html", "report.json",
     ]  # fmt: skip
@@ -87,7 +97,7 @@ def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip):
 
 def test_files_go_with_the_session(machine, clip):
     *_, last = running.compare(machine, asked(clip, methods=["mgld"], frames=1), "me")
-    path = Path(last[4].files[0].file.path)
+    path = Path(last[3].files[0].file.path)
     assert path.is_file()
     running.SESSIONS.forget("me")
     assert not path.parent.exists()
@@ -100,6 +110,7 @@ def denoised(machine, request) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_only_what_a_knob_touches_is_computed_again(machine, clip):
     first = denoised(machine, asked(clip))
     assert first > 0 and denoised(machine, asked(clip)) == 0
@@ -111,6 +122,7 @@ def test_only_what_a_knob_touches_is_computed_again(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machine, clip):
     whole = denoised(machine, asked(clip, methods=["mgld"]))
     running.STORE.results.clear()
@@ -122,7 +134,7 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
     spent, after = len(machine.calls) - before, len(machine.calls)
     assert job.stopped.is_set() and spent < whole
     last = list(running.keep_what_is_finished("me"))[-1]
-    assert "What was finished is shown (2 frames)" in last[0] and last[2].frames == 2 and last[4]
+    assert "What was finished is shown (2 frames)" in last[0] and last[2].frames == 2 and last[3]
     assert len(machine.calls) == after
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
 
@@ -146,7 +158,7 @@ def test_a_server_that_was_killed_goes_on_from_its_finished_segments(machine, cl
 
 
 def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
-    assert words.IDLE in next(running.keep_what_is_finished("nobody"))[0]
+    assert words.CANCELLED_UNBEGUN in next(running.keep_what_is_finished("nobody"))[0]
     going = running.compare(machine, asked(clip), "me")
     next(going), next(going)
     going.close()
@@ -178,12 +190,13 @@ def test_cancel_at_any_stage_frees_device_and_disk_at_once(machine, clip, stage,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
     wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
     shown = list(running.compare(machine, wanted, "me"))[-1]
     assert shown[2].layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
-    assert "RealBasicVSR" in shown[3]
+    assert "psnr" in {column.key for column in shown[2].table}
 
 
 def refused(machine, **values) -> tuple[str, str]:
@@ -229,6 +242,7 @@ def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monk
     assert machine.calls == []
 
 
+@pytest.mark.usefixtures("no_files")
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
@@ -239,6 +253,7 @@ def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
     assert scope.choices(running.SESSIONS.get("me")) == []
     list(running.compare(machine, asked(clip), "me"))
@@ -252,10 +267,11 @@ def test_the_scope_shows_every_guided_pair_of_the_last_run(machine, clip):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_files")
 def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
     all_four = denoised(machine, asked(clip, methods=list(OURS)))
     told = table_3(running.SESSIONS.get("me").figures.rows)
-    assert told.count("✓") == 4 and "+ temporal decoder | – | ✓" in told
+    assert told.count("✓") == 4 and "+ temporal decoder | – | ✓" in told and "| Input (bicubic) |" in told
     running.STORE.samplings.clear(), running.STORE.results.clear()
     three = denoised(machine, asked(clip, methods=["per_frame", "per_frame+tsd", "mgld"]))
     assert all_four == three  # the guided latents of both decoders are the same
@@ -264,29 +280,36 @@ def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
 @pytest.mark.slow
 def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
     last = list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
-    assert last[4].layers == ["Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
-    assert last[3].count("\n|") >= 4
-    assert [len(curve.values) for curve in last[4].curves] == [3, 3] and len(last[4].residual.places) == 3
+    assert last[4].layers == ["Input (bicubic)", "Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
+    assert "| Input (bicubic) |" in last[3] and "| 0.5 |" in last[3]
+    assert [len(curve.values) for curve in last[4].curves] == [4, 4] and len(last[4].residual.places) == 4
     before = len(machine.calls)
     list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
     assert len(machine.calls) == before
 
 
-@pytest.mark.parametrize("text", ["1, 2", "0,1,2,3,4,5,6", "a, b, c", "0, 1, 101", "", "1 1 1"])
+@pytest.mark.parametrize("text", ["1, 2", "0,1,2,3,4,5", "a, b, c", "0, 1, 101", "", "1 1 1"])
 def test_sweeps_refuse_what_is_no_list_of_strengths(text):
-    with pytest.raises(Exception, match="3 to 6 different numbers"):
+    with pytest.raises(Exception, match="3 to 5 different numbers"):
         sweep.strengths_of(text)
 
 
 def test_lossless_videos_and_a_report_at_the_line_join_the_list(machine, clip):
     list(running.compare(machine, asked(clip, methods=["mgld"], frames=2), "me"))
     (more,) = handlers.lossless(SimpleNamespace(session_hash="me"))
-    (again,) = handlers.report_at_line("y 0.1", SimpleNamespace(session_hash="me"))
+    ((again, _),) = handlers.report_at_line("y 0.1", None, SimpleNamespace(session_hash="me"))
     names = [file.name for file in again.files]
     assert [file.name for file in more.files][-1] == names[-1] == "MGLD alone, without loss (FFV1)"
     assert "Temporal profile at column 9" in names and len(names) == len(more.files)
+    assert more_offered("me") == [True, True, False] and more_offered("somebody else") == [True, False, True]
     with pytest.raises(gr.Error, match=words.NOTHING_YET):
         next(handlers.lossless(SimpleNamespace(session_hash="somebody else")))
+
+
+def more_offered(session: str) -> list[bool]:
+    """Return whether the report and lossless videos can be asked for, and whether it is told why not."""
+    report, lossless, told = handlers.what_more(SimpleNamespace(session_hash=session))
+    return [report.interactive, lossless.interactive, told.visible]
 
 
 @pytest.mark.parametrize("text", ["", "z 0.5", "x 2", "x -1", "x nan", "x 0.5; y", None])

@@ -1,8 +1,8 @@
-// The figures of every frame as curves, and their legend.
+// The figures of every frame as curves.
 import { WORDS, element } from '../host.js';
-import { axisRange, figure, mean, roundStep, ticks } from '../maths/scales.js';
+import { axisRange, figure, mean, roundStep, ticks, tickText } from '../maths/scales.js';
 import { colourOf } from './drawing.js';
-import { $, DASHES, all, chart, data, fill, pixelRatio, s } from './state.js';
+import { $, DASHES, chart, data, fill, pixelRatio, s } from './state.js';
 
 export const CHART = { left: 52, right: 12, top: 22, high: 132, gap: 18, foot: 34 }; // in CSS pixels; one panel above another
 export const chartHeight = () =>
@@ -11,45 +11,9 @@ export const panelTop = (i) => CHART.top + i * (CHART.top + CHART.high + CHART.g
 const across = (n, width) => CHART.left + ((width - CHART.left - CHART.right) * n) / Math.max(data.frames - 1, 1);
 
 export function makeCurves() {
-  $('.curves').hidden = !data.curves.length;
-  if (!data.curves.length) return;
-  const cell = (tag, text) => {
-    const c = document.createElement(tag);
-    c.textContent = text;
-    return c;
-  };
-  const head = document.createElement('tr');
-  head.append(
-    cell('th', WORDS.layer),
-    ...data.curves.flatMap((curve) => [cell('th', curve.name), cell('th', WORDS.mean)]),
-  );
-  const rows = data.layers.map((name, layer) => {
-    const row = document.createElement('tr');
-    const first = cell('th', name);
-    const swatch = document.createElement('canvas');
-    swatch.width = 56;
-    swatch.height = 12;
-    first.prepend(swatch);
-    first.scope = 'row';
-    const c = swatch.getContext('2d');
-    c.scale(2, 2);
-    stroke(c, layer);
-    c.beginPath();
-    c.moveTo(0, 3);
-    c.lineTo(28, 3);
-    c.stroke();
-    row.append(first);
-    for (const curve of data.curves) {
-      const now = cell('td', '');
-      now.className = 'now';
-      row.append(now, cell('td', figure(mean(curve.values[layer] || []))));
-    }
-    return row;
-  });
-  $('.legend thead').replaceChildren(head);
-  $('.legend tbody').replaceChildren(...rows);
   const meanOf = (curve) => (layer, i) => fill(WORDS.meanTold, { layer, mean: figure(mean(curve.values[i] || [])) });
   const told = data.curves.map((curve) => `${curve.name}: ${data.layers.map(meanOf(curve)).join('; ')}`);
+  $('.curves .chart').hidden = $('.curves .bar').hidden = $('.curves .cursor').hidden = !data.curves.length;
   $('.curves .quiet').textContent = told.join('. ');
   chart.setAttribute('aria-label', told.join('. '));
   drawCurves();
@@ -107,7 +71,7 @@ export function drawPanel(c, curve, top, width, ink) {
     c.globalAlpha = 0.14;
     c.fillRect(CHART.left, Math.round(y(v)), width - CHART.left - CHART.right, 1);
     c.globalAlpha = 0.75;
-    c.fillText(figure(v), CHART.left - 8, y(v));
+    c.fillText(tickText(v, by), CHART.left - 8, y(v));
   }
   c.globalAlpha = 0.5;
   c.setLineDash([2, 3]);
@@ -145,12 +109,6 @@ export function markCurves() {
   cursor.style.left = `${across(s.frame, chart.clientWidth)}px`;
   cursor.style.top = `${CHART.top}px`;
   cursor.style.height = `${chartHeight() - CHART.foot - CHART.top}px`;
-  const now = all('.legend .now');
-  data.layers.forEach((_, layer) =>
-    data.curves.forEach((curve, i) => {
-      now[layer * data.curves.length + i].textContent = figure((curve.values[layer] || [])[s.frame]);
-    }),
-  );
 }
 
 export function frameAcrossPointer(event) {

@@ -134,6 +134,10 @@ function drawSingle(pane, part) {
     paintLayer(layer, part, pane);
     return named(layer, pane);
   }
+  if (s.a === s.b) {
+    paintLayer(s.a, part, pane);
+    return named(s.a, pane);
+  }
   paintLayer(s.a, part, pane, [0, s.wipe]);
   paintLayer(s.b, part, pane, [s.wipe, 1]);
   context.fillStyle = '#fff';

@@ -13,6 +13,7 @@ export function tellPair() {
 }
 
 function claim() {
+  if (data.layers.length < 2) return fill(WORDS.claimAlone, { layer: data.layers[0] });
   const isPair = s.a === data.pair[0] && s.b === data.pair[1];
   if (isPair && data.claim && ['wipe', 'side'].includes(s.view)) return data.claim;
   return fill(WORDS[`claim_${s.view}`], { a: data.layers[s.a], b: data.layers[s.b] });

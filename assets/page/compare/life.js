@@ -29,6 +29,7 @@ import {
   viewer,
 } from './state.js';
 import { stripLater } from './strip.js';
+import { makeTable } from './table.js';
 
 for (const name of ['play', 'pause', 'ended']) {
   video.addEventListener(name, () => {
@@ -128,6 +129,7 @@ function load() {
   const before = data;
   const old = s;
   video.pause();
+  press('play', false); // a clip that takes its place swallows the event
   startOver();
   $('.empty').hidden = !!data;
   $('.empty').textContent = WORDS.empty;
@@ -153,6 +155,7 @@ function load() {
   scrub.max = data.frames - 1;
   $('[data-do=turn]').textContent = TURN_TO[s.line];
   fillLayers();
+  makeTable();
   showLoop();
   showBorders();
   showKind(s.show);

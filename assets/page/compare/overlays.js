@@ -148,7 +148,7 @@ export function placeHandles(pane, part, spot) {
     handle.style.left = `${x / ratio}px`;
     handle.style.top = `${y / ratio}px`;
   };
-  divider.hidden = s.view !== 'wipe';
+  divider.hidden = s.view !== 'wipe' || s.a === s.b;
   divider.style.height = `${pane.h / ratio}px`;
   put(divider, pane.x + pane.w * s.wipe, pane.y);
   divider.setAttribute('aria-valuenow', Math.round(100 * s.wipe));

@@ -6,6 +6,7 @@ import { changeOf, cutLine, frameUnder, pack } from '../maths/slices.js';
 import { markCurves } from './curves.js';
 import { colourOf } from './drawing.js';
 import { $, AXES, MARK, MIDDLE, PROFILE_BYTES, canvas, data, fill, pixelRatio, s, slices, viewer } from './state.js';
+import { markTable } from './table.js';
 
 export const linePixels = () => (s.line === 'h' ? data.height : data.width); // how many lines there are
 const alongPixels = () => (s.line === 'h' ? data.width : data.height); // how long each is
@@ -195,6 +196,7 @@ export function markFrame() {
   });
   marks.hidden = !s.profiled;
   markCurves();
+  markTable();
 }
 
 export const frameUnderPointer = (event) =>

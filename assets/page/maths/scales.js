@@ -7,6 +7,12 @@ export const mean = (values) => known(values).reduce((sum, v) => sum + v, 0) / M
 export const figure = (value, digits = 3) =>
   value === null || value === undefined ? '–' : Number(value.toPrecision(digits)).toString();
 
+// A figure with the decimals of its column.
+export const fixed = (value, decimals) => (value === null || value === undefined ? '–' : value.toFixed(decimals));
+
+// A tick of an axis, with the decimals that its step needs.
+export const tickText = (value, step) => value.toFixed(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0));
+
 // By how much a figure changes: '−41 %'.
 export function change(from, to) {
   if (!from) return '';

@@ -1,0 +1,118 @@
+"""The dial: what steps, samplers, a lower start and DeepCache cost in time, and how far they take the result from many steps'."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from mgld.events import FramesDone
+from mgld.metrics.catalogue import METRICS
+from mgld.pipeline import MGLDPipeline
+from mgld.settings import DIAL_LOWER, DIAL_REUSE, DIAL_STEPS, SAMPLERS, Settings
+from mgld.video import Frame
+
+LPIPS = "lpips"  # of METRICS
+Measure = Callable[[np.ndarray], tuple[float, float, float | None]]  # u8 [T,H,W,3] -> figures of a Point
+
+
+@dataclass(frozen=True)
+class Point:
+    """One way to sample: its line in the plot, seconds a frame, and figures; LPIPS to the truth if there is one."""
+
+    line: str
+    steps: int
+    seconds: float
+    lpips: float  # to the result of the most steps
+    we: float
+    lpips_truth: float | None = None
+
+
+def recipes_of(base: Settings, step_counts: Sequence[int] = DIAL_STEPS) -> dict[tuple[str, int], Settings]:
+    """Return the settings of every point by its line and steps; the first one is what the others are held against."""
+    most = max(step_counts)
+    found = {("ddpm", most): replace(base, sampler="ddpm", steps=most)}
+    for sampler in SAMPLERS:
+        found |= {(sampler, n): replace(base, sampler=sampler, steps=n) for n in step_counts}
+    for first, counts in DIAL_LOWER:
+        own = [n for n in counts if n <= most]
+        found |= {(f"ddpm from t = {first}", n): replace(base, steps=n, first_timestep=first) for n in own}
+    for every, counts in DIAL_REUSE:
+        own = [n for n in counts if n <= most]
+        found |= {(f"ddpm, DeepCache N = {every}", n): replace(base, steps=n, deepcache=every) for n in own}
+    return {key: wanted.checked() for key, wanted in found.items()}
+
+
+def points_of(
+    pipeline: MGLDPipeline,
+    clip_u8: np.ndarray,
+    recipes: dict[tuple[str, int], Settings],
+    measure: Callable[[np.ndarray], Measure],
+) -> Iterator[Point]:
+    """Yield each recipe's point on a clip u8 [T,h,w,3]; measure(reference u8 [T,4h,4w,3]) returns what the others are measured by.
+
+    Seconds are the processor's where it computes (other work on the machine does not count), else the clock's.
+    """
+    clock = time.process_time if pipeline.device.type == "cpu" else time.perf_counter
+    measured = None
+    enlarged(
+        pipeline, clip_u8, replace(next(iter(recipes.values())), steps=1)
+    )  # the first run is slower than all others
+    for (line, steps), wanted in recipes.items():
+        started = clock()
+        large_u8 = enlarged(pipeline, clip_u8, wanted)
+        seconds = clock() - started
+        measured = measured or measure(large_u8)
+        yield Point(line, steps, seconds / len(clip_u8), *measured(large_u8))
+
+
+def enlarged(pipeline: MGLDPipeline, clip_u8: np.ndarray, wanted: Settings) -> np.ndarray:
+    """Return u8 [T,4h,4w,3] of a clip u8 [T,h,w,3]."""
+    frames = [Frame(rgb, float(i)) for i, rgb in enumerate(clip_u8)]
+    events = pipeline.run(frames, wanted, len(frames))
+    return np.concatenate([e.frames_u8 for e in events if isinstance(e, FramesDone)])
+
+
+def front(points: Sequence[Point], figure: str) -> list[Point]:
+    """Return, by rising seconds, the points that no other beats or equals in both seconds and a figure (the Pareto front)."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.seconds, getattr(p, figure))):
+        if not best or getattr(point, figure) < getattr(best[-1], figure):
+            best.append(point)
+    return best
+
+
+def write_csv(path: Path, points: Sequence[Point]) -> None:
+    """Write a line per point, and on which fronts it lies."""
+    figures = figures_of(points)
+    names = [f.name for f in fields(Point)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow([*names, *(f"front_{figure}" for figure in figures)])
+        for p in points:
+            values = [getattr(p, name) for name in names]
+            told = [round(v, 5) if isinstance(v, float) else "" if v is None else v for v in values]
+            rows.writerow([*told, *(int(p in front(points, figure)) for figure in figures)])
+
+
+def figures_of(points: Sequence[Point]) -> tuple[str, ...]:
+    """Return the figures that every point has: LPIPS to the truth needs one."""
+    return tuple(name for name in ("lpips", "we", "lpips_truth") if all(getattr(p, name) is not None for p in points))
+
+
+def as_markdown(points: Sequence[Point]) -> str:
+    """Return the points as a table; ● stands behind a figure on whose front against the seconds a point lies."""
+    figures = figures_of(points)
+    fronts = {figure: front(points, figure) for figure in figures}
+    lines = [["way", "steps", "s/frame", *(HEADINGS[figure] for figure in figures)], ["---"] * (3 + len(figures))]
+    for p in points:
+        told = [f"{getattr(p, figure):.4f}{' ●' if p in fronts[figure] else ''}" for figure in figures]
+        lines.append([p.line, str(p.steps), f"{p.seconds:.3f}", *told])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+HEADINGS = {"lpips": "LPIPS to most steps", "we": METRICS["we"].heading, "lpips_truth": "LPIPS to the truth"}
