@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from mgld import errors
@@ -20,10 +21,8 @@ def upscale_there(
     chosen: argparse.Namespace, wanted: Settings, jobs: Sequence[ClipJob], failed: dict[Path, str]
 ) -> None:
     """Join the cluster, open one model in each worker, and bring all clips through; a refusal ends one clip only."""
-    try:
-        import ray  # noqa: F401
-    except ImportError as error:
-        raise errors.engine_missing("ray") from error
+    if find_spec("ray") is None:
+        raise errors.engine_missing("ray")
     from mgld.cluster.crew import Crew
     from mgld.cluster.pool import RayWorker, cluster, seats
     from mgld.cluster.worker import Opening
