@@ -37,13 +37,11 @@ def residual(
 def _plain_residual(
     block: ResnetBlock2D, x: Tensor, emb: Tensor | None, sft: SFT | None, condition: Tensor | None
 ) -> Tensor:
-    h = block.conv1(normalised(block.norm1, x, silu=True))
-    if emb is not None:
-        h = h + block.time_emb_proj(emb)[:, :, None, None]  # [1 or N,C,1,1]
+    h = shifted(block.conv1, normalised(block.norm1, x, silu=True), None if emb is None else block.time_emb_proj(emb))
     h = block.conv2(normalised(block.norm2, h, silu=True))
     if sft is not None:
         h = sft(h, condition)
-    return (x if block.conv_shortcut is None else block.conv_shortcut(x)) + h
+    return summed(h, x if block.conv_shortcut is None else block.conv_shortcut(x))
 
 
 def _fused_residual(
@@ -65,6 +63,20 @@ def _fused_residual(
     return triton_norm.group_norm(
         h, norm.num_groups, norm.weight, norm.bias, norm.eps, False, block.conv2.bias, None, maps, skip
     )
+
+
+def shifted(conv: nn.Conv2d, x: Tensor, offset: Tensor | None) -> Tensor:
+    """Return a convolution of x plus offset [1 or N,C]; one offset for all is added to the bias, not to every pixel."""
+    if offset is None:
+        return conv(x)
+    if len(offset) > 1:
+        return conv(x) + offset[:, :, None, None]
+    return F.conv2d(x, conv.weight, conv.bias + offset[0], conv.stride, conv.padding)
+
+
+def summed(made: Tensor, x: Tensor) -> Tensor:
+    """Return made + x; written over what was made for this alone, where no gradient will ask for it."""
+    return made + x if torch.is_grad_enabled() or made.dtype != x.dtype else made.add_(x)
 
 
 def bare(conv: nn.Conv2d, x: Tensor) -> Tensor:
@@ -94,9 +106,14 @@ def transformed(block: Transformer2DModel, x: Tensor, text: Tensor) -> Tensor:
 
 
 def _layer(layer: BasicTransformerBlock, tokens: Tensor, text: Tensor) -> Tensor:
-    tokens = attend(layer.attn1, layer.norm1(tokens)) + tokens
-    tokens = attend(layer.attn2, layer.norm2(tokens), text) + tokens
-    return _feed_forward(layer.ff, layer.norm3(tokens)) + tokens
+    tokens = summed(attend(layer.attn1, layer.norm1(tokens)), tokens)
+    if (
+        text.shape[1] == 1 and not torch.is_grad_enabled()
+    ):  # all attention goes to the only token there is, whoever asks
+        tokens = tokens + layer.attn2.to_out[0](layer.attn2.to_v(text))
+    else:
+        tokens = summed(attend(layer.attn2, layer.norm2(tokens), text), tokens)
+    return summed(_feed_forward(layer.ff, layer.norm3(tokens)), tokens)
 
 
 def _feed_forward(layer: FeedForward, tokens: Tensor) -> Tensor:
@@ -131,8 +148,8 @@ def _tokens(x: Tensor) -> Tensor:
 
 
 def _plus(x: Tensor, tokens: Tensor) -> Tensor:
-    """Return x [N,C,h,w] plus tokens [N,h·w,C]."""
-    return x + laid_out(tokens.unflatten(1, x.shape[-2:]).permute(0, 3, 1, 2), x)
+    """Return x [N,C,h,w] plus tokens [N,h·w,C], made for this alone."""
+    return summed(laid_out(tokens.unflatten(1, x.shape[-2:]).permute(0, 3, 1, 2), x), x)
 
 
 def laid_out(y: Tensor, x: Tensor) -> Tensor:

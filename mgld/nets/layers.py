@@ -10,7 +10,7 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
-from mgld.nets.blocks import attend, bare, laid_out, residual
+from mgld.nets.blocks import attend, bare, laid_out, residual, shifted
 from mgld.nets.norm import normalised
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class SFT(nn.Module):
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         """Return n·(1+γ)+β for h [N,C,h,w] and condition [N,K,h,w]."""
         a = F.relu(self.shared(condition))
-        return torch.addcmul(self.beta(a), normalised(self.norm, h), 1 + self.gamma(a))
+        scale = shifted(self.gamma, a, torch.ones_like(self.gamma.bias)[None])
+        return torch.addcmul(self.beta(a), normalised(self.norm, h), scale)
 
     def maps(self, condition: Tensor) -> Modulation:
         """Return γ and β for our kernels, which add the biases themselves."""
@@ -108,7 +109,7 @@ class ResidualDense(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         grown = x
         for conv in self.convs[:4]:
-            grown = torch.cat([grown, F.leaky_relu(conv(grown), 0.2)], dim=1)
+            grown = torch.cat([grown, F.leaky_relu(conv(grown), 0.2, inplace=not torch.is_grad_enabled())], dim=1)
         return torch.add(x, self.convs[4](grown), alpha=0.2)
 
 

@@ -32,4 +32,4 @@ def normalised(norm: nn.GroupNorm, x: Tensor, silu: bool = False) -> Tensor:
         from mgld.nets import triton_norm_training
 
         return triton_norm_training.group_norm(x, norm.num_groups, norm.weight, norm.bias, norm.eps, silu)
-    return F.silu(norm(x)) if silu else norm(x)
+    return F.silu(norm(x), inplace=not torch.is_grad_enabled()) if silu else norm(x)
