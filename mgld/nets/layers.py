@@ -91,7 +91,9 @@ class TemporalAttention(nn.Module):
         tokens = x.permute(0, 2, 3, 1).reshape(n // t, t, h * w, c).transpose(1, 2).reshape(-1, t, c)  # [B·h·w,T,C]
         y = attend(self.temporal_attn, self.norm(tokens))
         y = y.view(n // t, h * w, t, c).transpose(1, 2).reshape(n, h, w, c).permute(0, 3, 1, 2)
-        return torch.lerp(x, laid_out(y, x).to(x.dtype), self.temporal_alpha.to(x.dtype))  # autocast may make them differ
+        return torch.lerp(
+            x, laid_out(y, x).to(x.dtype), self.temporal_alpha.to(x.dtype)
+        )  # autocast may make them differ
 
 
 class ResidualDense(nn.Module):

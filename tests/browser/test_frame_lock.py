@@ -89,7 +89,9 @@ def test_slow_motion_drifts_by_nothing(page, speed):
     page.select_option(".speed", speed)
     page.click("[data-do=loop]")
     left_out = set(range(1, 8))
-    for _ in range(8):  # a busy machine leaves out one frame now and another then; a stage that leaves one out always does
+    for _ in range(
+        8
+    ):  # a busy machine leaves out one frame now and another then; a stage that leaves one out always does
         go(page, 0)
         painted(page)
         page.click("[data-do=play]")

@@ -40,7 +40,9 @@ def main() -> int:
         low_s, high_s = (share * predicted_s for share in PREDICTED_RANGE)
         within += low_s <= taken_s <= high_s
         said = "within" if low_s <= taken_s <= high_s else "OUTSIDE"
-        print(f"{words.span(low_s, high_s):>18}  took {taken_s:6.1f} s  ×{taken_s / predicted_s:.2f}  {said}", flush=True)
+        print(
+            f"{words.span(low_s, high_s):>18}  took {taken_s:6.1f} s  ×{taken_s / predicted_s:.2f}  {said}", flush=True
+        )
     print(f"{within} of {len(RUNS)} within their range")
     return int(within < WANTED)
 
