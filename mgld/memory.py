@@ -39,6 +39,12 @@ def is_short(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or re.search(SHORT, str(error), re.IGNORECASE) is not None
 
 
+def give_back() -> None:
+    """Return what this process has freed to the system, where its C library (glibc) keeps that for each thread that ever worked."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
+
+
 def _posix() -> int:
     if sys.platform == "linux" and (told := re.search(r"VmHWM:\s*(\d+) kB", STATUS.read_text(encoding="utf-8"))):
         return int(told[1]) * 1024  # not getrusage, which begins with the peak of whoever started this process

@@ -80,3 +80,31 @@ def test_windows_is_asked_without_the_module_that_it_lacks(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
     monkeypatch.setattr(ctypes, "WinDLL", Kernel, raising=False)
     assert memory.peak_bytes() == 7 * MIB
+
+
+FREED = """
+import re, threading
+from pathlib import Path
+from mgld import memory
+
+def held_mb():
+    return int(re.search(r"VmRSS:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+def work():  # small pieces, freed but for the last one, which holds the others' place
+    pieces = [bytes(4000) for _ in range(10_000)]
+    kept.append(pieces[-1])
+
+kept = []
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+before = held_mb()
+memory.give_back()
+print(before - held_mb())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps what was freed for each thread")
+def test_what_threads_freed_goes_back_to_the_system():
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    assert float(done.stdout) > 20

@@ -169,12 +169,18 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTM
     asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
     asked.lab_show.click(handlers.of_form(handlers.lab), asked.inputs, asked.lab_picture, **PRIVATE)
     preset_knobs = [controls[name] for name in form.PRESET_KNOBS]
-    asked.preset.input(lambda name: list(PAGE_PRESETS[name].values()), asked.preset, preset_knobs, **AT_ONCE)
+    asked.preset.input(_of_preset, asked.preset, preset_knobs, **AT_ONCE)
     gr.on([knob.change for knob in preset_knobs], form.preset_of, preset_knobs, asked.preset, **last)
     linked = [controls[n] for n in LINKED]
     asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
     page.load(None, None, None, js=handlers.opening_script(), **AT_ONCE)
     page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
+
+
+def _of_preset(name: object) -> list:
+    """Return what a preset sets; a client may name none."""
+    found = PAGE_PRESETS.get(name) if isinstance(name, str) else None
+    return [gr.skip()] * len(form.PRESET_KNOBS) if found is None else list(found.values())
 
 
 def _table_3(request: gr.Request) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
+from mgld import memory
 from mgld.comparison import sweep
 from mgld.comparison.estimate import check_fits, learn_run, learn_showing, predict
 from mgld.comparison.figures import measure, notes_of, write_stage
@@ -250,6 +251,7 @@ def job_folder() -> Iterator[Path]:
         yield folder.path
     finally:
         folder.close()
+        memory.give_back()  # each job works in a thread of its own
 
 
 @contextmanager

@@ -36,14 +36,20 @@ def beside(clip: gr.File, private: dict) -> gr.HTML:
         pictures = gr.UploadButton(
             words.PICTURES, file_count="multiple", file_types=["image"], size="sm", elem_id="pictures"
         )
-    shown.click(lambda index: str(list(EXAMPLES.values())[index]), shown, clip, **private)
+    shown.click(example, shown, clip, **private)
     pictures.upload(gathered, pictures, clip, **private)
     return poster
 
 
-def gathered(files: list[str]) -> Iterator[str]:
+def example(index: object) -> object:
+    """Return the example clip of a place in the list; a client may send anything in its stead."""
+    clips = list(EXAMPLES.values())
+    return str(clips[index]) if type(index) is int and 0 <= index < len(clips) else gr.skip()
+
+
+def gathered(files: list[str] | None) -> Iterator[str]:
     """Yield a zip of uploaded pictures, which is a clip; what is no picture is left out."""
-    pictures = [Path(file) for file in files if Path(file).suffix.lower() in PICTURE_SUFFIXES]
+    pictures = [Path(file) for file in files or () if Path(file).suffix.lower() in PICTURE_SUFFIXES]
     with in_gradios_words(), job_folder() as folder:
         if not pictures:
             raise errors.pictures_missing()

@@ -50,3 +50,8 @@ def test_without_a_clip_it_says_what_can_come_and_a_refused_one_has_none(tmp_pat
     (tmp_path / "a.mp4").write_bytes(b"%PDF-1.7")
     assert handlers.framed(None, 0, "") == (None, source.no_poster()) and words.CLIP_KINDS in source.no_poster()
     assert handlers.framed(str(tmp_path / "a.mp4"), 0, "") == (None, "")
+
+
+@pytest.mark.parametrize("index", [float("inf"), -1, 99, True, "0", None, [0]])
+def test_what_is_no_place_in_the_list_of_examples_changes_nothing(index):
+    assert source.example(index) == gr.skip() and source.example(0).endswith(".mp4")
