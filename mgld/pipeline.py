@@ -208,7 +208,8 @@ class MGLDPipeline(DiffusionPipeline):
     ) -> Generator[Event, None, np.ndarray]:
         """Make a segment; return its frames u8 [n,4h,4w,3] that no later segment will touch."""
         condition, z = yield from self.sampled(segment)
-        z = latent_seam.join(z, segment.ready)
+        # nothing of a scene's end fades into the next one: not what it was padded with either
+        z = latent_seam.join(z, len(z) if segment.ends_scene else segment.ready)
         x = yield from self.decoded(segment, condition, z)
         x = pixel_seam.join(x, segment.ready)
         done = segment.canvas.finish(x[: segment.ready], segment.settings.rounding)

@@ -79,7 +79,16 @@ def test_a_padded_last_segment_is_of_full_length_and_its_last_frame_that_of_the_
     assert len(padded) == len(clip_u8) and np.array_equal(short[:6], padded[:6])
     assert not np.array_equal(short[6], padded[6])
     written_by_hand = np.concatenate([clip_u8, clip_u8[-1:], clip_u8[-1:]])
-    assert np.array_equal(padded[6], frames_in(events_of(pipeline, written_by_hand, wanted))[8])
+    copies = replace(wanted, repeats="made")  # else they are shown as what they repeat
+    assert np.array_equal(padded[6], frames_in(events_of(pipeline, written_by_hand, copies))[8])
+
+
+def test_what_a_scene_is_padded_with_does_not_shine_into_the_next(pipeline, clip_u8, monkeypatch):
+    monkeypatch.setattr("mgld.segment._begins_scene", lambda a, b: np.array_equal(b.rgb_u8, clip_u8[2]))
+    wanted = replace(QUICK, overlap=1, last_segment="padded", guidance=0.0)
+    changed = np.concatenate([255 - clip_u8[:2], clip_u8[2:]])
+    one, other = (frames_in(events_of(pipeline, clip, wanted)) for clip in (clip_u8, changed))
+    assert np.array_equal(one[2:], other[2:]) and not np.array_equal(one[:2], other[:2])
 
 
 SHORT = {

@@ -19,7 +19,7 @@ from ray.exceptions import GetTimeoutError, ObjectLostError, RayError, RayTaskEr
 
 from mgld import errors, settings
 from mgld.cluster.crew import InputLost, WorkerLost
-from mgld.cluster.worker import Errand, Opened, Opening, Report, SegmentWorker
+from mgld.cluster.worker import Errand, ModelOrder, Opened, Report, SegmentWorker
 from mgld.errors import UserError
 from mgld.settings import WORKER_WAIT_S
 
@@ -87,7 +87,7 @@ class RayWorker:
         self._actor: Any = actor.remote()
 
     @classmethod
-    async def hire(cls, place: Seats, opening: Opening) -> RayWorker:
+    async def hire(cls, place: Seats, opening: ModelOrder) -> RayWorker:
         """Return a worker that has opened its model; raise WorkerLost where none comes in WORKER_WAIT_S."""
         worker = cls(place)
         try:

@@ -27,7 +27,7 @@ from mgld.settings import Settings
 
 
 @dataclass(frozen=True)
-class Opening:
+class ModelOrder:
     """What a worker is to open, and how many threads its CPU work has; None: as many as torch likes."""
 
     model: str
@@ -71,7 +71,7 @@ Report = dict
 class SegmentWorker:
     """Sample, decode and finish segments, each by itself (`sample`, `decode`, `finish`) or at once (`whole`)."""
 
-    def open(self, opening: Opening) -> Opened:
+    def open(self, opening: ModelOrder) -> Opened:
         """Open the model; raise UserError where it is not on this machine, or cannot be used here."""
         if opening.threads is not None:
             torch.set_num_threads(opening.threads)

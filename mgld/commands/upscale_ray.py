@@ -25,12 +25,12 @@ def upscale_there(
         raise errors.engine_missing("ray")
     from mgld.cluster.crew import Crew
     from mgld.cluster.pool import RayWorker, cluster, seats
-    from mgld.cluster.worker import Opening
+    from mgld.cluster.worker import ModelOrder
 
     with cluster(chosen.address):
         place = seats(chosen.workers, chosen.device)
         device = "cuda" if place.gpus else "cpu"
-        opening = Opening(chosen.model, device, chosen.dtype, None if place.gpus else place.cpus)
+        opening = ModelOrder(chosen.model, device, chosen.dtype, None if place.gpus else place.cpus)
         each = "a GPU" if place.gpus else "a processor" if place.cpus == 1 else f"{place.cpus} processors"
         say(f"{place.count} workers, each with {each}")
         crew = Crew(partial(RayWorker.hire, place, opening), place.count)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mgld.cluster.crew import Crew
 from mgld.cluster.spread import ClipRun
-from mgld.cluster.worker import Errand, Opened, Opening, SegmentWorker
+from mgld.cluster.worker import Errand, ModelOrder, Opened, SegmentWorker
 from mgld.events import Event, FramesDone
 from mgld.settings import Settings
 from mgld.video import Frame
@@ -21,7 +21,7 @@ Fault = Callable[[str, int, int], None]
 class WorkerHere:
     """A worker of this process, which tells what it does."""
 
-    def __init__(self, opening: Opening, number: int, done: list[tuple[str, int]], fault: Fault) -> None:
+    def __init__(self, opening: ModelOrder, number: int, done: list[tuple[str, int]], fault: Fault) -> None:
         self._worker, self._number, self._done, self._fault = SegmentWorker(), number, done, fault
         self.opened: Opened = self._worker.open(opening)
 
@@ -45,7 +45,7 @@ class WorkerHere:
         return await self._do("whole", errand)
 
 
-def crew_of(opening: Opening, size: int, fault: Fault = lambda *_: None) -> tuple[Crew, list[tuple[str, int]]]:
+def crew_of(opening: ModelOrder, size: int, fault: Fault = lambda *_: None) -> tuple[Crew, list[tuple[str, int]]]:
     """Return a crew and the list in which its workers write down what they did."""
     hired: list[WorkerHere] = []
     done: list[tuple[str, int]] = []

@@ -17,7 +17,7 @@ import torch
 
 from mgld.cluster.crew import Crew
 from mgld.cluster.spread import ClipRun
-from mgld.cluster.worker import Opening
+from mgld.cluster.worker import ModelOrder
 from mgld.errors import UserError
 from mgld.events import Event, FramesDone
 from mgld.pipeline import MGLDPipeline
@@ -42,12 +42,12 @@ def two_processors() -> Iterator[None]:
 
 
 @pytest.fixture
-def opening(pipeline, tmp_path) -> Opening:
+def opening(pipeline, tmp_path) -> ModelOrder:
     pipeline.save_pretrained(tmp_path / "model")
-    return Opening(str(tmp_path / "model"), "cpu", "float32", threads=1)
+    return ModelOrder(str(tmp_path / "model"), "cpu", "float32", threads=1)
 
 
-def in_one_process(opening: Opening, clip_u8: np.ndarray) -> np.ndarray:
+def in_one_process(opening: ModelOrder, clip_u8: np.ndarray) -> np.ndarray:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -56,7 +56,7 @@ def in_one_process(opening: Opening, clip_u8: np.ndarray) -> np.ndarray:
         torch.set_num_threads(threads)
 
 
-def spread(opening: Opening, clip_u8: np.ndarray, on_frames=lambda crew: None) -> tuple[list[Event], Crew]:
+def spread(opening: ModelOrder, clip_u8: np.ndarray, on_frames=lambda crew: None) -> tuple[list[Event], Crew]:
     """Run one clip on two workers; on_frames is called after each segment that came."""
     from mgld.cluster.pool import RayWorker, seats
 
@@ -120,6 +120,6 @@ def test_what_the_cluster_lacks_is_told_in_words(opening, clip_u8):
         seats(3, "cpu")
     with pytest.raises(UserError, match="1 workers were asked for, but the cluster has 0 GPUs"):
         seats(None, "cuda")
-    missing = Opening("nobody/has-this", "cpu", "float32", 1)
+    missing = ModelOrder("nobody/has-this", "cpu", "float32", 1)
     with pytest.raises(UserError):
         spread(missing, clip_u8)

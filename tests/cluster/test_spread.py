@@ -11,7 +11,7 @@ import pytest
 
 from mgld.cluster.crew import InputLost, WorkerLost
 from mgld.cluster.spread import links
-from mgld.cluster.worker import Opening
+from mgld.cluster.worker import ModelOrder
 from mgld.errors import UserError
 from mgld.events import FramesDone, Progress, Result, Resumed, Sampled
 from mgld.kept import KeptRun
@@ -24,12 +24,12 @@ QUICK = Settings(steps=1, segment=3, overlap=1)
 
 
 @pytest.fixture
-def opening(pipeline, tmp_path) -> Opening:
+def opening(pipeline, tmp_path) -> ModelOrder:
     pipeline.save_pretrained(tmp_path / "model")
-    return Opening(str(tmp_path / "model"), "cpu", "float32")
+    return ModelOrder(str(tmp_path / "model"), "cpu", "float32")
 
 
-def in_one_process(opening: Opening, clip_u8: np.ndarray, settings: Settings) -> np.ndarray:
+def in_one_process(opening: ModelOrder, clip_u8: np.ndarray, settings: Settings) -> np.ndarray:
     return MGLDPipeline.from_pretrained(opening.model, "cpu", "float32")(clip_u8, settings)
 
 
