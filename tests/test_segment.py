@@ -71,7 +71,7 @@ def test_kept_latents_of_tiles_decode_to_the_same_frames(pipeline, wide_u8, monk
 
 
 def test_a_padded_last_segment_is_of_full_length_and_its_last_frame_that_of_the_last_copy(pipeline, clip_u8):
-    wanted = replace(QUICK, segments="disjoint", scenes="ignored")
+    wanted = replace(QUICK, segments="disjoint", scenes="ignored", repeats="made")
     short, padded = (events_of(pipeline, clip_u8, replace(wanted, last_segment=kind)) for kind in ("short", "padded"))
     assert [len(e.z) for e in short if isinstance(e, Sampled)] == [3, 3, 1]
     assert [len(e.z) for e in padded if isinstance(e, Sampled)] == [3, 3, 3]
