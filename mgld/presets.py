@@ -115,7 +115,7 @@ def snapshot_of(model: str, local_files_only: bool = False) -> Path:
     try:
         return Path(
             snapshot_download(
-                repo, revision=revision or None, allow_patterns=FETCHED, local_files_only=local_files_only
+                repo, revision=revision or None, allow_patterns=list(FETCHED), local_files_only=local_files_only
             )
         )
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:

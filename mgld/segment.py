@@ -181,7 +181,8 @@ def with_room(
         except (RuntimeError, MemoryError) as error:
             if not memory.is_short(error):
                 raise
-            if not segment.tiles.halve(tuple(segment.x_lq.shape[-2:])):
+            height, width = segment.x_lq.shape[-2:]
+            if not segment.tiles.halve((height, width)):
                 raise errors.memory_short() from error
         # only here, past the error, nothing holds what the work had made
         if segment.x_lq.is_cuda:
