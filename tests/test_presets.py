@@ -143,7 +143,7 @@ def test_a_model_of_the_hub_is_opened_at_its_revision_and_from_safetensors_alone
     opened = MGLDPipeline.from_pretrained("me/weights@0123abc", "cpu", "float32")
     assert np.array_equal(opened(clip_u8[:1]), MGLDPipeline.from_pretrained(folder, "cpu", "float32")(clip_u8[:1]))
     assert asked[0]["repo"] == "me/weights" and asked[0]["revision"] == "0123abc"
-    assert asked[0]["allow_patterns"] == ("*.json", "*.safetensors")
+    assert asked[0]["allow_patterns"] == ["*.json", "*.safetensors"]
     described = describe_model("me/weights@0123abc")
     assert described["revision"] == "0123abc" and len(described["sha256"]) == 3 and asked[-1]["local_files_only"]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -72,3 +74,9 @@ def frames_of(events: list[Event]) -> np.ndarray:
     done = [e for e in events if isinstance(e, FramesDone)]
     assert [e.first_frame for e in done] == sorted(e.first_frame for e in done)
     return np.concatenate([e.frames_u8 for e in done])
+
+
+def ran(scene: Coroutine[Any, Any, Any]) -> Any:
+    """Run a scene in a thread of its own: a browser's test of the same process leaves an event loop in the main one."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, scene).result()

@@ -11,6 +11,7 @@ from mgld.cluster.crew import Crew, WorkerLost
 from mgld.cluster.worker import Opened
 from mgld.errors import UserError
 from mgld.settings import WORK_ATTEMPTS
+from tests.cluster.crews import ran
 
 OPENED = Opened("one", 7, "0.2.0", {"unet": "ab"}, "cpu", "float32", 1, "2.8")
 
@@ -43,7 +44,7 @@ def test_the_oldest_segment_goes_first():
             await asyncio.gather(*(noted(order) for order in [(0, 9), (1, 0), (0, 5), (0, 0)]))
         return done
 
-    assert asyncio.run(scene()) == [(0, 9), (0, 0), (0, 5), (1, 0)]  # nobody else was there when the first came
+    assert ran(scene()) == [(0, 9), (0, 0), (0, 5), (1, 0)]  # nobody else was there when the first came
 
 
 def test_work_that_is_no_longer_wanted_leaves_its_worker_to_others():
@@ -61,7 +62,7 @@ def test_work_that_is_no_longer_wanted_leaves_its_worker_to_others():
                 task.cancel()
             return await asyncio.wait_for(crew.do((0, 2), quick), 5)
 
-    assert asyncio.run(scene()) == "done"
+    assert ran(scene()) == "done"
 
 
 def test_workers_with_other_weights_are_refused_and_other_cards_are_told():
@@ -74,10 +75,10 @@ def test_workers_with_other_weights_are_refused_and_other_cards_are_told():
             await crew.do((0, 2), work)
             return crew.differing()
 
-    assert asyncio.run(scene(worker(), worker(host="two"))) == []
-    assert asyncio.run(scene(worker(), worker(device="NVIDIA A10"))) == ["device"]
+    assert ran(scene(worker(), worker(host="two"))) == []
+    assert ran(scene(worker(), worker(device="NVIDIA A10"))) == ["device"]
     with pytest.raises(UserError, match="one and two differ in their weights and dtype"):
-        asyncio.run(scene(worker(), worker(host="two", weights={"unet": "cd"}, dtype="float16")))
+        ran(scene(worker(), worker(host="two", weights={"unet": "cd"}, dtype="float16")))
 
 
 def test_a_crew_that_never_comes_is_told():
@@ -92,7 +93,7 @@ def test_a_crew_that_never_comes_is_told():
             await crew.do((0, 0), lambda _: asyncio.sleep(0))
 
     with pytest.raises(UserError, match="No worker of the cluster could open the model; the last one: no driver"):
-        asyncio.run(scene())
+        ran(scene())
     assert len(tried) == 2 * WORK_ATTEMPTS
 
 
@@ -105,4 +106,4 @@ def test_a_model_that_a_worker_lacks_is_told_at_once():
             await crew.do((0, 0), lambda _: asyncio.sleep(0))
 
     with pytest.raises(UserError, match="'mine' is not on this machine"):
-        asyncio.run(scene())
+        ran(scene())

@@ -24,7 +24,7 @@ from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
 from mgld.video import Frame
 from tests import media
-from tests.cluster.crews import frames_of
+from tests.cluster.crews import frames_of, ran
 
 pytest.importorskip("ray", reason="Ray is optional: pip install -r requirements-ray.txt")
 pytestmark = pytest.mark.slow
@@ -71,7 +71,7 @@ def spread(opening: ModelOrder, clip_u8: np.ndarray, on_frames=lambda crew: None
             await feeding
             return events, crew
 
-    return asyncio.run(scene())
+    return ran(scene())
 
 
 def test_two_workers_give_the_bytes_of_one_process_also_when_one_is_killed_midway(opening, clip_u8):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import closing
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from mgld.kept import KeptRun
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import WORK_ATTEMPTS, Settings
 from mgld.video import Frame
-from tests.cluster.crews import collected, crew_of, frames_of
+from tests.cluster.crews import collected, crew_of, frames_of, ran
 
 QUICK = Settings(steps=1, segment=3, overlap=1)
 
@@ -35,7 +34,7 @@ def in_one_process(opening: ModelOrder, clip_u8: np.ndarray, settings: Settings)
 
 def spread(opening, clip_u8, settings, size=3, fault=lambda *_: None, **more):
     crew, done = crew_of(opening, size, fault)
-    return asyncio.run(collected(crew, clip_u8, settings, **more)), done
+    return ran(collected(crew, clip_u8, settings, **more)), done
 
 
 def test_a_segment_waits_for_those_whose_frames_it_shares_and_for_no_others():

@@ -19,7 +19,7 @@ from mgld.video import Frame
 @pytest.mark.parametrize("overlap", [0, 2])
 def test_segments_are_counted_as_the_engine_cuts_them(pipeline, frames, overlap):
     settings = Settings(steps=1, segment=5, overlap=overlap)
-    clip = (Frame(np.zeros((16, 16, 3), np.uint8), float(i)) for i in range(frames))
+    clip = (Frame(np.full((16, 16, 3), i, np.uint8), float(i)) for i in range(frames))  # no frame repeats another
     done = [e for e in pipeline.run(clip, settings) if isinstance(e, FramesDone)]
     assert segment_count(settings, frames) == len(done)
     assert worked_frames(settings, frames) == frames + overlap * (len(done) - 1)

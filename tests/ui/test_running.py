@@ -165,14 +165,14 @@ def test_cancel_without_anything_finished_or_running_says_so(machine, clip):
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
 
 
-def test_cancelling_twice_or_after_the_end_says_that_nothing_runs(machine, clip):
+def test_cancelling_twice_or_after_the_end_cancels_nothing(machine, clip):
     going = running.compare(machine, asked(clip), "me")
     next(going), next(going)
     going.close()
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
-    assert words.IDLE in next(running.keep_what_is_finished("me"))[0]
+    assert words.CANCELLED_UNBEGUN in next(running.keep_what_is_finished("me"))[0]
     list(running.compare(machine, asked(clip, methods=["mgld"], frames=1), "me"))
-    assert words.IDLE in next(running.keep_what_is_finished("me"))[0]
+    assert words.CANCELLED_UNBEGUN in next(running.keep_what_is_finished("me"))[0]
     assert running.QUEUE.enter("me", 1.0) == (0, 0.0)  # nobody has the device, nobody waits
     running.QUEUE.leave("me")
 

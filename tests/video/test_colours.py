@@ -127,6 +127,6 @@ def test_interlaced_fields_become_whole_frames(tmp_path):
         return float(np.mean([np.abs(np.diff(f.rgb_u8[8:-8].astype(int), axis=0)).mean() for f in frames]))
 
     known, combed, whole = probe(path), list(read_frames(path)), list(read_frames(path, deinterlace=True))
-    assert known.interlaced and "--deinterlace" in known.notes[0]
+    assert known.interlaced and "interlaced" in known.notes[0]
     assert [f.time_s for f in whole] == [f.time_s for f in combed]
     assert combing(whole) < 0.35 * combing(combed)
