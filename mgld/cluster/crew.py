@@ -65,6 +65,7 @@ class Crew:
     async def __aexit__(self, *_: object) -> None:
         for task in self._hiring:
             task.cancel()
+        self._idle.clear()  # their places in the cluster are free again, whoever still holds the crew
 
     def told(self) -> dict:
         """Return who works and who was lost, ready for JSON."""
