@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
 ):  # before torch is there: processes of several threads each slow one another many times
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # uploads of its own: what one process sweeps is not another's
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="mgld-tests-")
+    atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
 import numpy as np
 import pytest
