@@ -131,7 +131,10 @@ class MGLDPipeline(DiffusionPipeline):
             yield from _enlarged(frames, settings.method, clock)
         else:
             try:
-                for event in self._each_once(frames, settings, clock, watch, known or {}, kept):
+                work = partial(
+                    self._diffused, settings=settings, clock=clock, watch=watch, known=known or {}, kept=kept
+                )
+                for event in _each_once(frames, work, clock) if holds_repeats(settings) else work(frames):
                     notes += [event.text] if isinstance(event, Note) else []
                     yield event
             except (RuntimeError, MemoryError) as error:
@@ -155,22 +158,6 @@ class MGLDPipeline(DiffusionPipeline):
             (0.0,) * count, True, True, x_lq, noise_of(settings, 0, count),
         )  # fmt: skip
         return end_of(self._latents(segment))[1]
-
-    def _each_once(
-        self,
-        frames: Iterable[Frame],
-        settings: Settings,
-        clock: Clock,
-        watch: Watch,
-        known: Mapping[int, np.ndarray],
-        kept: KeptRun,
-    ) -> Iterator[Event]:
-        """Work on the frames of which none is equal to the one before it, if that is wanted."""
-        if not holds_repeats(settings):
-            yield from self._diffused(frames, settings, clock, watch, known, kept)
-            return
-        repeats = Repeats(clock)
-        yield from repeats.again(self._diffused(repeats.once(frames), settings, clock, watch, known, kept))
 
     def _diffused(
         self,
@@ -482,3 +469,11 @@ def _enlarged(frames: Iterable[Frame], peer: str, clock: Clock) -> Iterator[Even
         yield Progress(peer, i + 1, clock.total_frames, None)
     if clock.frames_done == 0:
         raise errors.no_frames()
+
+
+def _each_once(
+    frames: Iterable[Frame], work: Callable[[Iterable[Frame]], Iterator[Event]], clock: Clock
+) -> Iterator[Event]:
+    """Work on the frames of which none is equal to the one before it."""
+    repeats = Repeats(clock)
+    return repeats.again(work(repeats.once(frames)))

@@ -194,6 +194,15 @@ def command(tmp_path: Path, out: str) -> tuple[list[str], dict]:
     return [sys.executable, "-m", "mgld", *arguments], {**os.environ, "MGLD_CACHE": str(tmp_path / "cache")}
 
 
+def midway(line: list[str], environment: dict, cache: Path, **streams) -> subprocess.Popen:
+    """Return the running command once its first segment is kept."""
+    process = subprocess.Popen(line, cwd=ROOT, env=environment, **streams)
+    while not list(cache.rglob("*-*.npz")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path, pipeline):
@@ -202,10 +211,7 @@ def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path
     line, environment = command(tmp_path, "whole.mkv")
     subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True)
     line, environment = command(tmp_path, "out.mkv")
-    process = subprocess.Popen(line, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    while not list((tmp_path / "cache").rglob("*-*.npz")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = midway(line, environment, tmp_path / "cache", stderr=subprocess.DEVNULL)
     process.kill()
     process.wait()
     done = subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
@@ -222,10 +228,7 @@ def test_being_stopped_says_that_the_command_goes_on(tmp_path, pipeline):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=4", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
     line, environment = command(tmp_path, "out.mkv")
-    process = subprocess.Popen(line, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
-    while not list((tmp_path / "cache").rglob("*-*.npz")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = midway(line, environment, tmp_path / "cache", stderr=subprocess.PIPE, text=True)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
     assert "the same command goes on after them" in said and said.splitlines()[-1] == "mgld: stopped."

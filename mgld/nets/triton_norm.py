@@ -63,21 +63,11 @@ def _moments(x_ptr, mean_ptr, square_ptr, pixels, channels, chunk, ROWS: tl.cons
 
 
 @triton.jit
-def _coefficients(
-    mean_ptr, square_ptr, weight_ptr, bias_ptr, conv_bias_ptr, offset_ptr, scale_ptr, shift_ptr,
-    pixels, channels, splits, chunk, offset_stride, eps,
-    CONV_BIAS: tl.constexpr, OFFSET: tl.constexpr, PER_GROUP: tl.constexpr, SPLITS: tl.constexpr, WIDTH: tl.constexpr,
+def _joined(
+    mean_ptr, square_ptr, frame, c, mine, added, pixels, channels, splits, chunk,
+    PER_GROUP: tl.constexpr, SPLITS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
-    """Join the partial moments of one group of one frame; write what its channels are multiplied by and what is added."""
-    frame = tl.program_id(1)
-    j = tl.arange(0, WIDTH)
-    mine = j < PER_GROUP
-    c = tl.program_id(0) * PER_GROUP + j
-    added = tl.zeros([WIDTH], tl.float32)
-    if CONV_BIAS:
-        added += tl.load(conv_bias_ptr + c, mask=mine, other=0.0).to(tl.float32)
-    if OFFSET:
-        added += tl.load(offset_ptr + frame * offset_stride + c, mask=mine, other=0.0).to(tl.float32)
+    """Return mean and variance of one group of one frame from its channels' partial moments; `added` is what each gains first."""
     elements = pixels * (PER_GROUP * 1.0)
     sums = tl.zeros([SPLITS, WIDTH], tl.float32)
     for start in range(0, splits, SPLITS):
@@ -96,7 +86,28 @@ def _coefficients(
         apart = tl.load(mean_ptr + at, mask=inside, other=0.0) + added[None, :] - centre
         own = tl.load(square_ptr + at, mask=inside, other=0.0)
         squares += tl.where(inside, own + count[:, None] * apart * apart, 0.0)
-    variance = tl.sum(tl.sum(squares, axis=1), axis=0) / elements
+    return centre, tl.sum(tl.sum(squares, axis=1), axis=0) / elements
+
+
+@triton.jit
+def _coefficients(
+    mean_ptr, square_ptr, weight_ptr, bias_ptr, conv_bias_ptr, offset_ptr, scale_ptr, shift_ptr,
+    pixels, channels, splits, chunk, offset_stride, eps,
+    CONV_BIAS: tl.constexpr, OFFSET: tl.constexpr, PER_GROUP: tl.constexpr, SPLITS: tl.constexpr, WIDTH: tl.constexpr,
+):  # fmt: skip
+    """Join the partial moments of one group of one frame; write what its channels are multiplied by and what is added."""
+    frame = tl.program_id(1)
+    j = tl.arange(0, WIDTH)
+    mine = j < PER_GROUP
+    c = tl.program_id(0) * PER_GROUP + j
+    added = tl.zeros([WIDTH], tl.float32)
+    if CONV_BIAS:
+        added += tl.load(conv_bias_ptr + c, mask=mine, other=0.0).to(tl.float32)
+    if OFFSET:
+        added += tl.load(offset_ptr + frame * offset_stride + c, mask=mine, other=0.0).to(tl.float32)
+    centre, variance = _joined(
+        mean_ptr, square_ptr, frame, c, mine, added, pixels, channels, splits, chunk, PER_GROUP, SPLITS, WIDTH
+    )
     scale = tl.load(weight_ptr + c, mask=mine, other=0.0).to(tl.float32) / tl.sqrt(variance + eps)
     shift = tl.load(bias_ptr + c, mask=mine, other=0.0).to(tl.float32) + (added - centre) * scale
     tl.store(scale_ptr + frame * channels + c, scale, mask=mine)

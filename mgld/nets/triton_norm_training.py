@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from mgld.nets import triton_norm
-from mgld.nets.triton_norm import ROWS, SPLITS_AT_ONCE, WARPS
+from mgld.nets.triton_norm import ROWS, SPLITS_AT_ONCE, WARPS, _joined
 
 
 @triton.jit
@@ -27,25 +27,11 @@ def _statistics(
     j = tl.arange(0, WIDTH)
     mine = j < PER_GROUP
     c = group * PER_GROUP + j
-    elements = pixels * (PER_GROUP * 1.0)
-    sums = tl.zeros([SPLITS, WIDTH], tl.float32)
-    for start in range(0, splits, SPLITS):
-        s = start + tl.arange(0, SPLITS)
-        inside = (s < splits)[:, None] & mine[None, :]
-        count = tl.minimum(pixels - s * chunk, chunk).to(tl.float32)
-        mean = tl.load(mean_ptr + (frame * splits + s)[:, None] * channels + c[None, :], mask=inside, other=0.0)
-        sums += tl.where(inside, count[:, None] * mean, 0.0)
-    centre = tl.sum(tl.sum(sums, axis=1), axis=0) / elements
-    squares = tl.zeros([SPLITS, WIDTH], tl.float32)
-    for start in range(0, splits, SPLITS):
-        s = start + tl.arange(0, SPLITS)
-        inside = (s < splits)[:, None] & mine[None, :]
-        count = tl.minimum(pixels - s * chunk, chunk).to(tl.float32)
-        at = (frame * splits + s)[:, None] * channels + c[None, :]
-        apart = tl.load(mean_ptr + at, mask=inside, other=0.0) - centre
-        own = tl.load(square_ptr + at, mask=inside, other=0.0)
-        squares += tl.where(inside, own + count[:, None] * apart * apart, 0.0)
-    inverse = 1 / tl.sqrt(tl.sum(tl.sum(squares, axis=1), axis=0) / elements + eps)
+    centre, variance = _joined(
+        mean_ptr, square_ptr, frame, c, mine, tl.zeros([WIDTH], tl.float32), pixels, channels, splits, chunk,
+        PER_GROUP, SPLITS, WIDTH,
+    )  # fmt: skip
+    inverse = 1 / tl.sqrt(variance + eps)
     scale = tl.load(weight_ptr + c, mask=mine, other=0.0).to(tl.float32) * inverse
     shift = tl.load(bias_ptr + c, mask=mine, other=0.0).to(tl.float32) - centre * scale
     tl.store(scale_ptr + frame * channels + c, scale, mask=mine)
