@@ -56,7 +56,10 @@ class Canvas:
 
     def enlarge(self, frames_u8: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
         """Map u8 [T,h,w,3] to x [T,3,Hp,Wp] in [-1,1], there: bicubic, clamped, reflected to the right and below."""
-        x = enlarged(from_u8(frames_u8).to(device), self.enlarged_hw)
+        return self.pad(enlarged(from_u8(frames_u8).to(device), self.enlarged_hw))
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Return x [T,3,He,We] at the padded size, reflected to the right and below."""
         pad_h, pad_w = (p - e for p, e in zip(self.padded_hw, self.enlarged_hw, strict=True))
         return F.pad(x, (0, pad_w, 0, pad_h), mode="reflect")
 

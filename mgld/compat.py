@@ -13,8 +13,8 @@ COMPATS = ("ours", "published")
 PUBLISHED: dict[str, Any] = {
     "steps": 50, "first_timestep": 999, "sampler": "ddpm", "deepcache": 1, "guidance": 10.0, "guidance_mode": "released",
     "flow": "raft", "flow_range": "published", "segment": 5, "segments": "disjoint", "scenes": "ignored",
-    "last_segment": "padded", "encoders": "two", "tiling": "alone", "blending": "uniform", "seed": 42, "colour": "adain",
-    "rounding": "down", "decoder": "temporal", "cfw": 1.0, "repeats": "made", "flat": "free",
+    "last_segment": "padded", "canvas": "bicubic", "encoders": "two", "tiling": "alone", "blending": "uniform", "seed": 42,
+    "colour": "adain", "rounding": "down", "decoder": "temporal", "cfw": 1.0, "repeats": "made", "flat": "free",
 }  # fmt: skip
 STABLESR: dict[str, Any] = {
     "blending": "gaussian",

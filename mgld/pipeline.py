@@ -21,7 +21,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor
 
 from mgld import errors, memory
-from mgld.canvas import Canvas, bicubic, plan_canvas, to_u8
+from mgld.canvas import Canvas, bicubic, from_u8, plan_canvas, to_u8
 from mgld.clock import Clock
 from mgld.colour import adain, keep_flat, wavelet
 from mgld.device import best_dtype, device_of
@@ -29,9 +29,10 @@ from mgld.events import Event, FramesDone, Note, Outcome, Preview, Progress, Res
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import METHODS, PEERS, decodes_together, holds_repeats, is_guided, overlap_of
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets.cleaner import cleaned
 from mgld.nets.deepcache import DeepCache
-from mgld.nets.loading import FIRST_STAGE, NETS, open_net
+from mgld.nets.loading import CLEANER, FIRST_STAGE, NETS, open_net
 from mgld.nets.replay import Replay
 from mgld.presets import local_folder, name_of
 from mgld.sampling import guidance, schedule, segments, tiles
@@ -62,11 +63,20 @@ STABLESR = "stablesr"  # a model folder inside another one
 class MGLDPipeline(DiffusionPipeline):
     """Motion-guided latent diffusion for 4× video super-resolution."""
 
+    _optional_components = (CLEANER,)
+
     def __init__(
-        self, vae: VideoVAE, unet: VideoUNet, structure_encoder: StructureEncoder, scheduler: DDPMScheduler
+        self,
+        vae: VideoVAE,
+        unet: VideoUNet,
+        structure_encoder: StructureEncoder,
+        scheduler: DDPMScheduler,
+        cleaner: Cleaner | None = None,
     ) -> None:
         super().__init__()
-        self.register_modules(vae=vae, unet=unet, structure_encoder=structure_encoder, scheduler=scheduler)
+        self.register_modules(
+            vae=vae, unet=unet, structure_encoder=structure_encoder, scheduler=scheduler, cleaner=cleaner
+        )
         self._flows: dict[tuple[str, str], FlowNetwork] = {}
         self._weights = ""  # of networks that were handed in
         self._first_stage: Callable[[], VideoVAE] | None = None
@@ -83,7 +93,8 @@ class MGLDPipeline(DiffusionPipeline):
         folder, device = local_folder(str(model)), device_of(device)
         kind = getattr(torch, best_dtype(device) if dtype == "auto" else dtype)
         layout = {"device": torch.device(device), "memory_format": torch.channels_last}
-        nets = {name: open_net(folder, name, kind).requires_grad_(False).to(**layout) for name in NETS}
+        names = [*NETS, *((CLEANER,) if (folder / CLEANER).is_dir() else ())]
+        nets = {name: open_net(folder, name, kind).requires_grad_(False).to(**layout) for name in names}
         try:
             scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
         except (OSError, ValueError) as error:
@@ -150,12 +161,12 @@ class MGLDPipeline(DiffusionPipeline):
         return self._stablesr() if settings.method == "per_frame" and self._stablesr is not None else self
 
     @torch.no_grad()
-    def latents(self, x_lq: Tensor, settings: Settings) -> Tensor:
-        """Return the sampled latents [T,c,h,w] (scaled) of one segment x_lq [T,3,H,W] in [-1,1]; what stage 2 trains on."""
-        count, size_hw = len(x_lq), tuple(x_lq.shape[-2:])
+    def latents(self, x_seen: Tensor, settings: Settings) -> Tensor:
+        """Return the sampled latents [T,c,h,w] (scaled) of one segment x_seen [T,3,H,W] in [-1,1]; what stage 2 trains on."""
+        count, size_hw = len(x_seen), tuple(x_seen.shape[-2:])
         segment = SegmentRun(
             settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), self.tile_sides(settings), 0,
-            (0.0,) * count, True, True, x_lq, noise_of(settings, 0, count),
+            (0.0,) * count, True, True, x_seen, x_seen, noise_of(settings, 0, count),
         )  # fmt: skip
         return end_of(self._latents(segment))[1]
 
@@ -217,11 +228,24 @@ class MGLDPipeline(DiffusionPipeline):
         frames_u8 = piece.frames_u8
         if settings.last_segment == "padded":
             frames_u8 = np.stack(segments.padded(list(frames_u8), settings.segment))
+        x_lq = canvas.enlarge(frames_u8, self.device)
+        x_seen = self._cleaned(frames_u8, x_lq, canvas) if self._cleans(settings) else x_lq
+        clock.mark("condition")
         return SegmentRun(
             settings, clock, watch, canvas, sides, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
-            canvas.enlarge(frames_u8, self.device), noise_of(settings, piece.first, len(frames_u8)),
+            x_lq, x_seen, noise_of(settings, piece.first, len(frames_u8)),
             None if z_known is None else torch.from_numpy(z_known).to(self.device),
         )  # fmt: skip
+
+    def _cleans(self, wanted: Settings) -> bool:
+        return wanted.canvas == "cleaned" and self.cleaner is not None
+
+    def _cleaned(self, frames_u8: np.ndarray, x_lq: Tensor, canvas: Canvas) -> Tensor:
+        """Return x_lq [T,3,H,W] with what the cleaner says that frames u8 [T,h,w,3] lack."""
+        missing = self.cleaner(self._cast(from_u8(frames_u8).to(self.device))).float()
+        if missing.shape[-2:] != canvas.enlarged_hw:
+            missing = F.interpolate(missing, size=canvas.enlarged_hw, mode="bicubic", align_corners=False)
+        return cleaned(x_lq, canvas.pad(missing))
 
     def sampled(self, segment: SegmentRun) -> Generator[Event, None, tuple[Condition | None, Tensor]]:
         """Return a segment's condition and its latent z [T,c,h,w], float32; neither depends on any other segment."""
@@ -272,14 +296,14 @@ class MGLDPipeline(DiffusionPipeline):
         if segment.z_known is not None:
             return None
         yield segment.progress("condition")
-        x_lq, factor, parts, wanted = segment.x_lq, self.vae.factor, [], segment.settings
+        factor, parts, wanted = self.vae.factor, [], segment.settings
         kept: list[list[Tensor]] | None = [] if wanted.cfw else None
         for y, x, tile in self._image_tiles(segment):
             posterior, features = self._with_room(partial(self._encoded, self._cast(tile), wanted))
             too_much = kept is None or features is None or _bytes_of([*kept, features]) > FEATURES_BYTES
             kept = None if too_much else [*kept, features]
             parts.append((y // factor, x // factor, (posterior.mean.float(), posterior.std.float())))
-        size_hw = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
+        size_hw = segment.x_lq.shape[-2] // factor, segment.x_lq.shape[-1] // factor
         mean, std = (tiles.blend([(y, x, p[i]) for y, x, p in parts], size_hw, wanted.blending) for i in (0, 1))
         z_lq = (mean + std * segment.noise.draw(mean.shape[1:], mean.device)) * self.vae.config.scaling_factor
         segment.clock.mark("condition")
@@ -296,7 +320,7 @@ class MGLDPipeline(DiffusionPipeline):
 
     def _image_tiles(self, segment: SegmentRun) -> Iterator[tuple[int, int, Tensor]]:
         sides = segment.tiles
-        return tiles.image_tiles(segment.x_lq, sides.image_px, sides.stride_px(self.vae.factor))
+        return tiles.image_tiles(segment.x_seen, sides.image_px, sides.stride_px(self.vae.factor))
 
     def _motion(self, segment: SegmentRun) -> Generator[Event, None, Motion | None]:
         """Estimate flow on the LQ frames at about their own size, on the latent's grid (spec §5.1); None without guidance."""
@@ -406,6 +430,7 @@ class MGLDPipeline(DiffusionPipeline):
         return {
             "settings": asdict(settings),
             "weights": self._weights,
+            "canvas": "cleaned" if self._cleans(settings) else "bicubic",
             "latent_encoder": FIRST_STAGE if self._two_encoders(settings) else "vae",
             "frames": clock.frames_done,
             "frames_resumed": clock.frames_resumed,

@@ -65,6 +65,7 @@ TINY = {
         "scaling_factor": 1.0,
         "norm_groups": 8,  # 32 would leave two channels a group, and so lose the mean colour
     },
+    "cleaner": {},  # the class's own
     # "linspace" ends at timestep 0, where hardly any noise is left: of two or three steps one would do nothing.
     "scheduler": {
         **SD21["scheduler"],

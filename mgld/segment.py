@@ -100,6 +100,7 @@ class SegmentRun:
     begins_scene: bool
     ends_scene: bool
     x_lq: Tensor  # [T,3,H,W] in [-1,1], enlarged and padded; T may be more than its frames (padded with the last one)
+    x_seen: Tensor  # the same as the autoencoder sees it: cleaned, or x_lq itself
     noise: FrameNoise
     z_known: Tensor | None = None  # [T,c,h,w] float32, what an equal run sampled
     tile: tuple[int, int] = (0, 1)  # which of how many that are worked on alone
@@ -151,8 +152,10 @@ def parts_of(segment: SegmentRun, motion: Motion | None, factor: int) -> list[Pa
     known = [None] * len(corners) if segment.z_known is None else segment.z_known.chunk(len(corners), -1)
     parts = []
     for index, ((top, y), (left, x)) in enumerate(corners):
-        x_lq = segment.x_lq[..., top : top + side_px, left : left + side_px]
-        run = replace(segment, x_lq=x_lq, z_known=known[index], watch=NOTHING_WATCHED, tile=(index, len(corners)))
+        x_lq, x_seen = (x[..., top : top + side_px, left : left + side_px] for x in (segment.x_lq, segment.x_seen))
+        run = replace(
+            segment, x_lq=x_lq, x_seen=x_seen, z_known=known[index], watch=NOTHING_WATCHED, tile=(index, len(corners))
+        )
         h, w = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
         cut = None if motion is None else Motion(*(m[..., y : y + h, x : x + w] for m in motion))
         parts.append(Part(top, left, run.afresh(), cut))

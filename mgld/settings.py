@@ -119,6 +119,7 @@ GUIDANCE_MODES = ("released", "paper", "corrected")
 FLOWS = ("dis", "spynet", "raft")
 SAMPLERS = ("ddpm", "ddim", "dpm++")
 COLOURS = ("adain", "wavelet", "none")
+CANVASES = ("cleaned", "bicubic")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
 SCENES = ("found", "ignored")
@@ -143,6 +144,7 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
     "short": "Shorter", "padded": "Filled up",
     "trained": "As trained", "published": "As published",
     "one": "One", "two": "Two",
+    "cleaned": "Cleaned", "bicubic": "Only enlarged",
     "canvas": "One canvas", "alone": "Each tile alone",
     "linear": "Linear", "uniform": "Uniform", "gaussian": "Gaussian",
     "nearest": "Nearest", "down": "Down", "held": "Shown as repeats", "made": "Made anew",
@@ -242,6 +244,13 @@ class Settings:
         "Last segment",
         "May be shorter, or repeats the last frame as published.",
         affects="cutting",
+    )
+    canvas: str = choice(
+        "cleaned",
+        CANVASES,
+        "What the networks see",
+        "The input cleaned first, where the model has a front-end for that, or only enlarged.",
+        affects="sampling",
     )
     encoders: str = choice(
         "one",

@@ -64,6 +64,7 @@ def _add_distilling(command: argparse.ArgumentParser) -> None:
         help="length of the critics' gradient at the picture, in that of the other losses'",
     )  # fmt: skip
     command.add_argument("--flat", type=float, default=settings.FLAT_WEIGHT, help="weight of hatches on flat ground")
+    command.add_argument("--cleaner", action="store_true", help="begin a cleaning front-end, where the model has none")
     command.add_argument("--square", type=int, default=64, metavar="PX", help="square of a picture that LPIPS sees")
 
 

@@ -31,7 +31,7 @@ PHASES = {  # of the stages that `train all` can do
     "denoiser": ("spatial", "temporal"),
     "distil": ("spatial", "temporal"),
 }
-NETWORKS = ("vae", "unet", "structure_encoder")
+NETWORKS = ("vae", "unet", "structure_encoder", "cleaner")
 
 GRID_PX = 32  # a training square is whole in every network's coarsest grid
 
@@ -158,7 +158,8 @@ def _run(stage: str, phase: str, chosen: argparse.Namespace, job: Job) -> None:
     elif stage == "denoiser":
         stages.denoiser(job, phase == "temporal", chosen.frames)
     elif stage == "distil":
-        stages.distil(job, phase == "temporal", chosen.frames, Weights(chosen.critics, chosen.flat), chosen.square)
+        weights = Weights(chosen.critics, chosen.flat)
+        stages.distil(job, phase == "temporal", chosen.frames, weights, chosen.square, chosen.cleaner)
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
         stages.decoder(job, phase, chosen.frames, chosen.bank_clips, wanted, chosen.gan_weight)

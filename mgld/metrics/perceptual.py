@@ -29,12 +29,12 @@ class AlexPerceptual(Perceptual):
         self.convs = nn.ModuleList(convs)
         self.weights = nn.ParameterList(torch.zeros(conv.out_channels) for conv in convs)
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Return the five unit-length feature maps of x [N,3,H,W] in [-1,1]."""
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the five feature maps of x [N,3,H,W] in [-1,1]."""
         h, maps = (x - self.shift) / self.scale, []
         for i, conv in enumerate(self.convs):
             h = F.relu(conv(F.max_pool2d(h, 3, 2) if i in (1, 2) else h))
-            maps.append(h / (h.square().sum(1, keepdim=True).sqrt() + 1e-10))
+            maps.append(h)
         return maps
 
 
@@ -69,7 +69,11 @@ class Dists(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         """Return DISTS of each pair, [N], 0…1, lower is closer; x, y [N,3,H,W] in [0,1]."""
-        texture, structure = zip(*map(_likeness, self.features(x), self.features(y)), strict=True)
+        return self.distance(self.features(x), self.features(y))
+
+    def distance(self, maps: list[Tensor], target: list[Tensor]) -> Tensor:
+        """Return DISTS [N] of pictures whose features() are given."""
+        texture, structure = zip(*map(_likeness, maps, target), strict=True)
         likeness = torch.cat(texture, 1) @ self.alpha + torch.cat(structure, 1) @ self.beta
         return 1 - likeness / (self.alpha.sum() + self.beta.sum())
 
@@ -82,6 +86,7 @@ class Dists(nn.Module):
 
 def _likeness(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Return the likeness of means and of structure, [N,C] each, of two maps [N,C,h,w]."""
+    a, b = a.float(), b.float()  # training computes maps in less
     mean_a, mean_b = a.mean((2, 3)), b.mean((2, 3))
     var_a, var_b = (x.var((2, 3), correction=0) for x in (a, b))
     covariance = (a * b).mean((2, 3)) - mean_a * mean_b
@@ -97,10 +102,10 @@ def load_alex(device: str) -> AlexPerceptual:
     return net.to(device).requires_grad_(False).eval()
 
 
-def load_dists(device: str) -> Dists:
-    """Return DISTS with its published weights; raise UserError saying how to get them when absent."""
+def load_dists(device: str, vgg: Perceptual | None = None) -> Dists:
+    """Return DISTS with its published weights, on an LPIPS' VGG16 if one is there; UserError says how to get them when absent."""
     state = load_file(stored.DISTS.found())
-    net = Dists(load_perceptual(device))
+    net = Dists(vgg or load_perceptual(device))
     net.load_state_dict(state, strict=False)  # the convolutions come from LPIPS's file
     return net.to(device).requires_grad_(False).eval()
 

@@ -29,6 +29,10 @@ class Perceptual(nn.Module):
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the five unit-length feature maps of x [N,3,H,W] in [-1,1]."""
+        return [unit_length(m) for m in self.maps(x)]
+
+    def maps(self, x: Tensor) -> list[Tensor]:
+        """Return the five feature maps as the network makes them."""
         h = ((x - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
         convs = iter(self.convs)
         maps = []
@@ -36,7 +40,7 @@ class Perceptual(nn.Module):
             h = F.max_pool2d(h, 2) if i else h
             for _ in group:
                 h = F.relu(next(convs)(h))
-            maps.append(h / (h.float().square().sum(1, keepdim=True).sqrt().to(h.dtype) + 1e-10))
+            maps.append(h)
         return maps
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -51,6 +55,11 @@ class Perceptual(nn.Module):
         return torch.stack(
             [(a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2)) for a, b, w in parts]
         ).sum(0)
+
+
+def unit_length(h: Tensor) -> Tensor:
+    """Return a map [N,C,h,w] whose places have channels of length 1."""
+    return h / (h.float().square().sum(1, keepdim=True).sqrt().to(h.dtype) + 1e-10)
 
 
 def load_perceptual(device: str) -> Perceptual:

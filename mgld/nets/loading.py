@@ -9,11 +9,12 @@ from diffusers import ModelMixin
 from safetensors import SafetensorError
 
 from mgld import errors
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 
 NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
 FIRST_STAGE = "first_stage"  # what encodes the LQ latent where the published system has an autoencoder for that alone
-KINDS = NETS | {FIRST_STAGE: VideoVAE}
+CLEANER = "cleaner"  # what mends the LQ frames before they are encoded, where a model has one
+KINDS = NETS | {FIRST_STAGE: VideoVAE, CLEANER: Cleaner}
 
 
 def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:

@@ -10,12 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mgld import errors
-from mgld.canvas import from_bytes, to_bytes
+from mgld.canvas import enlarged, from_bytes, to_bytes
+from mgld.nets import Cleaner
+from mgld.nets.cleaner import cleaned
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
 from mgld.training.decoder import BankedClip
@@ -43,8 +44,8 @@ def fill_bank(
     _claim(folder, _origin(pipeline, settings, source))
     for number in range(count_bank(folder), count):
         hq, lq = (clip[0] for clip in next(pairs))
-        canvas = F.interpolate(lq, size=hq.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
-        z = pipeline.latents(canvas.to(pipeline.device), Settings(**{**vars(settings), "seed": settings.seed + number}))
+        seen = _seen(lq.to(pipeline.device), hq.shape[-2:], pipeline.cleaner)
+        z = pipeline.latents(seen, Settings(**{**vars(settings), "seed": settings.seed + number}))
         clip = {"gt": to_bytes(hq), "lq": to_bytes(lq), "z": z.half().cpu()}
         partial = folder / f"{number:05d}.part"
         save_file({k: v.contiguous() for k, v in clip.items()}, partial)
@@ -66,7 +67,8 @@ def _origin(pipeline: MGLDPipeline, settings: Settings, source: str) -> dict[str
 def sampling_sha256(pipeline: MGLDPipeline) -> str:
     """Return the hash of every weight that sampling uses: what stage 2 trains, the decoder, is none of them."""
     digest = hashlib.sha256()
-    for net in (pipeline.vae, pipeline.unet, pipeline.structure_encoder):
+    nets = (pipeline.vae, pipeline.unet, pipeline.structure_encoder, pipeline.cleaner)
+    for net in (net for net in nets if net is not None):
         for name, tensor in sorted(net.state_dict().items()):
             if net is not pipeline.vae or not name.startswith(NOT_SAMPLED_WITH):
                 digest.update(name.encode() + tensor.float().cpu().contiguous().numpy().tobytes())
@@ -92,8 +94,15 @@ def count_bank(folder: Path) -> int:
     return len(list(folder.glob("*.safetensors")))
 
 
-def read_bank(folder: Path, seed: int, single_frames: bool) -> Iterator[BankedClip]:
-    """Yield random clips of a bank for ever; single_frames=True picks one frame of each."""
+@torch.no_grad()
+def _seen(lq: Tensor, size_hw: tuple[int, int], cleaner: Cleaner | None) -> Tensor:
+    """Return lq [T,3,h,w] as the autoencoder sees it, at size_hw."""
+    x = enlarged(lq, size_hw)
+    return x if cleaner is None else cleaned(x, cleaner(lq.to(cleaner.dtype)))
+
+
+def read_bank(folder: Path, seed: int, single_frames: bool, cleaner: Cleaner | None = None) -> Iterator[BankedClip]:
+    """Yield random clips of a bank for ever; single_frames=True picks one frame of each; a cleaner mends their LQ frames."""
     files = sorted(folder.glob("*.safetensors"))
     clips = [load_file(f) for f in files]
     generator = torch.Generator().manual_seed(seed)
@@ -103,6 +112,4 @@ def read_bank(folder: Path, seed: int, single_frames: bool) -> Iterator[BankedCl
             if single_frames:
                 t = int(torch.randint(len(gt), (1,), generator=generator))
                 gt, lq, z = gt[t : t + 1], lq[t : t + 1], z[t : t + 1]
-            x = from_bytes(lq)
-            canvas = F.interpolate(x, size=gt.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
-            yield BankedClip(from_bytes(gt), canvas, z.float())
+            yield BankedClip(from_bytes(gt), _seen(from_bytes(lq), gt.shape[-2:], cleaner), z.float())

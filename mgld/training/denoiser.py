@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
-from mgld.canvas import from_bytes
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.canvas import enlarged, from_bytes
+from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets.cleaner import cleaned
 from mgld.training.graphs import Replayed
 from mgld.training.pool import Pair, Supply, supplied
 from mgld.training.run import Plan, Run, stream_seed
@@ -47,11 +47,14 @@ class LatentPool:
 
 
 @torch.no_grad()
-def encode_pairs(vae: VideoVAE, hq: Tensor, lq: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Return scaled latents [N,T,c,h,w] of hq [N,T,3,S,S] and lq [N,T,3,S/4,S/4], both in [-1,1]."""
-    shape = hq.shape[:2]
-    up = F.interpolate(lq.flatten(0, 1), size=hq.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
+def encode_pairs(
+    vae: VideoVAE, hq: Tensor, lq: Tensor, dtype: torch.dtype, cleaner: Cleaner | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return scaled latents [N,T,c,h,w] of hq [N,T,3,S,S] and lq [N,T,3,S/4,S/4], both in [-1,1]; lq is cleaned by a cleaner."""
+    shape, lq = hq.shape[:2], lq.flatten(0, 1)
+    up = enlarged(lq, hq.shape[-2:])
     with torch.autocast(hq.device.type, dtype, enabled=dtype != torch.float32):
+        up = up if cleaner is None else cleaned(up, cleaner(lq))
         z = [vae.encode(x.contiguous(memory_format=torch.channels_last))[0].sample() for x in (hq.flatten(0, 1), up)]
     return tuple((latent.float() * vae.config.scaling_factor).unflatten(0, shape) for latent in z)
 
@@ -117,13 +120,16 @@ def train_denoiser(
     samples: Iterator[Pair],
     temporal: bool = False,
     sheet: Callable[[VideoUNet, StructureEncoder], Tensor] | None = None,
+    cleaner: Cleaner | None = None,
 ) -> tuple[VideoUNet, StructureEncoder]:
     """Train one phase of stage 1 and return the averaged networks.
 
-    samples yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) as bytes. temporal=True trains the temporal layers alone.
+    samples yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) as bytes; a cleaner mends the latter, and learns nothing here.
+    temporal=True trains the temporal layers alone.
     """
     device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
-    for net in (vae.requires_grad_(False), unet, encoder):
+    frozen = [net.requires_grad_(False) for net in (vae, cleaner) if net is not None]
+    for net in (*frozen, unet, encoder):
         net.to(device, memory_format=torch.channels_last)
     scheduler.alphas_cumprod = scheduler.alphas_cumprod.to(device)
     trained = unet.temporal_parameters() if temporal else spatial_parameters(unet, encoder)
@@ -144,18 +150,22 @@ def train_denoiser(
     step_of = Replayed(step, run.replays)
     draw_sheet = None if sheet is None else lambda: sheet(run.ema["unet"], run.ema["structure_encoder"])
     with supplied(samples, run) as supply:
-        fresh = _encoding(supply, vae, device, dtype)
+        fresh = _encoding(supply, vae, cleaner, device, dtype)
         for _ in run.steps(draw_sheet):
             run.note(**step_of("denoising", *pool.draw(plan.batch, fresh, generator)))
     return run.ema["unet"], run.ema["structure_encoder"]
 
 
-def _encoding(supply: Supply, vae: VideoVAE, device: torch.device, dtype: torch.dtype) -> Supply:
+def _encoding(
+    supply: Supply, vae: VideoVAE, cleaner: Cleaner | None, device: torch.device, dtype: torch.dtype
+) -> Supply:
     """Return a supply of latents of what the given one yields."""
 
     def fresh(needed: bool) -> Pair | None:
         pair = supply(needed=needed)
-        return None if pair is None else encode_pairs(vae, *(from_bytes(part.to(device)) for part in pair), dtype)
+        if pair is None:
+            return None
+        return encode_pairs(vae, *(from_bytes(part.to(device)) for part in pair), dtype, cleaner)
 
     return fresh
 

@@ -1,14 +1,14 @@
 """Adversarial few-step distillation: what the sampler makes in one or two steps, decoded, is held against the truth.
 
-Phase "spatial" trains denoiser, structure encoder, decoder and CFW together (the per-frame recipe); "temporal", those frozen, the
-temporal layers of both on clips. Reading order: `train_distilled` → `Distilling.step` →
+Phase "spatial" trains denoiser, structure encoder, decoder, CFW and, where there is one, the cleaner together (the per-frame
+recipe); "temporal", those frozen, the temporal layers of both on clips. Reading order: `train_distilled` → `Distilling.step` →
 `_pictures` (through `sampled.py`) → `_against_truth` → `_towards`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from mgld import settings
 from mgld.flow import FlowNetwork
-from mgld.metrics.vgg import Perceptual, load_perceptual
+from mgld.metrics.perceptual import Dists, load_dists
+from mgld.metrics.vgg import Perceptual, load_perceptual, unit_length
 from mgld.training.critics import Critics, deceive, tell_apart
 from mgld.training.decoder import sequence_loss
 from mgld.training.denoiser import denoising_loss, spatial_parameters
@@ -28,8 +29,10 @@ from mgld.training.run import Plan, Run
 from mgld.training.sampled import Nets, second_timestep
 
 LPIPS_WEIGHT = 2.0
+DISTS_WEIGHT = 1.0  # likeness of texture, which LPIPS and L1 both let go
+CANVAS_WEIGHT = 0.5  # of what the cleaner makes, by itself; more comes through the networks behind it
 GRID_WEIGHT = 0.5
-SEQUENCE_WEIGHT = 2.0  # of Eq. 6 and 7, which sequence_loss halves
+SEQUENCE_WEIGHT = 1.0  # of Eq. 6 and 7, which sequence_loss halves; twice as much took an eighth of the sharpness
 DIFFUSION_WEIGHT = 0.1  # keeps sampling in many steps sound
 DECODER_RATE = 2.0  # times the denoiser's learning rate
 CRITIC_RATE = 2e-4
@@ -73,10 +76,11 @@ def train_distilled(
     run, critics = _begin(plan, nets)
     device = torch.device(plan.device)
     vgg = load_perceptual(plan.device) if perceptual else None
-    distilling = Distilling(run, nets, critics, vgg, weights, flow, square_px)
+    judges = None if vgg is None else Judges(vgg, load_dists(plan.device, vgg), critics)
+    distilling = Distilling(run, nets, judges, weights, flow, square_px)
     step_of = Replayed(distilling.step, run.replays)
     heard = torch.zeros((), device=device)
-    averaged = Nets(run.ema["vae"], run.ema["unet"], run.ema["encoder"], nets.scheduler, nets.temporal, nets.dtype)
+    averaged = replace(nets, **run.ema)
     with supplied(samples, run) as supply:
         pool = SamplePool(supply, POOL_SAMPLES, SAMPLE_USES, device)
         for step in run.steps(None if sheet is None else lambda: sheet(averaged)):
@@ -88,7 +92,7 @@ def train_distilled(
 
 def _begin(plan: Plan, nets: Nets) -> tuple[Run, Critics]:
     """Put everything on the device, let gradients reach what the phase trains, and open the run."""
-    modules = {"vae": nets.vae, "unet": nets.unet, "encoder": nets.encoder}
+    modules = nets.modules
     critics = Critics()
     for module in (*modules.values(), critics):
         module.to(plan.device, memory_format=torch.channels_last)
@@ -122,11 +126,20 @@ def _compile(nets: Nets, backend: str) -> None:
 
 
 def _trained(nets: Nets) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Return the parameters that the phase trains, of the denoiser and of the decoder."""
+    """Return the parameters that the phase trains, of the denoiser and of what stands before and behind it."""
     if nets.temporal:
         return nets.unet.temporal_parameters(), nets.vae.temporal_parameters()
-    decoder = nets.vae.decoder_parameters() + list(nets.vae.fusion.parameters())
-    return spatial_parameters(nets.unet, nets.encoder), decoder
+    around = nets.vae.decoder_parameters() + list(nets.vae.fusion.parameters())
+    around += list(nets.cleaner.parameters()) if nets.cleaner is not None else []
+    return spatial_parameters(nets.unet, nets.encoder), around
+
+
+class Judges(NamedTuple):
+    """Who sees the pictures: LPIPS and DISTS, which share VGG16, and the critics, who learn."""
+
+    vgg: Perceptual
+    dists: Dists
+    critics: Critics
 
 
 @dataclass
@@ -135,8 +148,7 @@ class Distilling:
 
     run: Run
     nets: Nets
-    critics: Critics
-    vgg: Perceptual | None
+    judges: Judges | None
     weights: Weights
     flow: FlowNetwork | None
     square_px: int
@@ -148,32 +160,37 @@ class Distilling:
         """
         frames = len(gt) // self.run.plan.batch
         canvas = F.interpolate(lq, size=gt.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
-        z_lq, x = self._pictures(canvas, frames, kind.twice)
+        seen = self.nets.seen(lq, canvas)
+        z_lq, x = self._pictures(seen, frames, kind.twice)
         loss, figures = self._against_truth(x, gt, frames)
         judged = None
-        if self.vgg is not None:
-            judged = _Judged(self.vgg, self.critics, self.nets, x, gt, canvas, self.square_px)
-            loss = loss + LPIPS_WEIGHT * judged.distance
-            figures["lpips"] = judged.distance.detach()
+        if self.judges is not None:
+            judged = _Judged(self.judges, self.nets, x, gt, canvas, self.square_px)
+            loss = loss + LPIPS_WEIGHT * judged.lpips + DISTS_WEIGHT * judged.dists
+            figures |= {"lpips": judged.lpips.detach(), "dists": judged.dists.detach()}
         if judged is not None and self.weights.critics:
             loss, of_critics = _towards(x, loss, judged.deceit(), heard)
             figures |= of_critics
+        if seen.requires_grad:
+            of_canvas = (seen - gt).abs().mean()
+            loss, figures["canvas"] = loss + CANVAS_WEIGHT * of_canvas, of_canvas.detach()
         if kind.diffusion:
-            of_noise, figures["mse"] = self._diffusion(gt, z_lq, frames)
+            of_noise, figures["mse"] = self._diffusion(gt, z_lq.detach(), frames)
             loss = loss + DIFFUSION_WEIGHT * of_noise
         figures["skipped"] = self.run.update("generator", loss)
         if judged is not None and self.weights.critics:
             self.run.update("critics", judged.critics_loss())
         return figures
 
-    def _pictures(self, canvas: Tensor, frames: int, twice: bool) -> tuple[Tensor, Tensor]:
+    def _pictures(self, seen: Tensor, frames: int, twice: bool) -> tuple[Tensor, Tensor]:
         """Return the LQ latents and the pictures x [N·T,3,S,S] that the sampler makes of them."""
         nets = self.nets
-        with torch.no_grad(), nets.autocast():
-            posterior, features = nets.vae.encode(canvas)
+        with torch.set_grad_enabled(seen.requires_grad), nets.autocast():
+            posterior, features = nets.vae.encode(seen)
         z_lq = posterior.sample().float() * nets.vae.config.scaling_factor
         z = nets.in_steps(z_lq, frames, second_timestep(z_lq.device) if twice else None)
-        features = [f.detach().requires_grad_(True) for f in features]
+        # without a cleaner nobody reads their gradients, but torch 2.13 on CPUs crashes without (training/decoder.py)
+        features = features if seen.requires_grad else [f.detach().requires_grad_(True) for f in features]
         with nets.autocast():
             x = nets.vae.decode(z / nets.vae.config.scaling_factor, features, frames, 1.0, nets.temporal)
         return z_lq, x.float()
@@ -202,17 +219,19 @@ class Distilling:
 class _Judged:
     """What VGG makes of pictures and truth, and what the critics say."""
 
-    def __init__(
-        self, vgg: Perceptual, critics: Critics, nets: Nets, x: Tensor, gt: Tensor, canvas: Tensor, square_px: int
-    ) -> None:
-        self.critics, self.autocast = critics, nets.autocast
+    def __init__(self, judges: Judges, nets: Nets, x: Tensor, gt: Tensor, canvas: Tensor, square_px: int) -> None:
+        self.critics, self.autocast = judges.critics, nets.autocast
         self.x, self.gt, self.canvas = x, gt, canvas
         fake, real = same_square(x, gt, square_px)
         with nets.autocast():
             with torch.no_grad():
-                self.real_maps = vgg.features(real)
-            self.fake_maps = vgg.features(fake)
-            self.distance = vgg.distance(self.fake_maps, self.real_maps).mean()
+                real_maps = judges.vgg.maps(real)
+            fake_maps = judges.vgg.maps(fake)
+            self.real_maps, self.fake_maps = ([unit_length(m) for m in maps] for maps in (real_maps, fake_maps))
+            self.lpips = judges.vgg.distance(self.fake_maps, self.real_maps).mean()
+        # on LPIPS' maps, which are pooled another way than DISTS' own: one pass of VGG16 serves both
+        fake, real = fake / 2 + 0.5, real / 2 + 0.5
+        self.dists = judges.dists.distance([fake, *fake_maps], [real, *real_maps]).mean()
 
     def deceit(self) -> Tensor:
         """Return the generator's loss against the critics."""

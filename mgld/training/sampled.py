@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import DDPMScheduler
-from torch import Tensor
+from torch import Tensor, nn
 
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets.cleaner import cleaned
 
 USUAL_SECOND = 0.6  # of second steps begin at USUAL_TIMESTEP, as the sampler's do; the others at a random lower one
 USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
@@ -16,7 +17,7 @@ USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
 
 @dataclass
 class Nets:
-    """The three networks and the noise schedule; temporal tells whether the temporal layers take part."""
+    """The networks and the noise schedule; temporal tells whether the temporal layers take part."""
 
     vae: VideoVAE
     unet: VideoUNet
@@ -24,6 +25,21 @@ class Nets:
     scheduler: DDPMScheduler
     temporal: bool
     dtype: torch.dtype
+    cleaner: Cleaner | None = None
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """Name the networks that there are."""
+        made = {"vae": self.vae, "unet": self.unet, "encoder": self.encoder}
+        return made if self.cleaner is None else made | {"cleaner": self.cleaner}
+
+    def seen(self, lq: Tensor, enlarged: Tensor) -> Tensor:
+        """Return what the autoencoder sees of lq [N,3,h,w] and the same enlarged: cleaned, where there is a cleaner."""
+        if self.cleaner is None:
+            return enlarged
+        with self.autocast():
+            missing = self.cleaner(lq)
+        return cleaned(enlarged, missing)
 
     def autocast(self) -> torch.autocast:
         """Compute in the run's precision."""

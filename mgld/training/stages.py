@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from mgld import errors
 from mgld.canvas import from_bytes, to_u8
 from mgld.flow import load_flow
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE, loading
-from mgld.nets.loading import NETS
+from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE, loading
+from mgld.nets.loading import CLEANER, KINDS, NETS
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import TINY
 from mgld.settings import Settings
@@ -58,6 +58,10 @@ class Job:
     def net(self, name: str) -> nn.Module:
         """Open or begin a network of the model folder."""
         return open_net(name, self.model, self.shapes.get(name))
+
+    def cleaner(self, begin: bool = False) -> Cleaner | None:
+        """Open the model folder's cleaner, or begin one if wanted; None where there is none."""
+        return self.net(CLEANER) if begin or _begun(self.model, CLEANER) else None
 
     def finish(self, **nets: nn.Module) -> None:
         """Write what was trained, and how, into the model folder."""
@@ -110,12 +114,14 @@ def denoiser(job: Job, temporal: bool, frames: int) -> None:
     scheduler = open_scheduler(job.model)
     held_out = _held_out(job, with_lq=True)
 
+    cleaner = job.cleaner()
+
     def sheet(unet: VideoUNet, encoder: StructureEncoder) -> Tensor:
-        pipeline = MGLDPipeline(nets[0], unet, encoder, scheduler)
+        pipeline = MGLDPipeline(nets[0], unet, encoder, scheduler, cleaner)
         return _result_sheet(pipeline, *held_out)
 
     samples = _samples(job, recipe, 2 if temporal else 8)
-    unet, encoder = train_denoiser(job.plan, *nets, scheduler, samples, temporal, sheet)
+    unet, encoder = train_denoiser(job.plan, *nets, scheduler, samples, temporal, sheet, cleaner)
     job.finish(unet=unet, **{} if temporal else {"structure_encoder": encoder})
 
 
@@ -131,34 +137,39 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
     held_out = _held_out(job, with_lq=True)
 
     def sheet(vae: VideoVAE) -> Tensor:
-        return _result_sheet(
-            MGLDPipeline(vae, pipeline.unet.float(), pipeline.structure_encoder.float(), pipeline.scheduler), *held_out
-        )
+        nets = (pipeline.unet.float(), pipeline.structure_encoder.float(), pipeline.scheduler, cleaner)
+        return _result_sheet(MGLDPipeline(vae, *nets), *held_out)
 
-    clips = read_bank(bank, stream_seed(job.plan), single_frames=phase != "temporal")
+    cleaner = job.cleaner()
+    clips = read_bank(bank, stream_seed(job.plan), single_frames=phase != "temporal", cleaner=cleaner)
     vae, flow = open_net("vae", job.model), load_flow("dis", job.plan.device)
     vae = train_decoder(job.plan, vae, clips, job.side_px, phase, flow, job.perceptual, sheet, gan_weight)
     job.finish(vae=vae)
 
 
-def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: int) -> None:
-    """Few-step stage: denoiser and decoder together (temporal=False), then the temporal layers of both on clips of `frames`."""
+def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: int, clean: bool = False) -> None:
+    """Few-step stage: denoiser and decoder together (temporal=False), then the temporal layers of both on clips of `frames`.
+
+    clean=True begins a cleaner, where the model has none, to learn with the former.
+    """
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
     _need_autoencoder(job.model)
     vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
-    nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype))
+    cleaner = job.cleaner(begin=clean and not temporal)
+    nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype), cleaner)
     held_out = _held_out(job, with_lq=True)
 
-    def sheet(averaged: Nets) -> Tensor:
-        return _result_sheet(
-            MGLDPipeline(averaged.vae, averaged.unet, averaged.encoder, averaged.scheduler), *held_out, steps=2
-        )
+    def sheet(nets: Nets) -> Tensor:
+        pipeline = MGLDPipeline(nets.vae, nets.unet, nets.encoder, nets.scheduler, nets.cleaner)
+        return _result_sheet(pipeline, *held_out, steps=2)
 
     samples = _samples(job, recipe, 2 if temporal else 8)
     on_gpu = job.plan.device.startswith("cuda")  # which would wait for DIS, a CPU's
     flow = load_flow("spynet" if on_gpu else "dis", job.plan.device) if temporal else None
     trained = train_distilled(job.plan, nets, samples, weights, flow, square_px, job.perceptual, sheet)
-    job.finish(unet=trained.unet, vae=trained.vae, **{} if temporal else {"structure_encoder": trained.encoder})
+    once = {"structure_encoder": trained.encoder, CLEANER: trained.cleaner}
+    made = {name: net for name, net in once.items() if net is not None and not temporal}
+    job.finish(unet=trained.unet, vae=trained.vae, **made)
 
 
 def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> nn.Module:
@@ -170,14 +181,14 @@ def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> 
     if _begun(model, name):
         _check_shape(name, model, shape or {})
         return loading.open_net(model, name, torch.float32)
-    if name != "vae" and _begun(model, "vae"):
+    if name in NETS and name != "vae" and _begun(model, "vae"):
         channels = VideoVAE.load_config(model, subfolder="vae")["latent_channels"]
         shape = {"latent_channels": channels} | (shape or {})
-    return NETS[name](**TINY[name] | (shape or {}))
+    return KINDS[name](**TINY[name] | (shape or {}))
 
 
 def _check_shape(name: str, model: Path, shape: dict[str, object]) -> None:
-    stored = NETS[name].load_config(model, subfolder=name)
+    stored = KINDS[name].load_config(model, subfolder=name)
     for key, wanted in shape.items():
         if _plain(stored.get(key)) != _plain(wanted):
             raise errors.shape_differs(model, name, key, stored.get(key), wanted)

@@ -11,7 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mgld.flow.dis import Dis
 from mgld.flow.spynet import SpyNet
+from mgld.metrics.perceptual import Dists
 from mgld.metrics.vgg import GROUPS, Perceptual
+from mgld.nets import Cleaner
 from mgld.presets import TINY
 from mgld.sampling import schedule
 from mgld.training import distil, sampled
@@ -21,10 +23,11 @@ from tests.conftest import small_structure_encoder, small_unet, small_vae
 from tests.training.test_stages import byte_pictures, column, pictures, plan
 
 
-def small_nets(temporal: bool = False) -> sampled.Nets:
+def small_nets(temporal: bool = False, cleaner: Cleaner | None = None) -> sampled.Nets:
     torch.manual_seed(0)
     scheduler = DDPMScheduler(**TINY["scheduler"])
-    return sampled.Nets(small_vae(), small_unet(), small_structure_encoder(), scheduler, temporal, torch.float32)
+    nets = small_vae(), small_unet(), small_structure_encoder()
+    return sampled.Nets(*nets, scheduler, temporal, torch.float32, cleaner)
 
 
 @pytest.fixture
@@ -35,6 +38,15 @@ def vgg(monkeypatch):
     for weight in net.weights:
         weight.fill_(0.1)
     monkeypatch.setattr(distil, "load_perceptual", lambda device: net)
+    monkeypatch.setattr(distil, "load_dists", lambda device, vgg: some_dists(vgg))
+    return net
+
+
+def some_dists(vgg: Perceptual) -> Dists:
+    """Make DISTS that weighs all channels alike."""
+    net = Dists(vgg).requires_grad_(False)
+    net.alpha.fill_(1.0)
+    net.beta.fill_(1.0)
     return net
 
 
@@ -58,6 +70,31 @@ def test_each_phase_trains_its_own_layers_and_the_pictures_get_closer(tmp_path, 
         assert all(torch.equal(trained.vae.state_dict()[k], before["vae"][k]) for k in kept)
         assert column(tmp_path, "l1")[-1] < column(tmp_path, "l1")[0]
     assert column(tmp_path, "deceit")[-1] != 0 and max(column(tmp_path, "skipped")) == 0
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_a_cleaner_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_path, temporal, vgg):
+    cleaner = Cleaner(8, 1)
+    before = {name: value.clone() for name, value in cleaner.state_dict().items()}
+    nets, weights = small_nets(temporal, cleaner), distil.Weights(0.2)
+    steps = plan(tmp_path, 12, learning_rate=1e-3, log_every=3)
+    trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), weights, Dis(), 32)
+    changed = {name for name, value in trained.cleaner.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == (set() if temporal else set(before))
+    if not temporal:
+        assert column(tmp_path, "canvas")[-1] < column(tmp_path, "canvas")[0]
+
+
+def test_the_picture_teaches_the_cleaner_too(tmp_path, vgg):
+    """Not the canvas alone: with a canvas that is its own truth, what is asked of the picture still reaches it."""
+    nets = small_nets(cleaner=Cleaner(8, 1))
+    distil._begin(plan(tmp_path, 9), nets)
+    lq = next(pictures(1))[1].flatten(0, 1)
+    seen = nets.seen(lq, torch.nn.functional.interpolate(lq, scale_factor=4.0))
+    step = distil.Distilling(None, nets, None, distil.Weights(), None, 32)
+    _, x = step._pictures(seen, 1, twice=True)
+    (reached,) = torch.autograd.grad(x.square().mean(), nets.cleaner.last.weight)
+    assert float(reached.abs().sum()) > 0
 
 
 def test_one_and_two_steps_are_the_samplers_own():
@@ -163,10 +200,10 @@ class Watched(TorchDispatchMode):
 @pytest.mark.parametrize("kind", [distil.Kind(True, True), distil.Kind(False, False)])
 def test_a_step_stays_on_the_device(tmp_path, vgg, temporal, kind):
     """Only then can it be recorded; an item() in it would also make the launching thread wait."""
-    nets, frames = small_nets(temporal), 3 if temporal else 1
+    nets, frames = small_nets(temporal, Cleaner(8, 1)), 3 if temporal else 1
     run, critics = distil._begin(plan(tmp_path, 9), nets)
-    flow = SpyNet().requires_grad_(False)
-    distilling = distil.Distilling(run, nets, critics, vgg, distil.Weights(), flow, 32)
+    flow, judges = SpyNet().requires_grad_(False), distil.Judges(vgg, some_dists(vgg), critics)
+    distilling = distil.Distilling(run, nets, judges, distil.Weights(), flow, 32)
     gt, lq = (x.flatten(0, 1) for x in next(pictures(frames)))
     heard = torch.tensor(0.2)
     for _ in range(2):  # the first may make constants

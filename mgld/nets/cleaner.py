@@ -1,0 +1,49 @@
+"""The cleaning front-end: mends what noise, blur and compression did to small frames, before the autoencoder sees them enlarged."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+
+from mgld.settings import SCALE
+
+
+class Cleaner(ModelMixin, ConfigMixin):
+    """Residual blocks at the small size, whose last channels are shuffled into what the enlarged frame lacks.
+
+    A restorer before the generator, as RealBasicVSR's pre-cleaning and DiffBIR's first stage. A fresh one changes nothing.
+    """
+
+    @register_to_config
+    def __init__(self, channels: int = 64, blocks: int = 5) -> None:
+        super().__init__()
+        self.first = _conv(3, channels)
+        self.body = nn.ModuleList(
+            nn.Sequential(_conv(channels, channels), nn.SiLU(), _conv(channels, channels)) for _ in range(blocks)
+        )
+        self.last = _conv(channels, 3 * SCALE**2)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map frames x [N,3,h,w] in [-1,1] to what is to be added to them enlarged, [N,3,4h,4w]."""
+        alone = x.device.type == "cpu" and not torch.is_grad_enabled()  # then it stays in the caches
+        return torch.cat([self._missing(part) for part in (x.split(1) if alone else (x,))])
+
+    def _missing(self, x: Tensor) -> Tensor:
+        h = self.first(x)
+        for block in self.body:
+            h = h + block(h)
+        return F.pixel_shuffle(self.last(h), SCALE)
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def cleaned(enlarged: Tensor, missing: Tensor) -> Tensor:
+    """Return enlarged frames [N,3,H,W] with what a Cleaner says they lack, in [-1,1]."""
+    return (enlarged + missing.float()).clamp(-1, 1)
