@@ -183,6 +183,12 @@ def device_unusable(name: str, reason: str) -> UserError:
     return UserError(f"The device {name!r} cannot be used: {reason}.")
 
 
+def sections_failed(names: list[str]) -> UserError:
+    return UserError(
+        f"Not everything could be measured; failed: {', '.join(names)}. The rest is above and in the report."
+    )
+
+
 def memory_short() -> UserError:
     return UserError(
         "There is not enough memory for this clip, even in small tiles; try fewer frames per segment or a smaller picture."

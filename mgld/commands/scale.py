@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mgld.commands.published_work import precision
 from mgld.events import FramesDone, Result
 from mgld.flow import estimate_motion
+from mgld.nets.replay import CudaRecorder
 from mgld.pipeline import MGLDPipeline
 from mgld.sampling.guidance import StepState, guidance_step
 from mgld.settings import SCALE, Settings
@@ -26,7 +27,7 @@ PARTS = ("denoise", "encode", "decode", "flow", "guide")
 COUNTED = ("denoise", "encode", "decode")  # what floating-point operations are counted of
 MATMUL_SIDE = {"cuda": 8192, "cpu": 2048}
 REPEATS = {"cuda": 10, "cpu": 1}
-KERNELS_TOLD = 12
+KERNELS_TOLD = 14
 CHECKED = ((5, 320, 64, 64), (5, 2560, 8, 8), (5, 128, 512, 512), (1, 960, 37, 41))  # activations [N,C,h,w]
 
 
@@ -53,6 +54,12 @@ def settings_of(scale: Scale, steps: int) -> Settings:
     """Return the published settings, but for the number of steps and what a CPU is spared."""
     chosen = {"guidance": 10.0, "guidance_mode": "released", "segment": 5, "segments": "disjoint"}
     return Settings(steps=steps, flow=scale.flow, **chosen).checked()
+
+
+def flow_key(scale: Scale) -> tuple[str, str]:
+    """Return under which name a pipeline keeps the scale's flow network."""
+    wanted = settings_of(scale, 1)
+    return wanted.flow, wanted.flow_range
 
 
 def seconds(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
@@ -100,7 +107,7 @@ def works(pipeline: MGLDPipeline, scale: Scale) -> dict[str, Callable[[], Any]]:
         return parts
     with torch.no_grad(), precision(pipeline):
         features = vae.encode(pipeline._cast(x))[1]
-    network = pipeline._flows[wanted.flow]
+    network = pipeline._flows[flow_key(scale)]
     motion = estimate_motion(rgb, network, (cells, cells))
     return parts | {
         "encode": lambda: vae.encode(pipeline._cast(x)),
@@ -111,11 +118,21 @@ def works(pipeline: MGLDPipeline, scale: Scale) -> dict[str, Callable[[], Any]]:
 
 
 @torch.no_grad()
-def time_parts(pipeline: MGLDPipeline, scale: Scale) -> dict[str, float]:
-    """Return the seconds of each part."""
+def time_parts(pipeline: MGLDPipeline, scale: Scale, known: dict[str, float]) -> None:
+    """Add the seconds of each part to what is known, one by one: a part that fails loses none before it."""
     device = pipeline.device
     with precision(pipeline):
-        return {name: seconds(work, device, REPEATS[device.type]) for name, work in works(pipeline, scale).items()}
+        for name, work in works(pipeline, scale).items():
+            known[name] = seconds(work, device, REPEATS[device.type])
+
+
+@torch.no_grad()
+def time_coding_graphs(pipeline: MGLDPipeline, scale: Scale, known: dict[str, float]) -> None:
+    """Add the seconds of encoding and decoding as CUDA graphs, which nothing but this measurement uses."""
+    device, parts = pipeline.device, works(pipeline, scale)
+    for name in ("encode", "decode"):
+        recording = CudaRecorder().record(lambda _, name=name: parts[name](), (torch.empty(1, device=device),), ())
+        known[name] = seconds(recording.again, device, REPEATS[device.type])
 
 
 @torch.no_grad()
@@ -184,15 +201,26 @@ def _distance(a: Tensor, b: Tensor) -> float:
 
 @torch.no_grad()
 def kernels(work: Callable[[], Any]) -> dict[str, Any]:
-    """Return how many kernels one call launches, their time in ms, and the longest by name, from the profiler."""
+    """Return how many kernels one call launches, their time in ms, the longest by name and by the call of torch behind them."""
     from torch.profiler import ProfilerActivity, profile
 
     work()
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], record_shapes=True) as profiler:
         work()
         torch.cuda.synchronize()
     found = [e for e in profiler.key_averages() if str(e.device_type).endswith("CUDA")]
-    found.sort(key=lambda e: -e.self_device_time_total)
-    longest = [[e.key[:110], e.count, round(e.self_device_time_total / 1000, 3)] for e in found[:KERNELS_TOLD]]
+    calls = [e for e in profiler.key_averages(group_by_input_shape=True) if not str(e.device_type).endswith("CUDA")]
     spent_ms = sum(e.self_device_time_total for e in found) / 1000
-    return {"launches": sum(e.count for e in found), "ms": round(spent_ms, 3), "longest": longest}
+    return {
+        "launches": sum(e.count for e in found), "ms": round(spent_ms, 3),
+        "longest": [[e.key[:110], e.count, _ms(e)] for e in _longest(found)],
+        "calls": [[e.key, str(e.input_shapes)[:90], e.count, _ms(e)] for e in _longest(calls)],
+    }  # fmt: skip
+
+
+def _longest(events: list[Any]) -> list[Any]:
+    return sorted(events, key=lambda e: -e.self_device_time_total)[:KERNELS_TOLD]
+
+
+def _ms(event: Any) -> float:
+    return round(event.self_device_time_total / 1000, 3)

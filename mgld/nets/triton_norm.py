@@ -36,7 +36,7 @@ class Skip(NamedTuple):
     bias: Tensor | None
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pixels", "chunk"])
 def _moments(x_ptr, mean_ptr, square_ptr, pixels, channels, chunk, ROWS: tl.constexpr, WIDTH: tl.constexpr):
     """Write mean and sum of squared deviations of each channel over one chunk of one frame's pixels."""
     split, frame = tl.program_id(0), tl.program_id(2)
@@ -65,10 +65,10 @@ def _moments(x_ptr, mean_ptr, square_ptr, pixels, channels, chunk, ROWS: tl.cons
 @triton.jit
 def _joined(
     mean_ptr, square_ptr, frame, c, mine, added, pixels, channels, splits, chunk,
-    PER_GROUP: tl.constexpr, SPLITS: tl.constexpr, WIDTH: tl.constexpr,
+    per_group, SPLITS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """Return mean and variance of one group of one frame from its channels' partial moments; `added` is what each gains first."""
-    elements = pixels * (PER_GROUP * 1.0)
+    elements = pixels * (per_group * 1.0)
     sums = tl.zeros([SPLITS, WIDTH], tl.float32)
     for start in range(0, splits, SPLITS):
         s = start + tl.arange(0, SPLITS)
@@ -89,24 +89,24 @@ def _joined(
     return centre, tl.sum(tl.sum(squares, axis=1), axis=0) / elements
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pixels", "splits", "chunk", "offset_stride", "per_group", "biased", "moved"])
 def _coefficients(
     mean_ptr, square_ptr, weight_ptr, bias_ptr, conv_bias_ptr, offset_ptr, scale_ptr, shift_ptr,
-    pixels, channels, splits, chunk, offset_stride, eps,
-    CONV_BIAS: tl.constexpr, OFFSET: tl.constexpr, PER_GROUP: tl.constexpr, SPLITS: tl.constexpr, WIDTH: tl.constexpr,
+    pixels, channels, splits, chunk, offset_stride, eps, per_group, biased, moved,
+    SPLITS: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
-    """Join the partial moments of one group of one frame; write what its channels are multiplied by and what is added."""
+    """Join the partial moments of one group of one frame; write what its channels are multiplied by and what is added.
+
+    biased and moved are 1 where there is a convolution's bias and an offset: arguments, since every constant is compiled anew.
+    """
     frame = tl.program_id(1)
     j = tl.arange(0, WIDTH)
-    mine = j < PER_GROUP
-    c = tl.program_id(0) * PER_GROUP + j
-    added = tl.zeros([WIDTH], tl.float32)
-    if CONV_BIAS:
-        added += tl.load(conv_bias_ptr + c, mask=mine, other=0.0).to(tl.float32)
-    if OFFSET:
-        added += tl.load(offset_ptr + frame * offset_stride + c, mask=mine, other=0.0).to(tl.float32)
+    mine = j < per_group
+    c = tl.program_id(0) * per_group + j
+    added = tl.load(conv_bias_ptr + c, mask=j < per_group * biased, other=0.0).to(tl.float32)
+    added += tl.load(offset_ptr + frame * offset_stride + c, mask=j < per_group * moved, other=0.0).to(tl.float32)
     centre, variance = _joined(
-        mean_ptr, square_ptr, frame, c, mine, added, pixels, channels, splits, chunk, PER_GROUP, SPLITS, WIDTH
+        mean_ptr, square_ptr, frame, c, mine, added, pixels, channels, splits, chunk, per_group, SPLITS, WIDTH
     )
     scale = tl.load(weight_ptr + c, mask=mine, other=0.0).to(tl.float32) / tl.sqrt(variance + eps)
     shift = tl.load(bias_ptr + c, mask=mine, other=0.0).to(tl.float32) + (added - centre) * scale
@@ -114,7 +114,7 @@ def _coefficients(
     tl.store(shift_ptr + frame * channels + c, shift, mask=mine)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["pixels"])
 def _stream(
     x_ptr, y_ptr, scale_ptr, shift_ptr, gamma_ptr, beta_ptr, gamma_bias_ptr, beta_bias_ptr, skip_ptr, skip_bias_ptr,
     pixels, channels, frame_stride,
@@ -147,7 +147,7 @@ def _stream(
     tl.store(y_ptr + at, y.to(y_ptr.dtype.element_ty), mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width"])
 def _double(x_ptr, y_ptr, height, width, channels, ROWS: tl.constexpr, WIDTH: tl.constexpr):
     """Write each of one tile's pixels of a frame to the 2×2 places that it becomes."""
     frame = tl.program_id(2).to(tl.int64)
@@ -162,7 +162,7 @@ def _double(x_ptr, y_ptr, height, width, channels, ROWS: tl.constexpr, WIDTH: tl
         tl.store(y_ptr + at[:, None].to(tl.int64) * channels + c[None, :], x, mask=inside)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def _gate(x_ptr, y_ptr, rows, width, ROWS: tl.constexpr, WIDTH: tl.constexpr):
     """Write value · GELU(gate) of one tile; a row holds all values, then all gates."""
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
@@ -198,8 +198,8 @@ def group_norm(
         _coefficients[groups, n](
             partial[0], partial[1], weight, bias, _or(conv_bias, weight), _or(offset, weight), scale, shift,
             pixels, channels, splits, chunk, 0 if offset is None or len(offset) == 1 else channels, eps,
-            CONV_BIAS=conv_bias is not None, OFFSET=offset is not None, PER_GROUP=channels // groups,
-            SPLITS=SPLITS_AT_ONCE, WIDTH=triton.next_power_of_2(channels // groups), num_warps=WARPS,
+            channels // groups, int(conv_bias is not None), int(offset is not None),
+            SPLITS=SPLITS_AT_ONCE, WIDTH=max(triton.next_power_of_2(channels // groups), 16), num_warps=WARPS,
         )  # fmt: skip
     return _streamed(x, scale, shift, channels, silu, modulation, skip)
 

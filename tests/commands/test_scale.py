@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 import pytest
 import torch
 
 from mgld.__main__ import main
-from mgld.commands import published_work, scale
+from mgld.commands import published_work, scale, scale_run
+from mgld.commands.benchmark import panned_noise
 from mgld.commands.published_work import StackedTemporalConv, published_of
 from mgld.nets.layers import TemporalConv
 from tests.conftest import small_structure_encoder, small_unet, small_vae
@@ -64,7 +66,46 @@ def test_what_no_time_is_left_for_is_named(small_paper, tmp_path, capsys):
     report = tmp_path / "report.json"
     arguments = ["benchmark", "--scale", "paper", "--device", "cpu", "--out", str(report), "--time-limit", "0"]
     assert main(arguments) == 0
-    assert "left out for want of time: published, ours, 2 steps" in capsys.readouterr().out
+    assert "left out for want of time: matrix product, operations, published, ours, 2 steps" in capsys.readouterr().out
+
+
+def test_a_part_that_fails_is_named_and_costs_the_others_nothing(small_paper, tmp_path, capsys, monkeypatch):
+    def broken(pipeline, wanted):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(scale, "count_operations", broken)
+    monkeypatch.setattr(scale, "apart", lambda a, b: {"largest": float("nan"), "mean": 0.0, "share_over_1": 0.0})
+    report = tmp_path / "report.json"
+    assert main(["benchmark", "--scale", "paper", "--device", "cpu", "--out", str(report)]) == 1
+    told, said = json.loads(report.read_text()), capsys.readouterr()
+    assert told["failed"] == {"operations": "RuntimeError: no such kernel"} and "failed: operations" in said.err
+    assert "FAILED operations: RuntimeError: no such kernel" in said.out and "| ours |" in said.out
+    assert set(told["parts_s"]["ours"]) == {"denoise", "encode", "decode", "flow", "guide"}
+    assert told["runs"]["2"]["levels_apart"]["largest"] == "NaN"  # which JSON has no number for
+
+
+def test_the_summary_tells_each_figure_by_its_name(small_paper, tmp_path):
+    report = tmp_path / "report.json"
+    assert main(["benchmark", "--scale", "paper", "--device", "cpu", "--out", str(report)]) == 0
+    told = json.loads(report.read_text())
+    summary, parts = told["summary"], told["parts_s"]
+    assert summary["encode_ms_per_frame"]["ours"] == pytest.approx(1000 * parts["ours"]["encode"] / 3, abs=1e-3)
+    assert summary["step_ms"]["published"] == pytest.approx(1000 * parts["published"]["denoise"], abs=1e-3)
+    assert summary["share_of_matmul"]["ours"]["decode"] > 0 and summary["load_s"] > 0
+    run = summary["runs"]["2"]
+    assert run["ratio"] == pytest.approx(run["published_s_per_frame"] / run["ours_s_per_frame"], rel=0.05)
+
+
+def test_the_published_schedule_sees_pairs_one_by_one_in_whole_runs_too(small_paper, monkeypatch):
+    seen = []
+    network = scale_run.load_flow("dis", "cpu")
+    monkeypatch.setattr(scale_run, "load_flow", lambda *_, **__: lambda a, b: seen.append(len(a)) or network(a, b))
+    chosen = argparse.Namespace(device="cpu", scale="paper", time_limit=60, json=None)
+    bench = scale_run.Bench(chosen, scale.SCALES["paper"])
+    for pipeline, pairs in ((bench.ours, [4]), (bench.published, [1] * 4)):
+        seen.clear()
+        scale.whole_run(pipeline, panned_noise(3, 16), scale.settings_of(bench.wanted, 1))
+        assert seen == pairs
 
 
 def test_the_paper_on_a_cpu_is_refused_in_one_sentence(capsys):
