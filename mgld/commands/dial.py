@@ -1,4 +1,4 @@
-"""`dial IN OUT`: seconds against quality over steps, samplers, a lower start and DeepCache: a table, a plot and their numbers."""
+"""`dial IN … OUT`: seconds against quality over steps, samplers, a lower start and DeepCache: a table, a plot and their numbers."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ from mgld.commands.report import check_place
 if TYPE_CHECKING:
     import numpy as np
 
-    from mgld.comparison.dial import Measure
+    from mgld.comparison.dial import Measure, Point
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("dial", help="measure what steps, samplers, start and DeepCache cost and bring")
-    command.add_argument("input", metavar="IN", type=Path, help="a short clip")
+    command.add_argument("inputs", metavar="IN", type=Path, nargs="+", help="short clips")
     command.add_argument("output", metavar="OUT.csv", type=Path, help="the numbers; the plot is OUT.png beside it")
-    command.add_argument("--gt", type=Path, metavar="CLIP", help="the ground truth, four times as large")
+    command.add_argument(
+        "--gt", type=Path, metavar="DIR", help="where ground truths of these names lie, four times as large"
+    )
+    command.add_argument("--add", action="store_true", help="keep what OUT.csv says of other clips")
     command.add_argument("--frames", type=int, default=5, help="stop after this many frames (default %(default)s)")
     command.add_argument("--step-counts", nargs="+", type=int, default=settings.DIAL_STEPS, metavar="N")
     command.add_argument("--metric-flow", choices=settings.FLOWS, default="raft", help="flow network of WE")
@@ -49,28 +52,40 @@ def run(chosen: argparse.Namespace) -> None:
     check_model(chosen)
     if chosen.output.suffix != ".csv":
         raise errors.bad_setting("OUT", chosen.output, "a file that ends in .csv")
-    from mgld import plots
     from mgld.comparison import dial
-    from mgld.metrics import clips
 
     recipes = dial.recipes_of(wanted, chosen.step_counts)
-    clip_u8 = clips.read_clip(chosen.input, chosen.frames)
-    truth = (
-        None
-        if chosen.gt is None
-        else clips.read_large(chosen.gt, chosen.input.name, "ground truth", clip_u8, chosen.frames)
-    )
-    measure = _measures(chosen.metric_flow, truth)
-    points = []
-    for point in dial.points_of(open_pipeline(chosen), clip_u8, recipes, measure):
-        say(
-            f"{point.line}, {point.steps} steps: {point.seconds:.3f} s a frame, LPIPS {point.lpips:.4f}, WE {point.we:.2f}"
-        )
-        points.append(point)
-        dial.write_csv(chosen.output, points)
-    fronts = {name: dial.front(points, name) for name in dial.figures_of(points)}
-    chosen.output.with_suffix(".png").write_bytes(plots.dial(points, fronts, dial.HEADINGS))
-    print(dial.as_markdown(points))
+    clips = {path.name: _clip(path, chosen) for path in chosen.inputs}
+    points = dial.read_csv(chosen.output, clips) if chosen.add and chosen.output.exists() else []
+    pipeline = open_pipeline(chosen)
+    for name, (clip_u8, truth) in clips.items():
+        for point in dial.points_of(pipeline, clip_u8, recipes, _measures(chosen.metric_flow, truth), name):
+            spent = f"{point.seconds:.3f} s a frame, LPIPS {point.lpips:.4f}, WE {point.we:.2f}"
+            say(f"{name}: {point.line}, {point.steps} steps: {spent}")
+            points.append(point)
+            dial.write_csv(chosen.output, points)
+    _tell(chosen.output, points)
+
+
+def _clip(path: Path, chosen: argparse.Namespace) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return a clip u8 [T,h,w,3] and its ground truth u8 [T,4h,4w,3], if there is one."""
+    from mgld.metrics import clips
+
+    clip_u8 = clips.read_clip(path, chosen.frames)
+    if chosen.gt is None:
+        return clip_u8, None
+    return clip_u8, clips.read_large(chosen.gt / path.name, path.name, "ground truth", clip_u8, chosen.frames)
+
+
+def _tell(output: Path, points: list[Point]) -> None:
+    """Draw the means beside the numbers; print them, and where the page's presets lie."""
+    from mgld import plots
+    from mgld.comparison import dial
+
+    means = dial.means_of(points)
+    fronts = {name: dial.front(means, name) for name in dial.figures_of(means)}
+    output.with_suffix(".png").write_bytes(plots.dial(means, fronts, dial.HEADINGS))
+    print(f"{dial.as_markdown(means)}\n\n{dial.presets_told(points)}")
 
 
 def _measures(flow: str, truth: np.ndarray | None) -> Callable[[np.ndarray], Measure]:

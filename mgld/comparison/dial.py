@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 from mgld.events import FramesDone
 from mgld.metrics.catalogue import METRICS
 from mgld.pipeline import MGLDPipeline
-from mgld.settings import DIAL_LOWER, DIAL_REUSE, DIAL_STEPS, SAMPLERS, Settings
+from mgld.settings import DIAL_LOWER, DIAL_REUSE, DIAL_STEPS, PAGE_PRESETS, SAMPLERS, Settings
 from mgld.video import Frame
 
 LPIPS = "lpips"  # of METRICS
+TIMING = 0.1  # seconds of one run are good to about this share
+MEAN = "mean"  # over clips, as the clip of a point
 Measure = Callable[[np.ndarray], tuple[float, float, float | None]]  # u8 [T,H,W,3] -> figures of a Point
 
 
@@ -30,6 +33,7 @@ class Point:
     lpips: float  # to the result of the most steps
     we: float
     lpips_truth: float | None = None
+    clip: str = ""  # its name; MEAN for the mean over clips
 
 
 def recipes_of(base: Settings, step_counts: Sequence[int] = DIAL_STEPS) -> dict[tuple[str, int], Settings]:
@@ -52,6 +56,7 @@ def points_of(
     clip_u8: np.ndarray,
     recipes: dict[tuple[str, int], Settings],
     measure: Callable[[np.ndarray], Measure],
+    clip: str = "",
 ) -> Iterator[Point]:
     """Yield each recipe's point on a clip u8 [T,h,w,3]; measure(reference u8 [T,4h,4w,3]) returns what the others are measured by.
 
@@ -67,7 +72,7 @@ def points_of(
         large_u8 = enlarged(pipeline, clip_u8, wanted)
         seconds = clock() - started
         measured = measured or measure(large_u8)
-        yield Point(line, steps, seconds / len(clip_u8), *measured(large_u8))
+        yield Point(line, steps, seconds / len(clip_u8), *measured(large_u8), clip)
 
 
 def enlarged(pipeline: MGLDPipeline, clip_u8: np.ndarray, wanted: Settings) -> np.ndarray:
@@ -86,17 +91,66 @@ def front(points: Sequence[Point], figure: str) -> list[Point]:
     return best
 
 
+def means_of(points: Sequence[Point]) -> list[Point]:
+    """Return the mean over all clips of every point that each of them has."""
+    clips = {p.clip for p in points}
+    ways: dict[tuple[str, int], list[Point]] = {}
+    for p in points:
+        ways.setdefault((p.line, p.steps), []).append(p)
+    return [_mean(own) for own in ways.values() if len(own) == len(clips)]
+
+
+def _mean(points: Sequence[Point]) -> Point:
+    def over(name: str) -> float:
+        return fmean(getattr(p, name) for p in points)
+
+    truth = over("lpips_truth") if "lpips_truth" in figures_of(points) else None
+    return Point(points[0].line, points[0].steps, over("seconds"), over("lpips"), over("we"), truth, MEAN)
+
+
 def write_csv(path: Path, points: Sequence[Point]) -> None:
-    """Write a line per point, and on which fronts it lies."""
-    figures = figures_of(points)
+    """Write a line per point of each clip, then the means and on which fronts they lie."""
+    means = means_of(points)
+    figures = figures_of(means)
     names = [f.name for f in fields(Point)]
+    fronts = {figure: front(means, figure) for figure in figures}
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow([*names, *(f"front_{figure}" for figure in figures)])
-        for p in points:
+        for p in (*points, *means):
             values = [getattr(p, name) for name in names]
             told = [round(v, 5) if isinstance(v, float) else "" if v is None else v for v in values]
-            rows.writerow([*told, *(int(p in front(points, figure)) for figure in figures)])
+            rows.writerow([*told, *(int(p in fronts[figure]) if p.clip == MEAN else "" for figure in figures)])
+
+
+def read_csv(path: Path, without: Collection[str] = ()) -> list[Point]:
+    """Return the points that were written, but for the means and those of some clips."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["clip"] not in (MEAN, *without)]
+    return [
+        Point(
+            row["line"], int(row["steps"]), float(row["seconds"]), float(row["lpips"]), float(row["we"]),
+            float(row["lpips_truth"]) if row["lpips_truth"] else None, row["clip"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def presets_told(points: Sequence[Point]) -> str:
+    """Return, a line each, how far the page's presets lie above the fronts of the means: the best at no more seconds."""
+    found = {(p.line, p.steps): p for p in means_of(points)}
+    lines = []
+    for preset, chosen in PAGE_PRESETS.items():
+        own = found.get((Settings().sampler, chosen["steps"]))
+        if own is not None:
+            above = [f"{HEADINGS[name]} {_above(own, found.values(), name):.4f}" for name in figures_of([own])]
+            lines.append(f"{preset} ({own.line}, {own.steps} steps) above the front: {', '.join(above)}")
+    return "\n".join(lines)
+
+
+def _above(own: Point, points: Collection[Point], figure: str) -> float:
+    """Return how much better a figure can be had in the time of a point, and TIMING of it more: what seconds are good to."""
+    return getattr(own, figure) - min(getattr(p, figure) for p in points if p.seconds <= own.seconds * (1 + TIMING))
 
 
 def figures_of(points: Sequence[Point]) -> tuple[str, ...]:

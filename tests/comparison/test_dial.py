@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def test_numbers_table_and_plot_tell_the_front(tmp_path):
     dial.write_csv(tmp_path / "dial.csv", POINTS)
     with (tmp_path / "dial.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["front_lpips"] for row in rows] == ["1", "1", "0"] and rows[0]["lpips_truth"] == ""
+    assert [row["front_lpips"] for row in rows] == ["", "", "", "1", "1", "0"] and rows[0]["lpips_truth"] == ""
+    assert dial.read_csv(tmp_path / "dial.csv") == POINTS
     assert dial.as_markdown(POINTS).splitlines()[-1] == "| ddim | 8 | 0.900 | 0.2000 | 3.0000 ● |"
     fronts = {name: dial.front(POINTS, name) for name in dial.figures_of(POINTS)}
     assert list(fronts) == ["lpips", "we"]  # without a truth there is no LPIPS to it
@@ -57,3 +59,23 @@ def test_numbers_table_and_plot_tell_the_front(tmp_path):
 def test_numbers_of_steps_that_cannot_be_are_refused(counts):
     with pytest.raises(UserError, match="Steps"):
         dial.recipes_of(QUICK, counts)
+
+
+def test_clips_are_averaged_and_measured_one_after_the_other(tmp_path):
+    a = [replace(p, clip="a", lpips_truth=0.5) for p in POINTS]
+    b = [replace(p, clip="b", seconds=2 * p.seconds, lpips=p.lpips + 0.1, lpips_truth=0.7) for p in POINTS[:2]]
+    means = dial.means_of([*a, *b])
+    assert [(p.line, p.steps, p.clip) for p in means] == [("ddpm", 2, "mean"), ("ddpm", 8, "mean")]  # what both have
+    assert means[0].seconds == pytest.approx(0.3) and means[0].lpips == pytest.approx(0.35)
+    assert means[0].lpips_truth == pytest.approx(0.6)
+    dial.write_csv(tmp_path / "dial.csv", [*a, *b])
+    assert dial.read_csv(tmp_path / "dial.csv", without=["b"]) == a
+
+
+def test_the_presets_are_held_against_the_front():
+    points = [Point("ddpm", 2, 0.2, 0.30, 5.0), Point("ddim", 2, 0.21, 0.25, 5.5), Point("dpm++", 2, 0.3, 0.1, 1.0)]
+    told = dial.presets_told(points)
+    assert (
+        told
+        == "Balanced (ddpm, 2 steps) above the front: LPIPS to most steps 0.0500, warping error (grey levels) ↓ 0.0000"
+    )
