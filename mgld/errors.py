@@ -51,6 +51,10 @@ def file_missing(path: object) -> UserError:
     return UserError(f"There is no file or folder at {path}.")
 
 
+def clip_gone(path: object) -> UserError:
+    return UserError(f"{path} is not here any more: uploads are removed after some time. Choose it again.")
+
+
 def assets_missing(package: object) -> UserError:
     return UserError(f"{package} lacks its assets folder: install mgld-studio again, or run from a whole checkout.")
 
