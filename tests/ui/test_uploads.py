@@ -172,9 +172,7 @@ def test_pictures_that_wait_as_one_clip_are_needed(served, tmp_path):
 
 
 def test_a_visitor_who_left_is_forgotten(served, plan_of_nothing):
-    with served.http.stream("GET", "/gradio_api/heartbeat/guest") as beating:
-        beats = beating.iter_lines()
-        next(beats)
+    with served.present("guest"):
         plan_of_nothing("guest")
         assert "guest" in served.page.state_holder.session_data
     end = time.monotonic() + 60
