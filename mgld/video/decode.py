@@ -172,6 +172,8 @@ def _notes(
 ) -> Iterator[str]:
     if np.linalg.det(matrix) < 0:
         yield "mirrored, as the file asks"
+    elif frame.rotation % 90:
+        yield f"the file asks to be turned by {abs(frame.rotation)}°: turned to the nearest quarter"
     elif frame.rotation:
         yield f"turned upright by {abs(frame.rotation)}°"
     if lost := _lost_frames(stream, file_size):

@@ -49,7 +49,7 @@ def read_picture(path: Picture) -> np.ndarray:
             converted = icc.to_srgb(image, path)
         picture = iio.imread(stored, plugin="pillow", index=0, rotate=True) if converted is None else converted
     except BROKEN as error:
-        raise refusals.clip_unreadable(path) from error
+        raise refusals.picture_unreadable(path) from error
     if picture.dtype != np.uint8:
         full = {np.dtype(bool): 1, np.dtype(np.uint16): 65535, np.dtype(np.int32): 65535}.get(picture.dtype, 1)
         picture = np.clip(picture.astype(np.float32) / full * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -56,6 +56,10 @@ def folder_without_pictures(path: object) -> UserError:
     return UserError(f"The folder {path} holds no PNG, JPEG, WebP, BMP or TIFF frames.")
 
 
+def picture_unreadable(path: object) -> UserError:
+    return UserError(f"The picture {path} is damaged or too large, or is not what its name says; take it out or save it again.")
+
+
 def archive_without_pictures(path: object) -> UserError:
     return UserError(
         f"The archive {path} holds no PNG, JPEG, WebP, BMP or TIFF frames; archives inside it are not opened."
