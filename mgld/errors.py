@@ -7,10 +7,6 @@ from collections.abc import Iterable, Mapping
 HOW_TO_GET_TEXT = (
     "give it as --text: Stable Diffusion 2.1's text_encoder folder, OpenCLIP's ViT-H-14 file, or a stored tensor"
 )
-CLIPS = (
-    "this program reads MP4, MOV, MKV, WebM, AVI, MPEG, TS, WMV, FLV, OGV and DV, GIF, animated WebP and PNG, and folders or "
-    "zips of frames"
-)
 
 
 class UserError(Exception):
@@ -53,6 +49,10 @@ def layers_too_many(layers: int, most: int) -> UserError:
 
 def file_missing(path: object) -> UserError:
     return UserError(f"There is no file or folder at {path}.")
+
+
+def clip_gone(path: object) -> UserError:
+    return UserError(f"{path} is not here any more: uploads are removed after some time. Choose it again.")
 
 
 def assets_missing(package: object) -> UserError:
@@ -213,13 +213,6 @@ def kept_damaged() -> UserError:
     return UserError("What an earlier run had finished is damaged and was removed; run again to begin anew.")
 
 
-def disk_short(needed_bytes: float, free_bytes: float) -> UserError:
-    return UserError(
-        f"The result may need {needed_bytes / 1e9:.2g} GB of disk, and {free_bytes / 1e9:.2g} GB are free; make room, or ask for "
-        "fewer frames."
-    )
-
-
 def start_beyond(start_s: float, duration_s: float) -> UserError:
     return UserError(f"The clip is {duration_s:.2f} s long; it cannot begin at {start_s:g} s.")
 
@@ -241,84 +234,12 @@ def numbers_broken_when(when: str) -> UserError:
     )
 
 
-def clip_empty(path: object) -> UserError:
-    return UserError(f"The file {path} is empty.")
-
-
-def clip_unreadable(path: object) -> UserError:
-    return UserError(f"{path} is not a video that can be read here, or it is damaged beyond use; {CLIPS}.")
-
-
-def clip_incomplete(path: object) -> UserError:
-    return UserError(f"{path} is incomplete: its index is missing or damaged; copy or record it again.")
-
-
-def clip_without_video(path: object) -> UserError:
-    return UserError(f"{path} holds no video, only sound or a cover picture.")
-
-
-def clip_encrypted() -> UserError:
-    return UserError("The clip is encrypted (copy protection); only a player that has its key can show it.")
-
-
-def clip_changes_size(path: object) -> UserError:
-    return UserError(f"The picture size changes inside {path}; cut it into parts of one size first.")
-
-
-def clip_hdr(transfer: str) -> UserError:
-    return UserError(
-        f"This is an HDR video ({transfer}); convert it to SDR first, else its colours would come out wrong."
-    )
-
-
-def clip_too_small(width: int, height: int) -> UserError:
-    return UserError(f"The picture is {width}×{height}; it must be at least 16×16.")
-
-
-def clip_too_large(width: int, height: int) -> UserError:
-    return UserError(f"The picture is {width}×{height}, which is more than can be enlarged four times.")
-
-
-def clip_too_narrow(width: int, height: int) -> UserError:
-    return UserError(f"The picture is {width}×{height}; one side may be at most eight times the other.")
-
-
 def large_clip_differs(
     name: str, count: int, width: int, height: int, want_count: int, want_width: int, want_height: int
 ) -> UserError:
     return UserError(
         f"“{name}” has {count} frames of {width}×{height} here; it must have {want_count} of {want_width}×{want_height}."
     )
-
-
-def folder_without_pictures(path: object) -> UserError:
-    return UserError(f"The folder {path} holds no PNG, JPEG, WebP, BMP or TIFF frames.")
-
-
-def archive_without_pictures(path: object) -> UserError:
-    return UserError(
-        f"The archive {path} holds no PNG, JPEG, WebP, BMP or TIFF frames; archives inside it are not opened."
-    )
-
-
-def archive_unreadable(path: object) -> UserError:
-    return UserError(f"The archive {path} is damaged or incomplete; make it again.")
-
-
-def archive_encrypted(path: object) -> UserError:
-    return UserError(f"The archive {path} asks for a password; make it again without one.")
-
-
-def archive_too_large(path: object, most: str) -> UserError:
-    return UserError(f"The archive {path} holds more than is read of one; at most {most}.")
-
-
-def archive_of_several(path: object) -> UserError:
-    return UserError(f"The archive {path} holds pictures in several folders; put the frames of one clip alone into it.")
-
-
-def clip_of_other_kind(path: object, kind: str) -> UserError:
-    return UserError(f"{path} is {kind}, not a clip; {CLIPS}.")
 
 
 def pictures_missing() -> UserError:
@@ -329,10 +250,6 @@ def pictures_too_large(most_bytes: int) -> UserError:
     return UserError(
         f"Together these pictures are larger than {most_bytes // 2**20} MB; choose fewer, or smaller ones."
     )
-
-
-def output_unknown(path: object) -> UserError:
-    return UserError(f"Cannot tell what to write from {path}; end it in .mp4, .mov, .mkv, .gif, or give a folder.")
 
 
 def output_folder_used(path: object) -> UserError:
@@ -374,59 +291,9 @@ def flow_judges_itself(name: str) -> UserError:
     )
 
 
-def clip_is_still(path: object, kind: str) -> UserError:
-    return UserError(
-        f"{path} is a still {kind} picture; put it into a folder of frames, or save the clip as MP4 or GIF."
-    )
-
-
-def clip_too_many_streams(count: int, most: int) -> UserError:
-    return UserError(f"The file holds {count} streams, but at most {most} are looked at; keep only those you need.")
-
-
-def picture_colours(path: object, mode: str) -> UserError:
-    return UserError(f"The colours of {path} ({mode}) cannot be converted; save it as an RGB picture.")
-
-
-def decoder_died(path: object) -> UserError:
-    return UserError(f"{path} is damaged beyond use: it made the decoder stop.")
-
-
-def decoder_stalled(path: object) -> UserError:
-    return UserError(f"{path} is damaged beyond use: it kept the decoder busy without giving a picture.")
-
-
-def decoder_memory(path: object) -> UserError:
-    return UserError(f"{path} needs more memory than a clip may; it is damaged, or its pictures are too large.")
-
-
 def engine_missing(name: str) -> UserError:
     return UserError(
         f"--engine {name} needs the optional package {name}, which is not installed: pip install -r requirements-{name}.txt"
-    )
-
-
-def cluster_missing(address: object, reason: str) -> UserError:
-    return UserError(f"No cluster could be reached at {address or 'this machine'}: {reason}.")
-
-
-def cluster_too_small(wanted: int, kind: str, has: int) -> UserError:
-    return UserError(f"{wanted} workers were asked for, but the cluster has {has} {kind}.")
-
-
-def workers_lost(reason: str) -> UserError:
-    return UserError(f"No worker of the cluster could open the model; the last one: {reason}.")
-
-
-def workers_differ(first: str, other: str, what: Iterable[str]) -> UserError:
-    return UserError(
-        f"The workers on {first} and {other} differ in their {' and '.join(what)}; give all of them the same files and --dtype."
-    )
-
-
-def segment_lost(first: int, attempts: int, reason: str) -> UserError:
-    return UserError(
-        f"The segment from frame {first} on was given up: {attempts} workers failed at it, the last one with: {reason}."
     )
 
 

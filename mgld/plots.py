@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from pathlib import Path
 
@@ -22,6 +23,8 @@ DASHES = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (7, 2, 2, 2)), (0, (4, 1)), (0, (
 MARK = "#ffb000"
 CHOSEN = {"marker": "*", "markersize": 16, "markeredgecolor": "black", "linestyle": ""}
 UNGUIDED = OKABE_ITO[-1]  # grey: no method's colour
+# One thread draws for all: matplotlib opens its fonts anew for every thread that does, and keeps them open.
+DRAWING = ThreadPoolExecutor(1, "drawing")
 HEAT, HIDDEN = "inferno", "#5a6270"  # of one rising lightness, so that it is read without colour; grey is not in it
 
 
@@ -42,7 +45,7 @@ def training_curves(log: Path, picture: Path) -> None:
         panel.plot(*zip(*points, strict=True), linewidth=0.8)
         panel.set(title=name, xlabel="step")
         panel.grid(alpha=0.3)
-    figure.savefig(picture, dpi=100)
+    picture.write_bytes(_png(figure, dpi=100))
 
 
 def temporal_profile(
@@ -98,9 +101,9 @@ def heat_scale(stops: int = 16) -> list[str]:
     return [to_hex(colour) for colour in colormaps[HEAT](np.linspace(0, 1, stops))]
 
 
-def _png(figure: Figure) -> bytes:
+def _png(figure: Figure, dpi: int = 110) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    DRAWING.submit(figure.savefig, buffer, format="png", dpi=dpi).result()
     return buffer.getvalue()
 
 

@@ -34,6 +34,11 @@ def keep_ray_from_reporting() -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
+def keep_uploads_in(folder: Path) -> None:
+    """Let Gradio put what is uploaded and what it serves into a folder of this process's own."""
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+
+
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
 MODELS = ASSETS / "models"
@@ -104,8 +109,17 @@ GPU_SECONDS_UNKNOWN = min(60, GPU_SECONDS[1])
 # Shapes whose denoising step is kept as a CUDA graph. On ZeroGPU each job has a process of its own, which would only record.
 ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU", "").strip())
 CUDA_GRAPHS = 0 if ZERO_GPU else limit_of("MGLD_CUDA_GRAPHS", 4, 0, 64)
+UPLOADS_IN = (
+    Path(os.environ["GRADIO_TEMP_DIR"]) if os.environ.get("GRADIO_TEMP_DIR") else None
+)  # None: the temporary folder
 FILES_S = 60 * limit_of("MGLD_FILES_MINUTES", 60, 1, 10_000)  # that uploads and results lie on the page's disk
 UPLOAD_BYTES = limit_of("MGLD_UPLOAD_MB", 64, 1, 100_000) * 2**20
+UPLOADS_BYTES = 10**6 * limit_of(
+    "MGLD_UPLOADS_MB", 4000, 1, 10**8
+)  # of all uploads together that lie on the page's disk
+UPLOAD_REQUEST_BYTES = LAYERS_AT_MOST * UPLOAD_BYTES + 2**20  # of all files that are sent at once
+REQUEST_BYTES = 4 * 2**20  # of any other request
+PAGE_SESSIONS = 200  # visitors for whom Gradio remembers what it has sent them, the last ones
 TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are also offered as one zip
 
 GAN_WEIGHT = 0.025  # in the loss of the decoder (Eq. 8)

@@ -93,6 +93,7 @@ SLOW_PLACES = (
     "test_kept.py", "test_folders.py", "test_evaluate.py",
     "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
     "comparison/test_cost.py", "ui/test_running.py", "ui/test_files.py", "ui/test_page.py", "ui/test_first_sight.py",
+    "ui/test_uploads.py",
 )  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,13 +13,24 @@ import httpx
 class Served:
     """The running page, its configuration, and its events called as the browser calls them, named or not."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, timeout_s: float = 60) -> None:
         self.address = address
-        self.http = httpx.Client(base_url=address, timeout=60)
+        self.http = httpx.Client(base_url=address, timeout=timeout_s)
         self.config = self.http.get("/config").json()
         self.parts = {part["id"]: part for part in self.config["components"]}
         self.events = self.config["dependencies"]
         self._sessions = 0
+
+    def close(self) -> None:
+        self.http.close()
+
+    @contextmanager
+    def present(self, session: str) -> Iterator[None]:
+        """Be there as a browser is, whose leaving the page notices."""
+        with self.http.stream("GET", f"/gradio_api/heartbeat/{session}") as beating:
+            beats = beating.iter_lines()
+            next(beats)
+            yield
 
     def kinds(self, event: dict) -> list[str]:
         return [self.parts[i]["type"] for i in event["inputs"]]

@@ -188,18 +188,33 @@ def test_old_runs_are_swept(pipeline, clip_u8):
     assert not folder.exists()
 
 
-def command(tmp_path: Path, out: str) -> tuple[list[str], dict]:
+COMMAND = """import sys
+from mgld.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+# The same, which stops itself once a segment is kept: whoever is slow to look finds it no further.
+STOPPING_MIDWAY = """import os, signal
+from mgld.kept import KeptRun
+keep = KeptRun.keep
+def keep_and_stop(self, *segment):
+    keep(self, *segment)
+    os.kill(os.getpid(), signal.SIGSTOP)
+KeptRun.keep = keep_and_stop
+""" + COMMAND
+
+
+def command(tmp_path: Path, out: str, program: str = COMMAND) -> tuple[list[str], dict]:
     arguments = ["upscale", str(tmp_path / "clip.mkv"), str(tmp_path / out), "--lossless", "--device", "cpu"]
     arguments += ["--model", str(tmp_path / "model"), "--steps", "2", "--segment", "3", "--overlap", "1"]
-    return [sys.executable, "-m", "mgld", *arguments], {**os.environ, "MGLD_CACHE": str(tmp_path / "cache")}
+    return [sys.executable, "-c", program, *arguments], {**os.environ, "MGLD_CACHE": str(tmp_path / "cache")}
 
 
-def midway(line: list[str], environment: dict, cache: Path, **streams) -> subprocess.Popen:
-    """Return the running command once its first segment is kept."""
+def midway(tmp_path: Path, out: str, **streams) -> subprocess.Popen:
+    """Return the command, stopped in the middle of its run."""
+    line, environment = command(tmp_path, out, STOPPING_MIDWAY)
     process = subprocess.Popen(line, cwd=ROOT, env=environment, **streams)
-    while not list(cache.rglob("*-*.npz")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    _, state = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(state)
     return process
 
 
@@ -210,12 +225,12 @@ def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=1", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
     line, environment = command(tmp_path, "whole.mkv")
     subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True)
-    line, environment = command(tmp_path, "out.mkv")
-    process = midway(line, environment, tmp_path / "cache", stderr=subprocess.DEVNULL)
+    process = midway(tmp_path, "out.mkv", stderr=subprocess.DEVNULL)
     process.kill()
     process.wait()
+    line, environment = command(tmp_path, "out.mkv")
     done = subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    assert "of 12 segments were there" in done.stderr
+    assert "1 of 12 segments were there" in done.stderr
     whole, again = ([f.rgb_u8 for f in read_frames(tmp_path / name)] for name in ("whole.mkv", "out.mkv"))
     assert len(again) == 25 and np.array_equal(whole, again)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "clip.mkv", "model", "out.mkv", "whole.mkv"]
@@ -226,9 +241,9 @@ def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_being_stopped_says_that_the_command_goes_on(tmp_path, pipeline):
     pipeline.save_pretrained(tmp_path / "model")
-    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=4", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
-    line, environment = command(tmp_path, "out.mkv")
-    process = midway(line, environment, tmp_path / "cache", stderr=subprocess.PIPE, text=True)
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=1", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
+    process = midway(tmp_path, "out.mkv", stderr=subprocess.PIPE, text=True)
     process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
     _, said = process.communicate()
     assert "the same command goes on after them" in said and said.splitlines()[-1] == "mgld: stopped."

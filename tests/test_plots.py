@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from threading import Thread
+
 import cv2
 import numpy as np
+import pytest
 
 from mgld import plots
 from mgld.events import Guided
@@ -70,3 +75,21 @@ def test_a_sweep_has_a_strip_for_every_strength():
     for layer in ("mgld", "bicubic"):
         assert painted(few, plots.LAYER_COLOURS[layer]) > 100, layer
     assert painted(few, plots.LAYER_COLOURS["per_frame"]) == 0  # a colour is a method's own
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts open files as Linux shows them")
+def test_threads_that_draw_leave_no_font_open():
+    """A server's jobs work in threads of their own; matplotlib opens its fonts for every thread that draws."""
+    clip = {"A": np.zeros((2, 8, 32, 3), np.uint8)}
+    plots.temporal_profile(clip, 4, 10.0)
+    before = open_fonts()
+    for _ in range(3):
+        thread = Thread(target=plots.temporal_profile, args=(clip, 4, 10.0))
+        thread.start()
+        thread.join()
+    assert open_fonts() == before
+
+
+def open_fonts() -> int:
+    files = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum(file.suffix == ".ttf" for file in files)

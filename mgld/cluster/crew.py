@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from mgld import errors
+from mgld.cluster import refusals
 from mgld.cluster.worker import Errand, Opened, Report
 from mgld.settings import SEGMENTS_PER_WORKER, WORK_ATTEMPTS
 
@@ -95,7 +95,7 @@ class Crew:
                 raise
             self._free(worker)
             return answer
-        raise errors.segment_lost(order[1], WORK_ATTEMPTS, reason)
+        raise refusals.segment_lost(order[1], WORK_ATTEMPTS, reason)
 
     async def _next(self, order: tuple[int, int]) -> Worker:
         if self._refusal is not None:
@@ -139,7 +139,7 @@ class Crew:
             return self._welcome(worker)
         self._seats -= 1
         if self._seats == 0:
-            self._refuse(errors.workers_lost(reason))
+            self._refuse(refusals.workers_lost(reason))
 
     def _welcome(self, worker: Worker) -> None:
         """Take a worker whose results can stand beside those of the first one."""
@@ -147,7 +147,7 @@ class Crew:
         first, own = self.opened[0], worker.opened
         unlike = [name for name in MUST_AGREE if getattr(first, name) != getattr(own, name)]
         if unlike:
-            return self._refuse(errors.workers_differ(first.host, own.host, unlike))
+            return self._refuse(refusals.workers_differ(first.host, own.host, unlike))
         self._free(worker)
 
     def _refuse(self, refusal: Exception) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, RayError, RayTaskError
 
-from mgld import errors, settings
+from mgld import settings
+from mgld.cluster import refusals
 from mgld.cluster.crew import InputLost, WorkerLost
 from mgld.cluster.worker import Errand, ModelOrder, Opened, Report, SegmentWorker
 from mgld.errors import UserError
@@ -43,7 +44,7 @@ def cluster(address: str | None, cpus: int | None = None) -> Iterator[None]:
             configure_logging=True,
         )  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise errors.cluster_missing(address, str(error).splitlines()[0]) from error
+        raise refusals.cluster_missing(address, str(error).splitlines()[0]) from error
     try:
         yield
     finally:
@@ -65,7 +66,7 @@ def seats(wanted: int | None, device: str) -> Seats:
 def _on_gpus(wanted: int | None, gpus: int) -> Seats:
     count = wanted or gpus
     if not 0 < count <= gpus:
-        raise errors.cluster_too_small(count or 1, "GPUs", gpus)
+        raise refusals.cluster_too_small(count or 1, "GPUs", gpus)
     return Seats(count, 1, 1)
 
 
@@ -73,7 +74,7 @@ def _on_cpus(wanted: int | None, cpus: list[int]) -> Seats:
     """Share out the processors: as many to each worker as let all workers find a place."""
     count = wanted or sum(1 for c in cpus if c)
     if not 0 < count <= sum(cpus):
-        raise errors.cluster_too_small(count or 1, "processors", sum(cpus))
+        raise refusals.cluster_too_small(count or 1, "processors", sum(cpus))
     return Seats(count, max(n for n in range(1, max(cpus) + 1) if sum(c // n for c in cpus) >= count), 0)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from mgld import errors
 from mgld.clock import Clock
+from mgld.cluster import refusals
 from mgld.cluster.crew import Crew, InputLost, Pictures, Worker
 from mgld.cluster.worker import Errand, Report
 from mgld.events import Event, FramesDone, Note, Result, Sampled
@@ -190,7 +191,7 @@ class ClipRun:
                 reason = str(lost)
                 for view, x in zip(link.views, pictures, strict=True):
                     view.x = None if view.x is x else view.x
-        raise errors.segment_lost(link.errand.piece.first, WORK_ATTEMPTS, reason)
+        raise refusals.segment_lost(link.errand.piece.first, WORK_ATTEMPTS, reason)
 
     async def _pictures(self, link: Link) -> list[Pictures]:
         """Return what has been decoded of all that meets in a segment; none of it has been lost so far."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from mgld import settings
 from mgld.comparison import estimate
@@ -17,13 +18,12 @@ from mgld.comparison.report import TITLE
 from mgld.errors import UserError
 from mgld.presets import name_of, offered
 from mgld.settings import PAGE_MODEL, PAGE_PRESETS
-from mgld.ui import form, handlers, running, scope, study_tab, words
+from mgld.ui import form, handlers, running, scope, study_tab, uploads, words
 from mgld.ui.compare import CompareStage
 from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.files import FileList
 from mgld.ui.first_sight import finished_example
 from mgld.ui.progress import bar
-from mgld.ui.uploads import keep_fresh
 from mgld.worker import answers, open_pipeline, raising
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
@@ -44,6 +44,7 @@ def this_machine(device: str, on_gpu: Callable = lambda function: function, mode
 
 def build(model: str, machine: Machine) -> gr.Blocks:
     """Return the page."""
+    uploads.own_folder()
     swept_s = settings.FILES_S // 6, settings.FILES_S
     with gr.Blocks(title=TITLE, delete_cache=swept_s, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(words.INTRO, elem_id="intro")
@@ -93,7 +94,7 @@ def build(model: str, machine: Machine) -> gr.Blocks:
         scope_tab.select(look, None, scope_parts, **AT_ONCE)
         blind_tab.select(study_tab.offered, None, pair, **AT_ONCE)
         _wire_form(page, asked, machine, line)
-        page.unload(_left)
+        page.unload(_leaving(page))
     return page
 
 
@@ -189,9 +190,16 @@ def _table_3(request: gr.Request) -> str:
     return words.ABLATION_EMPTY if table is None else told_of(table)
 
 
-def _left(request: gr.Request) -> None:
-    running.QUEUE.leave(request.session_hash)
-    running.SESSIONS.forget(request.session_hash)
+def _leaving(page: gr.Blocks) -> Callable[[gr.Request], None]:
+    """Return what forgets a visitor who leaves; Gradio's own part, some 400 KB, would stay for thousands of others."""
+
+    def left(request: gr.Request) -> None:
+        running.QUEUE.leave(request.session_hash)
+        running.SESSIONS.forget(request.session_hash)
+        page.state_holder.session_data.pop(request.session_hash, None)
+        page.state_holder.time_last_used.pop(request.session_hash, None)
+
+    return left
 
 
 def launch(
@@ -200,11 +208,13 @@ def launch(
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
     _prepare(model, machine)
     page.queue(max_size=settings.QUEUE, api_open=False, default_concurrency_limit=8)
-    keep_fresh(page, settings.FILES_S)
+    uploads.watch(page, settings.FILES_S)
     page.launch(
         server_port=port,
         share=share,
         max_file_size=settings.UPLOAD_BYTES,
+        state_session_capacity=settings.PAGE_SESSIONS,
+        app_kwargs={"middleware": [Middleware(uploads.Bounds, page=page)]},
         show_error=False,
         ssr_mode=False,
         run_history=False,

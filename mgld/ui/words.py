@@ -92,6 +92,9 @@ PLAN_MEMORY = ", {gigabytes:.1f} GB of memory"
 PLAN_UNKNOWN = "This machine’s speed is still being measured."
 PLAN_NONE = "Choose a clip: what will be done, and how long it takes, is said here."
 
+UPLOADS_FULL = "Clips of runs that wait take up all the room for uploads here; try again in some minutes."
+REQUEST_TOO_LARGE = "That is more than this page takes at once."
+
 # results
 FILES_NONE = "The files appear here after a run."
 FILES_HELP = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mgld import errors
+from mgld.video import refusals
 from mgld.video.container import check_size
 from mgld.video.damage import Damage
 from mgld.video.picture import on_black
@@ -25,7 +25,7 @@ def kind(path: Path) -> str | None:
         head = file.read(12)
     for magic, name in STILLS.items():
         if head.startswith(magic):
-            raise errors.clip_is_still(path, name)
+            raise refusals.clip_is_still(path, name)
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
         return "WEBP"
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -48,7 +48,7 @@ def frames(path: Path, damage: Damage | None = None) -> Iterator[tuple[np.ndarra
                 rgba = np.asarray(image.convert("RGBA"))
             except BROKEN as error:
                 if index == 0:
-                    raise errors.clip_unreadable(path) from error
+                    raise refusals.clip_unreadable(path) from error
                 if damage is not None:
                     damage.begin(begin_s)
                     damage.seen()
@@ -93,16 +93,16 @@ def _opened(path: Path) -> Image.Image:
     """Open by content, checked against the limits from the header alone."""
     found = kind(path)
     if found is None:
-        raise errors.clip_unreadable(path)
+        raise refusals.clip_unreadable(path)
     try:
         if found == "WEBP":
             check_size(*_webp_canvas(path))
         image = Image.open(path, formats=(found,))
         check_size(*image.size)
         if not getattr(image, "is_animated", False) and found != "AVIF":  # which is a film of one picture
-            raise errors.clip_is_still(path, found)
+            raise refusals.clip_is_still(path, found)
     except BROKEN as error:
-        raise errors.clip_unreadable(path) from error
+        raise refusals.clip_unreadable(path) from error
     return image
 
 
@@ -111,5 +111,5 @@ def _webp_canvas(path: Path) -> tuple[int, int]:
     with path.open("rb") as file:
         head = file.read(30)
     if head[12:16] != b"VP8X":
-        raise errors.clip_is_still(path, "WEBP")
+        raise refusals.clip_is_still(path, "WEBP")
     return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")

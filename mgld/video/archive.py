@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from mgld import errors
 from mgld.settings import LIMITS, PICTURE_SUFFIXES
+from mgld.video import refusals
 
 BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive, and of an empty one
 ENCRYPTED = 1  # bit of an entry's flags
@@ -94,7 +94,7 @@ def opened(path: Path) -> Archive:
     try:
         archive = ZipFile(path)
     except (OSError, *UNREADABLE) as error:
-        raise errors.archive_unreadable(path) from error
+        raise refusals.archive_unreadable(path) from error
     packed = [Packed(archive, entry) for entry in archive.infolist() if _is_seen(entry)]
     pictures = [file for file in packed if file.suffix.lower() in PICTURE_SUFFIXES]
     _check(path, pictures)
@@ -117,12 +117,12 @@ def _folder(entry: ZipInfo) -> PurePosixPath:
 def _check(path: Path, pictures: list[Packed]) -> None:
     """Refuse what cannot be one clip, or would take more memory than a picture may, before anything is decompressed."""
     if not pictures:
-        raise errors.archive_without_pictures(path)
+        raise refusals.archive_without_pictures(path)
     if len(pictures) > LIMITS.archive_pictures:
-        raise errors.archive_too_large(path, f"{LIMITS.archive_pictures} pictures")
+        raise refusals.archive_too_large(path, f"{LIMITS.archive_pictures} pictures")
     if max(file.entry.file_size for file in pictures) > LIMITS.picture_bytes:
-        raise errors.archive_too_large(path, f"{LIMITS.picture_bytes // 2**20} MB a picture")
+        raise refusals.archive_too_large(path, f"{LIMITS.picture_bytes // 2**20} MB a picture")
     if any(file.entry.flag_bits & ENCRYPTED for file in pictures):
-        raise errors.archive_encrypted(path)
+        raise refusals.archive_encrypted(path)
     if len({_folder(file.entry) for file in pictures}) > 1:
-        raise errors.archive_of_several(path)
+        raise refusals.archive_of_several(path)

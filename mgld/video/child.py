@@ -16,7 +16,7 @@ import cv2
 
 from mgld import errors
 from mgld.errors import UserError
-from mgld.video import archive, decode, mux, wire
+from mgld.video import archive, decode, mux, refusals, wire
 from mgld.video.confine import confine, renew_cpu_time
 from mgld.video.container import BROKEN
 
@@ -73,7 +73,7 @@ def answer_on(out: BinaryIO, job: dict) -> None:
     except FileNotFoundError:  # it was there when it was looked at
         wire.send(out, {"refused": str(errors.file_missing(path))})
     except MemoryError:
-        wire.send(out, {"refused": str(errors.decoder_memory(path))})
+        wire.send(out, {"refused": str(refusals.decoder_memory(path))})
     except BrokenPipeError:
         return  # nobody listens any more
     except Exception:

@@ -10,10 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from mgld import errors
 from mgld.errors import UserError
 from mgld.settings import LIMITS
-from mgld.video import kinds
+from mgld.video import kinds, refusals
 from mgld.video.damage import Damage
 
 # Demuxers and protocols are allow-listed: a playlist renamed .mp4 would make libav open other files and hosts.
@@ -32,14 +31,14 @@ BROKEN = (av.FFmpegError, ValueError, OSError)  # what libav raises on damaged i
 def opened(path: Path) -> Iterator[av.container.InputContainer]:
     """Open through a file object: a name is never interpreted as a protocol or an option."""
     if not path.is_file():  # a pipe or a device could be read for ever
-        raise errors.clip_unreadable(path)
+        raise refusals.clip_unreadable(path)
     if (kind := kinds.still(path)) is not None:  # which libav would take for films of one picture
-        raise errors.clip_of_other_kind(path, kind)
+        raise refusals.clip_of_other_kind(path, kind)
     options = {"format_whitelist": CONTAINERS, "protocol_whitelist": ""}
     try:
         file = path.open("rb")
     except OSError as error:
-        raise errors.clip_unreadable(path) from error
+        raise refusals.clip_unreadable(path) from error
     with file:
         try:
             container = av.open(file, options=options, timeout=OPEN_TIMEOUT_S, **TOLERANT)
@@ -52,23 +51,23 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
 def _not_opened(path: Path) -> UserError:
     """Tell an MP4 that lost its index (written last) from what never was a video, and say what that is."""
     if (kind := kinds.told(path)) is not None:
-        return errors.clip_of_other_kind(path, kind)
+        return refusals.clip_of_other_kind(path, kind)
     with path.open("rb") as file:
-        return (errors.clip_incomplete if file.read(8)[4:] == b"ftyp" else errors.clip_unreadable)(path)
+        return (refusals.clip_incomplete if file.read(8)[4:] == b"ftyp" else refusals.clip_unreadable)(path)
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
     """Return the first real video stream, checked against the limits from its header alone."""
     if len(container.streams) > LIMITS.streams:
-        raise errors.clip_too_many_streams(len(container.streams), LIMITS.streams)
+        raise refusals.clip_too_many_streams(len(container.streams), LIMITS.streams)
     if not container.streams.video and not container.streams.audio:
         raise _not_opened(path)
     streams = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
     if not streams or streams[0].codec_context is None:
-        raise errors.clip_without_video(path)
+        raise refusals.clip_without_video(path)
     context = streams[0].codec_context
     if not context.width or not context.height:  # libav gave up on the picture: a GIF canvas of 60000 x 60000
-        raise errors.clip_unreadable(path)
+        raise refusals.clip_unreadable(path)
     check_size(context.width, context.height)
     _refuse_hdr(context.color_trc)
     context.options = {"max_pixels": str(2 * LIMITS.largest_frame_px)}  # the stream may be larger than its header says
@@ -79,16 +78,16 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
 def check_size(width: int, height: int) -> None:
     """Raise UserError for a picture that is too small, too large or too narrow."""
     if min(width, height) < LIMITS.smallest_side_px:
-        raise errors.clip_too_small(width, height)
+        raise refusals.clip_too_small(width, height)
     if width * height > LIMITS.largest_frame_px:
-        raise errors.clip_too_large(width, height)
+        raise refusals.clip_too_large(width, height)
     if max(width, height) > LIMITS.widest_aspect * min(width, height):
-        raise errors.clip_too_narrow(width, height)
+        raise refusals.clip_too_narrow(width, height)
 
 
 def _refuse_hdr(transfer: int | None) -> None:
     if int(transfer or 0) in HDR_TRANSFERS:
-        raise errors.clip_hdr(HDR_TRANSFERS[int(transfer or 0)])
+        raise refusals.clip_hdr(HDR_TRANSFERS[int(transfer or 0)])
 
 
 def readable(
@@ -119,7 +118,7 @@ def readable(
 def _clear(packet: av.Packet) -> av.Packet:
     """Return the packet; raise UserError if it is encrypted, for chance lets some of those decode, to noise."""
     if packet.has_sidedata("encryption_info"):
-        raise errors.clip_encrypted()
+        raise refusals.clip_encrypted()
     return packet
 
 
@@ -163,10 +162,10 @@ def raw_frames(
                 check_size(*size)
                 _refuse_hdr(frame.color_trc)
             if (frame.width, frame.height) != size:
-                raise errors.clip_changes_size(path)
+                raise refusals.clip_changes_size(path)
             yield frame
     if size is None:
-        raise errors.clip_unreadable(path)
+        raise refusals.clip_unreadable(path)
 
 
 def _seconds(packet: av.Packet, stream: av.stream.Stream) -> float | None:

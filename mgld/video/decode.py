@@ -11,7 +11,7 @@ import numpy as np
 
 from mgld import errors
 from mgld.settings import LIMITS
-from mgld.video import animation, folder, gamut
+from mgld.video import animation, folder, gamut, refusals
 from mgld.video.clip import INTERLACED, RATE_ASSUMED, Frame, Probe
 from mgld.video.container import (
     BROKEN,
@@ -75,7 +75,7 @@ def frames(
         if first_s is None:
             first_s, size = time_s, rgb.shape
         if rgb.shape != size:
-            raise errors.clip_changes_size(path)
+            raise refusals.clip_changes_size(path)
         yield Frame(rgb, time_s - first_s)
     if first_s is None:
         raise errors.no_frames()
@@ -87,7 +87,7 @@ def _check_there(path: Path) -> None:
     if not path.exists():
         raise errors.file_missing(path)
     if path.is_file() and path.stat().st_size == 0:
-        raise errors.clip_empty(path)
+        raise refusals.clip_empty(path)
 
 
 def _is_animation(path: Path) -> bool:
@@ -136,7 +136,7 @@ def _checked_rgb(
     try:
         return to_rgb(frame, stream, matrix)
     except BROKEN as error:
-        raise errors.clip_unreadable(path) from error
+        raise refusals.clip_unreadable(path) from error
 
 
 def _packet_times(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> list[float]:
@@ -172,6 +172,8 @@ def _notes(
 ) -> Iterator[str]:
     if np.linalg.det(matrix) < 0:
         yield "mirrored, as the file asks"
+    elif frame.rotation % 90:
+        yield f"the file asks to be turned by {abs(frame.rotation)}°: turned to the nearest quarter"
     elif frame.rotation:
         yield f"turned upright by {abs(frame.rotation)}°"
     if lost := _lost_frames(stream, file_size):

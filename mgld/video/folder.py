@@ -12,9 +12,8 @@ import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
-from mgld import errors
 from mgld.settings import LIMITS, PICTURE_SUFFIXES
-from mgld.video import icc
+from mgld.video import icc, refusals
 from mgld.video.archive import Archive, Packed
 from mgld.video.container import check_size
 from mgld.video.picture import on_black
@@ -31,7 +30,7 @@ def pictures(folder: Folder) -> list[Picture]:
     """List the frames in natural order: f2 before f10."""
     files = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
     if not files:
-        raise errors.folder_without_pictures(folder)
+        raise refusals.folder_without_pictures(folder)
     return sorted(files, key=_natural)
 
 
@@ -50,7 +49,7 @@ def read_picture(path: Picture) -> np.ndarray:
             converted = icc.to_srgb(image, path)
         picture = iio.imread(stored, plugin="pillow", index=0, rotate=True) if converted is None else converted
     except BROKEN as error:
-        raise errors.clip_unreadable(path) from error
+        raise refusals.picture_unreadable(path) from error
     if picture.dtype != np.uint8:
         full = {np.dtype(bool): 1, np.dtype(np.uint16): 65535, np.dtype(np.int32): 65535}.get(picture.dtype, 1)
         picture = np.clip(picture.astype(np.float32) / full * 255 + 0.5, 0, 255).astype(np.uint8)

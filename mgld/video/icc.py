@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from mgld import errors
+from mgld.video import refusals
 
 PLAIN = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "I", "F"}  # read as they are
 SRGB = ImageCms.createProfile("sRGB")
@@ -21,7 +21,7 @@ def to_srgb(image: Image.Image, path: object) -> np.ndarray | None:
     if profile is None and (image.mode in PLAIN or image.mode.startswith("I;")):
         return None
     if profile is None and image.mode not in BY_FORMULA:
-        raise errors.picture_colours(path, image.mode)
+        raise refusals.picture_colours(path, image.mode)
     image = ImageOps.exif_transpose(image)
     if profile is None:
         return np.asarray(image.convert("RGB"))
@@ -32,7 +32,7 @@ def to_srgb(image: Image.Image, path: object) -> np.ndarray | None:
     except ImageCms.PyCMSError as error:
         if image.mode == "RGB":  # a profile that is broken is worth less than none
             return None
-        raise errors.picture_colours(path, image.mode) from error
+        raise refusals.picture_colours(path, image.mode) from error
     return rgb if alpha is None else np.concatenate([rgb, alpha], axis=-1)
 
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from mgld import errors
 from mgld.settings import LIMITS
+from mgld.video import refusals
 from mgld.video.clip import Frame, Probe
 from mgld.video.sandbox import ask
 
@@ -27,7 +27,7 @@ def probe(path: Path | str, fps: float | None = None) -> Probe:
     with closing(ask("probe", path, fps=fps)) as answers:
         for message, _ in answers:
             return _understood(lambda: _probe(message["probe"]), path)  # noqa: B023 (called at once)
-    raise errors.decoder_died(path)
+    raise refusals.decoder_died(path)
 
 
 def read_frames(
@@ -58,7 +58,7 @@ def _understood(read: Callable[[], Answer], path: Path) -> Answer:
     try:
         return read()
     except (KeyError, TypeError, ValueError) as error:
-        raise errors.decoder_died(path) from error
+        raise refusals.decoder_died(path) from error
 
 
 def _frame(message: dict, payload: bytearray) -> Frame:

@@ -11,10 +11,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from mgld import errors
 from mgld.errors import UserError
 from mgld.settings import LIMITS, PASSED_ON
-from mgld.video import wire
+from mgld.video import refusals, wire
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_FRAME = 3 * LIMITS.largest_frame_px  # bytes
@@ -69,7 +68,7 @@ def _next(process: subprocess.Popen, path: Path) -> tuple[dict, bytearray] | Non
     stalled = not watch.is_alive()
     watch.cancel()
     if answer is None:
-        raise errors.decoder_stalled(path) if stalled else errors.decoder_died(path)
+        raise refusals.decoder_stalled(path) if stalled else refusals.decoder_died(path)
     message, payload = answer
     _raise_refusal(message, path)
     if "lacking" in message:
@@ -83,7 +82,7 @@ def _raise_refusal(message: dict, path: Path) -> None:
         raise UserError(message["refused"].replace(str(path.absolute()), str(path)))  # as it was named here
     if "broke" in message:
         LOG.error("decoding failed in a way that nobody foresaw:\n%s", message["broke"])
-        raise errors.decoder_died(path)
+        raise refusals.decoder_died(path)
 
 
 def _say_once(lacking: list[str]) -> None:

@@ -18,6 +18,8 @@ COPIED = {  # what players read from the container; Matroska holds nearly everyt
     ".mov": PLAYERS_READ | {"pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_s24be", "pcm_f32le"},
 }
 AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000}
+# Of so many channels, where a file does not say which they are (PCM in AVI and Matroska never does), as players take them.
+USUAL_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 AAC_BITS_PER_CHANNEL = 96_000
 CONTINUED_S = 0.1  # sound that comes this little too early or late goes on where it was
 TURNED_BACK_S = 0.5  # times that jump back further are not an error of rounding: another recording was appended
@@ -41,7 +43,7 @@ class Track:
         if not self.encodes:
             yield self._in_order(packet, round(time_s / packet.time_base))
             return
-        for frame in decodable(packet):
+        for frame in map(_of_named_channels, decodable(packet)):
             frame.time_base = frame.time_base or Fraction(1, frame.sample_rate)
             time_s = time_s if abs(time_s - self.heard_to_s) > CONTINUED_S else self.heard_to_s
             frame.pts = round(max(time_s, self.heard_to_s) / frame.time_base)
@@ -102,8 +104,9 @@ def _added(stream: av.stream.Stream, out: av.container.OutputContainer, suffix: 
             added = out.add_stream_from_template(stream)
         except BROKEN:
             copied = False
-    if added is None and stream.type == "audio" and stream.codec_context.sample_rate:
-        added = _aac(stream, out)
+    layout = _layout(stream.codec_context.layout) if stream.type == "audio" else None
+    if added is None and layout is not None and stream.codec_context.sample_rate:
+        added = _aac(stream, out, layout)
     if added is None:
         return None
     added.metadata.update({key: stream.metadata[key] for key in ("language", "title") if key in stream.metadata})
@@ -111,11 +114,31 @@ def _added(stream: av.stream.Stream, out: av.container.OutputContainer, suffix: 
     return Track(stream, added, encodes=not copied)
 
 
-def _aac(stream: av.audio.stream.AudioStream, out: av.container.OutputContainer) -> av.audio.stream.AudioStream:
+def _layout(stated: av.AudioLayout) -> str | None:
+    """Name the channels; None where they are too many to guess."""
+    count = stated.nb_channels
+    if stated.name != f"{count} channels":
+        return stated.name
+    return USUAL_LAYOUTS[count - 1] if 0 < count <= len(USUAL_LAYOUTS) else None
+
+
+def _of_named_channels(frame: av.AudioFrame) -> av.AudioFrame:
+    """Return the frame as an encoder takes it, which knows channels by their names alone."""
+    layout = _layout(frame.layout)
+    if layout in (None, frame.layout.name):
+        return frame
+    named = av.AudioFrame.from_ndarray(frame.to_ndarray(), frame.format.name, layout)
+    named.sample_rate, named.time_base, named.pts = frame.sample_rate, frame.time_base, frame.pts
+    return named
+
+
+def _aac(
+    stream: av.audio.stream.AudioStream, out: av.container.OutputContainer, layout: str
+) -> av.audio.stream.AudioStream:
     """Add an AAC stream of as many channels."""
-    rate, layout = stream.codec_context.sample_rate, stream.codec_context.layout
-    added = out.add_stream("aac", rate=rate if rate in AAC_RATES else 48_000, layout=layout.name)
-    added.bit_rate = AAC_BITS_PER_CHANNEL * layout.nb_channels
+    rate = stream.codec_context.sample_rate
+    added = out.add_stream("aac", rate=rate if rate in AAC_RATES else 48_000, layout=layout)
+    added.bit_rate = AAC_BITS_PER_CHANNEL * stream.codec_context.layout.nb_channels
     return added
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from mgld import errors
 from mgld.errors import UserError
 from mgld.folders import WorkFolder
+from mgld.video import refusals
 from mgld.video.folder import write_times
 from mgld.video.mux import LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
@@ -127,7 +128,7 @@ class VideoWriter:
         if not 0 < self.fps < math.inf:
             raise ValueError(f"fps is {self.fps}")
         if self._suffix not in {"", ".gif", *VIDEO_SUFFIXES}:
-            raise errors.output_unknown(self.path)
+            raise refusals.output_unknown(self.path)
         if self.lossless and self._suffix not in ("", ".mkv"):
             raise errors.output_failed(self.path, "lossless video needs a name that ends in .mkv, or a folder")
         if not self.path.parent.is_dir():
@@ -221,7 +222,7 @@ def check_disk(folder: Path, needed_bytes: float) -> None:
     """Refuse work for which a folder's disk is too full."""
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
-        raise errors.disk_short(needed_bytes, free)
+        raise refusals.disk_short(needed_bytes, free)
 
 
 def _planned(source: Path, suffix: str) -> tuple[str, list[str]]:

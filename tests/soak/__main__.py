@@ -15,6 +15,7 @@ from tests.soak.visitor import Visit, all_at_once, visit
 
 WARM_UP = 8  # jobs until caches are full: the last six visitors' comparisons are kept
 SETTLE_S = 150  # files go a minute after they were last needed; the page looks every ten seconds
+TOLD_EVERY = 25  # jobs
 GROWTH = 1.10  # of memory that is taken for none
 
 
@@ -70,6 +71,8 @@ def soak(studio: Studio, jobs: int, folder: Path, most_s: float) -> list[str]:
     before, visits, end = settled(studio), [], time.monotonic() + most_s
     while len(visits) < jobs and time.monotonic() < end:
         visits.append(visit(studio.address, len(visits), folder))
+        if len(visits) % TOLD_EVERY == 0:
+            print(f"  after {len(visits)} jobs: {studio.held()}", flush=True)
     faults = told(wrong(visits))
     faults += grown(before, after := settled(studio, before))
     print(f"{len(visits)} jobs, {sum(v.seconds for v in visits) / len(visits):.1f} s each")

@@ -44,7 +44,7 @@ class Studio:
         self.log = folder / "log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        self._wait(180)
+        self._wait(600)
 
     def held(self) -> Held:
         """Count now (Linux)."""

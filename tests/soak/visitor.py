@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from gradio_client import Client, handle_file
 
 from tests import media
+from tests.served import Served, given
 
 FRAMES, SIDE = 2, 32
 LEVELS = 20  # visitors that can be told apart
@@ -36,24 +38,25 @@ class Visit:
 
 
 def visit(address: str, number: int, folder: Path) -> Visit:
-    """Upload a clip of one's own, wait for one's turn, and read the levels of the result."""
+    """Upload a clip of one's own, wait for one's turn, read the levels of the result, and leave."""
     made = Visit(number, [15.0 + 11 * (number % LEVELS) + 4 * i for i in range(FRAMES)])
     frames = [media.flat((round(level),) * 3, SIDE, SIDE) for level in made.asked]
     clip = media.make_video(folder / f"visitor-{number}.mp4", frames, fps=10)
-    started, client = time.monotonic(), Client(address, verbose=False, download_files=folder / f"got-{number}")
-    asked = {"clip": handle_file(clip), "methods": ["per_frame"], "frames": FRAMES, "steps": 1}
-    job = client.submit(**asked, truth=None, others=None, api_name="/compare")
-    while not job.done() and time.monotonic() - started < PATIENCE_S:
-        rank = job.status().rank
-        made.places += [rank] if rank is not None else []
-        time.sleep(0.2)
-    try:
-        *_, files = job.result(timeout=1)
-        video = next(file["file"] for file in files["files"] if file["file"].endswith("per_frame.mp4"))
-        made.got = media.ffmpeg_decode(Path(video), 4 * SIDE, 4 * SIDE).mean((1, 2, 3)).tolist()
-    except Exception as error:  # whatever a visitor is told instead of a result
-        made.refusal = f"{type(error).__name__}: {error}"
-    client.close()
+    started, session = time.monotonic(), secrets.token_hex(6)
+    with closing(Served(address, PATIENCE_S)) as served, served.present(session):
+        event = served.event("compare")
+        asked = {"methods": ["per_frame"], "frames": FRAMES, "knob-steps": 1}
+        answers = served.call(event, given(served, event, clip=served.upload(clip), **asked), session)
+        ranks = (answer.get("rank") for answer in answers if answer["msg"] == "estimation")
+        made.places = [rank for rank in ranks if rank is not None]
+        if answers[-1]["success"]:
+            files = answers[-1]["output"]["data"][3]["files"]
+            result = next(each["file"] for each in files if each["file"]["orig_name"] == "per_frame.mp4")
+            got = folder / f"got-{number}.mp4"
+            got.write_bytes(served.http.get(result["url"]).raise_for_status().content)
+            made.got = media.ffmpeg_decode(got, 4 * SIDE, 4 * SIDE).mean((1, 2, 3)).tolist()
+        else:
+            made.refusal = str(answers[-1]["output"])
     made.seconds = time.monotonic() - started
     return made
 

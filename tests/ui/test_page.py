@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.server
 import re
 import threading
-import time
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -17,40 +15,19 @@ from mgld import worker
 from mgld.errors import UserError
 from mgld.folders import WorkFolder
 from mgld.settings import ASSETS
-from mgld.ui import handlers, running, uploads, words
-from mgld.ui import page as studio
+from mgld.ui import handlers, running, words
 from mgld.ui.element import PAGE
 from mgld.video import probe
-from tests import media
-from tests.served import Served, answering, given
+from tests.served import answering, given
 
 FILES = ("file", "uploadbutton")  # kinds of controls whose value is a file
 ROOT = ASSETS.parent
-
-
-@pytest.fixture(scope="module")
-def served(free_port):
-    patch = pytest.MonkeyPatch()
-    patch.setattr(studio, "_prepare", lambda *_: None)
-    machine = studio.this_machine("cpu")
-    page = studio.build("tiny", machine)
-    studio.launch(page, "tiny", machine, free_port, block=False)
-    served = Served(f"http://127.0.0.1:{free_port}")
-    served.page = page
-    yield served
-    page.close()
-    patch.undo()
 
 
 @pytest.fixture
 def plan(served) -> dict:
     """The event that says what a run would come to; it looks at the clip."""
     return answering(served, "plan")
-
-
-@pytest.fixture
-def clip(tmp_path) -> Path:
-    return media.make_video(tmp_path / "clip.mp4", media.coded_frames(3), fps=10)
 
 
 def as_file(path: object) -> dict:
@@ -252,48 +229,3 @@ def test_nobody_cancels_what_another_one_runs(served, clip):
         served.http.post("/gradio_api/cancel", json=asked)
     work.join()
     assert answers[-1]["success"] and "2 frames in" in str(answers[-1]["output"]), answers[-1]
-
-
-def test_uploads_of_runs_that_wait_or_work_are_not_swept(served, tmp_path, monkeypatch):
-    """Gradio counts a file's age from the last change of its inode."""
-    sent = [served.upload(media.make_video(tmp_path / f"{i}.mp4", media.coded_frames(3 + i), fps=10)) for i in range(3)]
-    working, go_on, checked = threading.Event(), threading.Event(), handlers.request.checked
-
-    def slowly(*asked):
-        working.set()
-        assert go_on.wait(60)
-        return checked(*asked)
-
-    monkeypatch.setattr(handlers.request, "checked", slowly)
-    event, before = served.event("compare"), time.time()
-    calls = [given(served, event, clip=clip, frames=1) for clip in sent[:2]]
-    work = [threading.Thread(target=served.call, args=(event, values)) for values in calls]
-    for thread in work:
-        thread.start()
-    try:
-        assert working.wait(60)
-        needed = _until(lambda: uploads.needed(served.page), 2)
-        assert needed == {clip["path"] for clip in sent[:2]}
-        uploads.touch(needed)
-        assert all(Path(clip["path"]).stat().st_ctime >= before for clip in sent[:2])
-    finally:
-        go_on.set()
-    for thread in work:
-        thread.join()
-    assert uploads.needed(served.page) == set()
-
-
-def test_nothing_but_an_upload_is_kept_whatever_is_named():
-    named = [[{"path": "mine"}], {"path": "/etc/passwd"}, {"path": 7}, "theirs", None, {"path": "swept"}]
-    event = SimpleNamespace(data=SimpleNamespace(data=named))
-    lines = {"device": SimpleNamespace(queue=[event, SimpleNamespace(data=None)])}
-    queue = SimpleNamespace(event_queue_per_concurrency_id=lines, active_jobs=[None, [event]])
-    assert uploads.needed(SimpleNamespace(_queue=queue, upload_file_set={"mine", "theirs"})) == {"mine"}
-    uploads.touch({"swept"})  # is no fault
-
-
-def _until(find, count: int) -> set:
-    end = time.monotonic() + 30
-    while len(found := find()) < count and time.monotonic() < end:
-        time.sleep(0.05)
-    return found

@@ -91,7 +91,7 @@ def test_names_never_become_paths_and_links_are_left_out(tmp_path):
         ({}, "holds no PNG"),
         ({"inner.zip": b"PK\x03\x04"}, "archives inside it are not opened"),
         ({"a/1.png": b"", "b/1.png": b""}, "in several folders"),
-        ({"1.png": b"no picture"}, "1.png in .*a.zip is not a video"),
+        ({"1.png": b"no picture"}, "The picture .*1.png in .*a.zip is damaged"),
     ],
 )
 def test_what_is_no_clip_is_refused_by_name(tmp_path, entries, said):
@@ -108,7 +108,7 @@ def test_a_password_a_torn_file_and_damage_inside_are_told(tmp_path):
     torn, damaged = whole[: len(whole) // 2], whole.replace(png(1)[:16], bytes(16))
     damaged = bytearray(whole)
     damaged[45:55] = bytes(10)
-    for data, said in ((locked, "password"), (torn, "damaged or incomplete"), (damaged, "1.png in .*is not a video")):
+    for data, said in ((locked, "password"), (torn, "damaged or incomplete"), (damaged, "1.png in .* is damaged")):
         path.write_bytes(data)
         with pytest.raises(UserError, match=said):
             probe(path)

@@ -215,3 +215,28 @@ def test_the_ways_are_tried_in_the_order_of_their_loss():
 def test_a_source_without_sound_is_silence_without_a_word(tmp_path):
     source = media.make_video(tmp_path / "a.mkv", media.coded_frames(5), 10)
     assert rewrite(source, tmp_path / "out.mp4") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "layout", "becomes"),
+    [
+        ("a.avi", 11025, "mono", (11025, "mono")),
+        ("a.mkv", 48000, "5.1", (48000, "5.1")),
+        ("a.mkv", 7000, "mono", (48000, "mono")),
+        ("a.mkv", 192_000, "stereo", (48000, "stereo")),
+        ("a.mkv", 48000, "hexadecagonal", None),
+    ],
+)
+def test_sound_whose_channels_are_not_named_is_converted(tmp_path, name, rate, layout, becomes):
+    """PCM in AVI and Matroska has a number of channels alone, which no encoder takes."""
+    pictures, noise = "testsrc=s=64x48:r=10:d=1", f"anoisesrc=d=1:r={rate}:a=0.5:c=pink"
+    channels = ["-af", f"aformat=channel_layouts={layout}", "-c:a", "pcm_s16le"]
+    media.ffmpeg("-f", "lavfi", "-i", pictures, "-f", "lavfi", "-i", noise, *channels, str(tmp_path / name))
+    notes = rewrite(tmp_path / name, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as out:
+        heard = [(s.codec_context.sample_rate, s.codec_context.layout.name) for s in out.streams.audio]
+        loud = max((float(np.abs(f.to_ndarray()).max()) for f in out.decode(audio=0)), default=0.0) if heard else 0.0
+    if becomes is None:
+        assert heard == [] and notes == ["not kept: sound (pcm_s16le)"]
+    else:
+        assert heard == [becomes] and loud > 0.1 and notes == ["sound converted from pcm_s16le to AAC"]
