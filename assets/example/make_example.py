@@ -48,7 +48,6 @@ def main() -> None:
     shown = {name: job.layers()[name] for name in (INPUT, *COMPARED)}
     figures = measure(shown, job.borders_of(FRAMES), request.knobs.flow)
     stage = asdict(write_stage(HERE / "stage.mp4", shown, job.material.fps, figures))
-    del stage["video"]
     _write("stage.json", {"stage": stage, "notes": notes_of(figures)})
     write_stills(HERE)
     two = _run(machine, replace(request, methods=COMPARED), {name: request.runs[name] for name in COMPARED}, store)

@@ -67,7 +67,8 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
 
 def _input_alone(job: ComparisonJob, folder: Path) -> object:
     """Return the stage with the visitor's own clip, which is there before anything is made of it."""
-    return shown(stack_layers(folder / "input.mp4", {INPUT: job.bicubic}, job.material.fps))
+    path = folder / "input.mp4"
+    return shown(path, stack_layers(path, {INPUT: job.bicubic}, job.material.fps))
 
 
 def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
@@ -84,10 +85,10 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
             job.stopped.set()
             QUEUE.leave(session)
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
-        figures = sweep.measure_sweep(job)
-        stage = write_stage(folder / "stage.mp4", sweep.layers_of(job), job.material.fps, figures)
+        figures, path = sweep.measure_sweep(job), folder / "stage.mp4"
+        stage = shown(path, write_stage(path, sweep.layers_of(job), job.material.fps, figures), notes_of(figures))
         drawn = sweep.picture(job, strengths, figures)
-        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), shown(stage, notes_of(figures))
+        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), stage
 
 
 def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
@@ -122,7 +123,8 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     started, layers = time.monotonic(), job.layers()
     count = len(next(iter(layers.values())))
     job.figures = measure(layers, job.borders_of(count), job.request.knobs.flow)
-    stage = shown(write_stage(folder / "stage.mp4", layers, job.material.fps, job.figures), _notes(job))
+    path = folder / "stage.mp4"
+    stage = shown(path, write_stage(path, layers, job.material.fps, job.figures), _notes(job))
     showing_s = time.monotonic() - started
     job.taken_s += showing_s
     learn_showing(job.request.model, layers, showing_s)
@@ -230,12 +232,10 @@ class Growing:
         started, self._seen = time.monotonic(), frames
         layers = self._job.layers()
         borders = self._job.borders_of(len(next(iter(layers.values()))))
-        stage = stack_layers(
-            self._folder / f"partial-{frames}.mp4", layers, self._job.material.fps, borders,
-            pair=_newest_two(self._job, list(layers)),
-        )  # fmt: skip
+        path, pair = self._folder / f"partial-{frames}.mp4", _newest_two(self._job, list(layers))
+        stage = stack_layers(path, layers, self._job.material.fps, borders, pair=pair)
         self._next = time.monotonic() + PARTIAL_SHARE * (time.monotonic() - started)
-        return preview, shown(stage)
+        return preview, shown(path, stage)
 
 
 def _newest_two(job: ComparisonJob, order: list[str]) -> tuple[int, int]:

@@ -137,7 +137,12 @@ STAGE = {
     "save_profile": "Save profile", "curves_title": CURVES_TITLE,
     "save_curves": "Save curves", "curves_table": "Figures of every layer",
 }  # fmt: skip
-CLAIM = "Left flickers. Right is held steady along the motion."
+CLAIMS = {  # of per-frame diffusion on the left and MGLD on the right
+    "steady": "Left flickers. Right is held steady along the motion{softer}.",
+    "less": "Right, held along the motion, flickers less than left{softer}.",
+    "alike": "Right flickers as much as left here{softer}.", "more": "Right flickers more than left here{softer}.",
+}  # fmt: skip
+CLAIM_SOFTER = ", and is softer"
 STAGE_TOLD = {
     "empty": "The comparison appears here after a run.",
     "broken": "The comparison video could not be loaded. Reload the page to try again.",

@@ -71,13 +71,13 @@ def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip):
     seen, pairs = [], []
     for shown in running.compare(machine, asked(clip), "me"):
         if not isinstance(shown[2], dict):  # gr.skip() is a dict
-            seen.append((shown[2].layers, shown[2].frames))
-            pairs.append(shown[2].pair)
+            seen.append((shown[2].stage.layers, shown[2].stage.frames))
+            pairs.append(shown[2].stage.pair)
     both = ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
     assert seen[0] == (both[:1], 5)  # one's own clip is there at once
     assert seen[1][0] == both[:2] and seen[-1] == (both, 5)
     assert pairs[1] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
-    assert "5 frames in" in shown[0] and [column.key for column in shown[2].table] == [
+    assert "5 frames in" in shown[0] and [column.key for column in shown[2].stage.table] == [
         "we",
         "sharpness",
         "we_border_ratio",
@@ -134,7 +134,7 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
     spent, after = len(machine.calls) - before, len(machine.calls)
     assert job.stopped.is_set() and spent < whole
     last = list(running.keep_what_is_finished("me"))[-1]
-    assert "What was finished is shown (2 frames)" in last[0] and last[2].frames == 2 and last[3]
+    assert "What was finished is shown (2 frames)" in last[0] and last[2].stage.frames == 2 and last[3]
     assert len(machine.calls) == after
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
 
@@ -195,8 +195,8 @@ def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
     wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
     shown = list(running.compare(machine, wanted, "me"))[-1]
-    assert shown[2].layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
-    assert "psnr" in {column.key for column in shown[2].table}
+    assert shown[2].stage.layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
+    assert "psnr" in {column.key for column in shown[2].stage.table}
 
 
 def refused(machine, **values) -> tuple[str, str]:
@@ -280,9 +280,9 @@ def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
 @pytest.mark.slow
 def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
     last = list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
-    assert last[4].layers == ["Input (bicubic)", "Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
+    assert last[4].stage.layers == ["Input (bicubic)", "Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
     assert "| Input (bicubic) |" in last[3] and "| 0.5 |" in last[3]
-    assert [len(curve.values) for curve in last[4].curves] == [4, 4] and len(last[4].residual.places) == 4
+    assert [len(curve.values) for curve in last[4].stage.curves] == [4, 4] and len(last[4].stage.residual.places) == 4
     before = len(machine.calls)
     list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
     assert len(machine.calls) == before
