@@ -79,7 +79,7 @@ def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: 
     frames = len(next(iter(layers.values())))
     keys = next(iter(figures.curves.values())) if frames > 1 else ()  # one frame has nothing that could flicker
     drawn = [Curve(key, METRICS[key].heading, [lines[key] for lines in figures.curves.values()]) for key in keys]
-    maps, table = heat_of(figures.residuals), table_of(figures)
+    maps, table = (heat_of(figures.residuals) if keys else None), table_of(figures)
     return stack_layers(path, layers, fps, figures.borders, drawn, maps, table=table)
 
 

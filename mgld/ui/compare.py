@@ -50,8 +50,10 @@ def shown(video: Path, stage: StageVideo, notes: Sequence[str] = ()) -> Comparis
 
 def claim_of(stage: StageVideo) -> str:
     """Say what is to be seen where per-frame diffusion stands beside MGLD, as strongly as the figures of both allow."""
-    if tuple(stage.keys[i] for i in stage.pair) != PREFERRED or not stage.curves:
-        return ""
+    if tuple(stage.keys[i] for i in stage.pair) != PREFERRED or not stage.table:
+        return ""  # another pair, or one that is still being made
+    if stage.frames == 1:
+        return words.CLAIM_STILL
     flicker, sharpness = (_second_in_first(stage, key) for key in ("we", "sharpness"))
     name = next(name for most, name in CLAIMS if flicker <= most)
     return words.CLAIMS[name].format(softer=words.CLAIM_SOFTER if sharpness < SOFTER else "")

@@ -124,7 +124,7 @@ def queueing(machine: Machine) -> Callable:
         try:
             wanted = request.checked(asked, machine.models)
             ahead = request.extent_of(wanted)
-            seconds = estimate.needed(machine.device, wanted, ahead, running.STORE).seconds
+            seconds = estimate.needed(machine, wanted, ahead, running.STORE).seconds
         except UserError:
             seconds = 0.0  # the run itself will say why it cannot be
         place = running.QUEUE.enter(visitor.session_hash, seconds)
@@ -188,17 +188,17 @@ def _plan_or_refusal(machine: Machine, asked: Asked) -> str:
     if asked.clip is None:
         return html.escape(words.PLAN_NONE)
     try:
-        return html.escape(plan_text(machine.device, request.checked(asked, machine.models)))
+        return html.escape(plan_text(machine, request.checked(asked, machine.models)))
     except UserError as error:
         return refusal(_with_names_alone(str(error), asked))
 
 
-def plan_text(device: str, wanted: request.Request) -> str:
+def plan_text(machine: Machine, wanted: request.Request) -> str:
     """Say what a request comes to; raise UserError if its model or its part of the clip cannot be used, or would not fit."""
     folder_of(wanted.model)
     ahead = request.extent_of(wanted)
-    estimate.check_fits(device, wanted, (ahead.height, ahead.width), ahead.frames)
-    needed = estimate.needed(device, wanted, ahead, running.STORE)
+    estimate.check_fits(machine.device, wanted, (ahead.height, ahead.width), ahead.frames)
+    needed = estimate.needed(machine, wanted, ahead, running.STORE)
     estimated = words.PLAN_UNKNOWN
     if needed.seconds:
         memory = "" if needed.memory_bytes is None else words.PLAN_MEMORY.format(gigabytes=needed.memory_bytes / 1e9)

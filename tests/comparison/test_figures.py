@@ -94,4 +94,5 @@ def test_one_frame_cannot_flicker(tmp_path, layers):
     alone = {name: frames[:1] for name, frames in layers.items()}
     figures_ = figures.measure(alone, (), "dis")
     assert "One frame cannot flicker" in figures.as_markdown(figures_)
-    assert figures.write_stage(tmp_path / "stage.mp4", alone, 10, figures_).curves == []
+    stage = figures.write_stage(tmp_path / "stage.mp4", alone, 10, figures_)
+    assert stage.curves == [] and stage.residual is None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from mgld.comparison.stage import Curve, StageVideo
+from mgld.comparison.stage import Column, Curve, StageVideo
 from mgld.ui import words
 from mgld.ui.compare import claim_of
-from mgld.ui.first_sight import finished_example
 
 
 def stage(
@@ -17,7 +18,8 @@ def stage(
         Curve("we", "flicker", [[None, v, v] for v in flicker]),
         Curve("sharpness", "", [[v] * 3 for v in sharpness]),
     ]
-    return StageVideo(1, 8, 8, 10.0, 3, list(keys), list(keys), ["#000000"] * 2, [], curves, [], (0, 1))
+    table = [Column("we", "flicker", 1, [f"{v}" for v in flicker], [False, True])]
+    return StageVideo(1, 8, 8, 10.0, 3, list(keys), list(keys), ["#000000"] * 2, [], curves, table, (0, 1))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_what_is_paid_in_sharpness_is_said():
     assert claim_of(stage((3.0, 1.0), (0.05, 0.045))) == words.CLAIMS["steady"].format(softer=words.CLAIM_SOFTER)
 
 
-def test_nothing_is_claimed_of_other_layers_or_of_one_frame():
+def test_nothing_is_claimed_of_other_layers_of_one_frame_or_of_what_still_grows():
     assert claim_of(stage((3.0, 1.0), keys=("bicubic", "mgld"))) == ""
-    alone = finished_example().value.stage
-    assert claim_of(StageVideo(**{**vars(alone), "curves": []})) == ""
+    growing = replace(stage((3.0, 1.0)), table=[])
+    assert claim_of(growing) == "" and claim_of(replace(stage((3.0, 1.0)), frames=1)) == words.CLAIM_STILL

@@ -230,13 +230,16 @@ def test_a_fault_of_ours_is_told_by_a_reference_and_nothing_else(machine, clip, 
 def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(machine, clip, monkeypatch):
     monkeypatch.setattr(memory, "room_bytes", lambda: 5 * 3 * 24 * 20 * 16 * 2)  # some three frames of three layers
     with pytest.raises(UserError, match=r"GB are free; \d frames? or a part of the frame of \d+% .* would do"):
-        handlers.plan_text("cpu", asked(clip))
+        handlers.plan_text(machine, asked(clip))
+    monkeypatch.setattr(running, "begin", lambda *_: pytest.fail("it was read all the same"))
+    with pytest.raises(UserError, match="would do"):
+        list(running.compare(machine, asked(clip), "me"))
 
 
 def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monkeypatch):
     monkeypatch.setattr("mgld.video.writer.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(UserError, match="GB are free"):
-        handlers.plan_text("cpu", asked(clip))
+        handlers.plan_text(machine, asked(clip))
     with pytest.raises(UserError, match="GB are free"):
         list(running.compare(machine, asked(clip), "me"))
     assert machine.calls == []
@@ -246,7 +249,7 @@ def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monk
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
-    told = handlers.plan_text("cpu", wanted)
+    told = handlers.plan_text(machine, wanted)
     assert "5 frames (0.5 s), 24×20 → 96×80, 2 segments" in told and "About" in told and "GB" in told
     assert "Predicted: about" in list(running.compare(machine, wanted, "me"))[-1][0]
     assert running.SESSIONS.get("me").predicted_s > 0

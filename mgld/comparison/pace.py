@@ -1,0 +1,45 @@
+"""How fast the machine is at this moment: a little work of the kind that runs are made of, timed beside whatever else runs."""
+
+from __future__ import annotations
+
+import time
+
+SIDE, WORK_S = 384, 0.12  # of a product of matrices, and how long products are made
+FRESH_S = 3.0  # that a pace is taken for the present one
+
+
+class Pace:
+    """Seconds that one piece of work takes on the processor; 1 where a GPU does the work, which runs do not share."""
+
+    def __init__(self, device: str) -> None:
+        self._device, self._last_s, self._until_s = device, 1.0, 0.0
+
+    @property
+    def last_s(self) -> float:
+        """Return the pace that was measured last."""
+        return self._last_s
+
+    def now_s(self) -> float:
+        """Return the present pace."""
+        if time.monotonic() >= self._until_s:
+            self._last_s = _measured_s() if _is_processor(self._device) else 1.0
+            self._until_s = time.monotonic() + FRESH_S
+        return self._last_s
+
+
+def _is_processor(device: str) -> bool:
+    from mgld.device import best_device
+
+    return (best_device() if device == "auto" else device) == "cpu"
+
+
+def _measured_s() -> float:
+    import torch
+
+    square = torch.full((SIDE, SIDE), 1.0 / SIDE)
+    square @ square  # threads start at the first one
+    started, count = time.perf_counter(), 0
+    while time.perf_counter() - started < WORK_S:
+        square @ square
+        count += 1
+    return (time.perf_counter() - started) / count
