@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from statistics import median
 
 SIDE, WORK_S = 384, 0.12  # of a product of matrices, and how long products are made
-FRESH_S = 3.0  # that a pace is taken for the present one
+FRESH_S = 2.0  # between two measurements
+JUDGED = 5  # of the last measurements the middle one counts: a page that is being drawn slows one of them
 
 
 class Pace:
     """Seconds that one piece of work takes on the processor; 1 where a GPU does the work, which runs do not share."""
 
     def __init__(self, device: str) -> None:
-        self._device, self._last_s, self._until_s = device, 1.0, 0.0
+        self._device, self._until_s = device, 0.0
+        self._found_s: deque[float] = deque([], JUDGED)
 
     @property
     def last_s(self) -> float:
-        """Return the pace that was measured last."""
-        return self._last_s
+        """Return the pace of the last measurements; 1 before there are any."""
+        return median(self._found_s or [1.0])
 
     def now_s(self) -> float:
         """Return the present pace."""
         if time.monotonic() >= self._until_s:
-            self._last_s = _measured_s() if _is_processor(self._device) else 1.0
+            self._found_s.append(_measured_s() if _is_processor(self._device) else 1.0)
             self._until_s = time.monotonic() + FRESH_S
-        return self._last_s
+        return self.last_s
 
 
 def _is_processor(device: str) -> bool:

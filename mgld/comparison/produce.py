@@ -22,7 +22,7 @@ from mgld.worker import DeviceJob
 class Machine:
     """Where jobs run: the device and its precision, and run_all of mgld.worker, wrapped where a host lends its GPU by the call.
 
-    busy is set while a job has the device: the calibration steps aside, and nobody measures its pace. lent says that a host lends the
+    busy is set while a job has the device: the calibration steps aside, nobody measures its pace. lent says that a host lends the
     GPU to each job. models are what visitors may choose, by what they are called.
     """
 
