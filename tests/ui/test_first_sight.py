@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from mgld.presets import describe_model
 from mgld.ui.files import listed
 from mgld.ui.first_sight import FOLDER, example_layers, example_takeaway, finished_example
-from mgld.ui.handlers import report_at_line
+from mgld.ui.taking import report_at_line
 
 
 def test_the_example_was_made_by_the_weights_that_ship():

@@ -27,7 +27,7 @@ from mgld.errors import UserError
 from mgld.folders import WorkFolder
 from mgld.methods import OURS
 from mgld.settings import Settings
-from mgld.ui import handlers, running, scope, words
+from mgld.ui import handlers, planning, running, scope, taking, words
 from mgld.video import probe
 from tests import media
 
@@ -230,7 +230,7 @@ def test_a_fault_of_ours_is_told_by_a_reference_and_nothing_else(machine, clip, 
 def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(machine, clip, monkeypatch):
     monkeypatch.setattr(memory, "room_bytes", lambda: 5 * 3 * 24 * 20 * 16 * 2)  # some three frames of three layers
     with pytest.raises(UserError, match=r"GB are free; \d frames? or a part of the frame of \d+% .* would do"):
-        handlers.plan_text(machine, asked(clip))
+        planning.plan_text(machine, asked(clip))
     monkeypatch.setattr(running, "begin", lambda *_: pytest.fail("it was read all the same"))
     with pytest.raises(UserError, match="would do"):
         list(running.compare(machine, asked(clip), "me"))
@@ -239,7 +239,7 @@ def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(mach
 def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monkeypatch):
     monkeypatch.setattr("mgld.video.writer.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(UserError, match="GB are free"):
-        handlers.plan_text(machine, asked(clip))
+        planning.plan_text(machine, asked(clip))
     with pytest.raises(UserError, match="GB are free"):
         list(running.compare(machine, asked(clip), "me"))
     assert machine.calls == []
@@ -249,7 +249,7 @@ def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monk
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
-    told = handlers.plan_text(machine, wanted)
+    told = planning.plan_text(machine, wanted)
     assert "5 frames (0.5 s), 24×20 → 96×80, 2 segments" in told and "About" in told and "GB" in told
     assert "Predicted: about" in list(running.compare(machine, wanted, "me"))[-1][0]
     assert running.SESSIONS.get("me").predicted_s > 0
@@ -299,19 +299,19 @@ def test_sweeps_refuse_what_is_no_list_of_strengths(text):
 
 def test_lossless_videos_and_a_report_at_the_line_join_the_list(machine, clip):
     list(running.compare(machine, asked(clip, methods=["mgld"], frames=2), "me"))
-    (more,) = handlers.lossless(SimpleNamespace(session_hash="me"))
-    ((again, _),) = handlers.report_at_line("y 0.1", None, SimpleNamespace(session_hash="me"))
+    (more,) = taking.lossless(SimpleNamespace(session_hash="me"))
+    ((again, _),) = taking.report_at_line("y 0.1", None, SimpleNamespace(session_hash="me"))
     names = [file.name for file in again.files]
     assert [file.name for file in more.files][-1] == names[-1] == "MGLD alone, without loss (FFV1)"
     assert "Temporal profile at column 9" in names and len(names) == len(more.files)
     assert more_offered("me") == [True, True, False] and more_offered("somebody else") == [True, False, True]
     with pytest.raises(gr.Error, match=words.NOTHING_YET):
-        next(handlers.lossless(SimpleNamespace(session_hash="somebody else")))
+        next(taking.lossless(SimpleNamespace(session_hash="somebody else")))
 
 
 def more_offered(session: str) -> list[bool]:
     """Return whether the report and lossless videos can be asked for, and whether it is told why not."""
-    report, lossless, told = handlers.what_more(SimpleNamespace(session_hash=session))
+    report, lossless, told = taking.what_more(SimpleNamespace(session_hash=session))
     return [report.interactive, lossless.interactive, told.visible]
 
 
