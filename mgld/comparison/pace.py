@@ -6,8 +6,8 @@ import time
 from collections import deque
 from statistics import median
 
-SIDE, WORK_S = 384, 0.12  # of a product of matrices, and how long products are made
-FRESH_S = 2.0  # between two measurements
+SIDE, WORK_S = 384, 0.2  # of a product of matrices, and how long products are made
+FRESH_S, STALE_S = 2.0, 15.0  # between two measurements; after which one tells nothing any more
 JUDGED = 5  # of the last measurements the middle one counts: a page that is being drawn slows one of them
 
 
@@ -15,19 +15,21 @@ class Pace:
     """Seconds that one piece of work takes on the processor; 1 where a GPU does the work, which runs do not share."""
 
     def __init__(self, device: str) -> None:
-        self._device, self._until_s = device, 0.0
-        self._found_s: deque[float] = deque([], JUDGED)
+        self._device = device
+        self._found: deque[tuple[float, float]] = deque([], JUDGED)  # when, and what
 
     @property
     def last_s(self) -> float:
         """Return the pace of the last measurements; 1 before there are any."""
-        return median(self._found_s or [1.0])
+        return median([pace for _, pace in self._found] or [1.0])
 
     def now_s(self) -> float:
         """Return the present pace."""
-        if time.monotonic() >= self._until_s:
-            self._found_s.append(_measured_s() if _is_processor(self._device) else 1.0)
-            self._until_s = time.monotonic() + FRESH_S
+        now = time.monotonic()
+        while self._found and now - self._found[0][0] > STALE_S:
+            self._found.popleft()
+        if not self._found or now - self._found[-1][0] >= FRESH_S:
+            self._found.append((now, _measured_s() if _is_processor(self._device) else 1.0))
         return self.last_s
 
 

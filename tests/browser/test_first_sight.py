@@ -45,6 +45,26 @@ def test_they_do_not_wait_for_the_video(browser, studio_address):
     page.close()
 
 
+SHIFTS = """addEventListener('DOMContentLoaded', () => {
+    window.shifted = [];
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) window.shifted.push(entry.value);
+    }).observe({ type: 'layout-shift', buffered: true });
+});"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_jumps_once_the_picture_is_there(browser, studio_address, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.add_init_script(SHIFTS)
+    page.goto(studio_address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=60_000)
+    begun = page.evaluate("window.shifted.length")
+    page.wait_for_timeout(3000)
+    assert sum(page.evaluate("window.shifted")[begun:]) < 0.02  # a tenth is what people notice
+    page.close()
+
+
 def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
     page = opened()
     for _ in range(2):  # round and round

@@ -12,7 +12,7 @@ def test_a_pace_is_seconds_of_real_work():
 
 
 def test_it_is_measured_again_when_it_is_old_and_one_slow_moment_counts_for_little(monkeypatch):
-    paces = iter([0.002, 0.004, 0.090, 0.004])
+    paces = iter([0.002, 0.004, 0.090, 0.004, 0.008])
     monkeypatch.setattr(pace, "_measured_s", lambda: next(paces))
     clock = [100.0]
     monkeypatch.setattr(pace.time, "monotonic", lambda: clock[0])
@@ -21,6 +21,8 @@ def test_it_is_measured_again_when_it_is_old_and_one_slow_moment_counts_for_litt
     for expected in (0.003, 0.004, 0.004):
         clock[0] += pace.FRESH_S
         assert known.now_s() == known.last_s == expected
+    clock[0] += pace.STALE_S + 1
+    assert known.now_s() == 0.008
 
 
 def test_a_gpu_is_nobody_elses(monkeypatch):
