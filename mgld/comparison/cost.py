@@ -1,4 +1,8 @@
-"""How long a run will take and how much memory it needs: rates measured on this machine, made better by every run."""
+"""How much work a run is and how much memory it needs: rates measured on this machine, made better by every run.
+
+Work is counted in pieces (`pace.py`): seconds divided by what a piece took when they were spent. So a rate that was learned beside
+other programs is as good as one that was learned alone, and a prediction follows the machine's load.
+"""
 
 from __future__ import annotations
 
@@ -19,25 +23,36 @@ from mgld.video import Frame
 MEASURED = (("mgld", 32), ("mgld", 32), ("mgld", 96), ("mgld", 96), ("per_frame", 96))
 MEASURED_FRAMES = 5  # a usual segment
 MEASURED_STEPS = 2
-# What previews, the growing comparison and a browser on the same machine take of its processor while a job runs. Measured: on two
-# cores a watched run took 1.6 times as long. Later runs are learned from as they are.
+# What previews, the growing comparison and a browser on the same machine take of its processor while a job runs, before any run
+# has told. Measured: on two cores a watched run took 1.6 times as long.
 WATCHING_CORES = 1.2
+OVERHEAD_WEIGHT = 1 / 3  # of the newest run's
 SHOWING = "show"  # measuring flicker and encoding the comparison
 
 
 @dataclass
 class CostModel:
-    """Seconds per frame (and step, for sampling) by method and stage, at every canvas size that was seen; empty until measured."""
+    """Pieces of work per frame (and step, for sampling) by method and stage, at every canvas size that was seen; none at first.
+
+    overhead is how much longer a watched run takes than its stages do; None until one has told.
+    """
 
     rates: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
     peaks: dict[float, float] = field(default_factory=dict)  # bytes by megapixels of a segment
+    overhead: float | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def ready(self) -> bool:
         return any(stage == "sample" for _, stage in self.rates)
 
-    def measure(self, run: Callable[[list, Settings], Iterator[Event]], pipeline, go_on: Callable[[], bool]) -> None:
+    def measure(
+        self,
+        run: Callable[[list, Settings], Iterator[Event]],
+        pipeline,
+        go_on: Callable[[], bool],
+        pace_s: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         """Do the smallest useful work and learn from it; stop, having learned nothing, once go_on says that the device is needed.
 
         One size alone would mislead: small frames tell of overhead only.
@@ -55,29 +70,33 @@ class CostModel:
                 if not go_on():
                     return events.close()
                 if isinstance(event, Result) and side in warm:
-                    learned.append((event.report, settings, len(clip), canvas_megapixels(pipeline, side, side)))
+                    megapixels = canvas_megapixels(pipeline, side, side)
+                    learned.append((event.report, settings, len(clip), megapixels, pace_s()))
             warm.add(side)
-        for report, *rest in learned:
-            self.learn(
-                report | {"seconds": {k: s * watched(report["device"]) for k, s in report["seconds"].items()}}, *rest
-            )
+        for known in learned:
+            self.learn(*known)
 
-    def learn(self, report: dict, settings: Settings, frames: int, megapixels: float) -> None:
-        """Take the rates of the run that just ended; earlier ones at the same size count half as much."""
-        worked = worked_frames(settings, frames)
+    def learn(self, report: dict, settings: Settings, frames: int, megapixels: float, pace_s: float) -> None:
+        """Take the rates of the run that just ended, at a pace of pace_s; earlier ones at the same size count half as much."""
+        pieces = pace_s * worked_frames(settings, frames)
         for stage, seconds in report["seconds"].items():
-            self.learn_stage(settings.method, stage, megapixels, seconds / (worked * _repeats(stage, settings)))
+            self.learn_stage(settings.method, stage, megapixels, seconds / (pieces * _repeats(stage, settings)))
         with self._lock:
             self.peaks[megapixels * min(settings.segment, frames)] = report["peak_memory_bytes"]
 
     def learn_stage(self, method: str, stage: str, megapixels: float, rate: float) -> None:
-        """Take one rate in seconds per frame."""
+        """Take one rate in pieces per frame."""
         with self._lock:
             known = self.rates.setdefault((method, stage), {})
             known[megapixels] = (2 * rate + known[megapixels]) / 3 if megapixels in known else rate
 
-    def seconds(self, settings: Settings, frames: int, megapixels: float, sampled: bool = False) -> float:
-        """Predict one method's run; sampled says that its latents are already there."""
+    def learn_overhead(self, device: str, taken_s: float, stages_s: float) -> None:
+        """Take how much longer than its stages a run took, previews and all."""
+        before = self.overhead or watched(device)
+        self.overhead = before ** (1 - OVERHEAD_WEIGHT) * max(taken_s / stages_s, 1.0) ** OVERHEAD_WEIGHT
+
+    def work(self, settings: Settings, frames: int, megapixels: float, sampled: bool = False) -> float:
+        """Predict one method's run in pieces; sampled says that its latents are already there."""
         if METHODS[settings.method].peer:
             return 0.0
         before = () if sampled else ("sample", *(("motion",) if is_guided(settings) else ()))
@@ -86,8 +105,8 @@ class CostModel:
         per_frame = sum(self._rate(settings.method, s, megapixels) * _repeats(s, settings) for s in stages)
         return per_frame * worked_frames(settings, frames)
 
-    def showing_seconds(self, layers: int, frames: int, megapixels: float) -> float:
-        """Predict how long measuring and encoding the comparison takes."""
+    def showing_work(self, layers: int, frames: int, megapixels: float) -> float:
+        """Predict what measuring and encoding the comparison takes, in pieces."""
         return self._rate("", SHOWING, megapixels) * layers * frames
 
     def memory_bytes(self, settings: Settings, frames: int, megapixels: float) -> float | None:

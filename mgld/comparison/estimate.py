@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mgld import errors, memory, settings, worker
-from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels
+from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels, watched
 from mgld.comparison.figures import measure, write_stage
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.layers import INPUT
@@ -53,7 +53,7 @@ def megapixels_of(model: str, device: str, height: int, width: int) -> float:
 
 
 def predict(
-    device: str,
+    machine: Machine,
     part: ClipPart,
     runs: Sequence[Settings],
     size_hw: tuple[int, int],
@@ -65,22 +65,23 @@ def predict(
     cost = cost_of(part.model)
     if not cost.ready:
         return Needed(0.0, None)
-    megapixels = megapixels_of(part.model, device, *size_hw)
+    megapixels = megapixels_of(part.model, machine.device, *size_hw)
     missing = [r for r in runs if store.result(part, r) is None]
-    seconds, sampled = 0.0, set()
+    work, sampled = 0.0, set()
     for wanted in missing:
         known = sampled_as(wanted) in sampled or store.is_sampled(part, wanted, segment_count(wanted, frames))
-        seconds += cost.seconds(wanted, frames, megapixels, known)
+        work += cost.work(wanted, frames, megapixels, known)
         sampled.add(sampled_as(wanted))  # what one run samples, the next that samples the same takes from it
     peak_bytes = _memory_bytes(cost, missing, frames, size_hw, layers, megapixels)
     large = SCALE**2 * size_hw[0] * size_hw[1]
-    return Needed(seconds + cost.showing_seconds(layers, frames, large / 1e6), peak_bytes)
+    overhead = cost.overhead or watched(machine.device)
+    return Needed(machine.pace_s() * (overhead * work + cost.showing_work(layers, frames, large / 1e6)), peak_bytes)
 
 
-def needed(device: str, request: Request, extent: Extent, store: Store) -> Needed:
+def needed(machine: Machine, request: Request, extent: Extent, store: Store) -> Needed:
     """Predict a request whose clip has been looked at."""
     part, size_hw = part_of(request, extent.frames), (extent.height, extent.width)
-    return predict(device, part, list(request.runs.values()), size_hw, extent.frames, request.layers, store)
+    return predict(machine, part, list(request.runs.values()), size_hw, extent.frames, request.layers, store)
 
 
 def check_fits(device: str, request: Request, size_hw: tuple[int, int], frames: int) -> None:
@@ -126,10 +127,10 @@ def _held_bytes(size_hw: tuple[int, int], frames: int, layers: int) -> float:
     return 3.0 * SCALE**2 * size_hw[0] * size_hw[1] * frames * layers
 
 
-def learn_showing(model: str, layers: dict[str, np.ndarray], seconds: float) -> None:
-    """Take how long measuring and encoding took."""
+def _learn_showing(model: str, machine: Machine, layers: dict[str, np.ndarray], seconds: float) -> None:
     count, height, width = next(iter(layers.values())).shape[:3]
-    cost_of(model).learn_stage("", SHOWING, height * width / 1e6, seconds / (len(layers) * count))
+    pieces = machine.pace_s() * len(layers) * count
+    cost_of(model).learn_stage("", SHOWING, height * width / 1e6, seconds / pieces)
 
 
 def gpu_seconds(job: DeviceJob) -> int:
@@ -140,7 +141,8 @@ def gpu_seconds(job: DeviceJob) -> int:
         return settings.GPU_SECONDS_UNKNOWN
     megapixels = megapixels_of(job.model, job.device, *job.clip[0].rgb_u8.shape[:2])
     known = [len(job.latents.get(sampled_as(wanted), ())) >= segment_count(wanted, count) for wanted in job.runs]
-    seconds = sum(cost.seconds(run, count, megapixels, is_known) for run, is_known in zip(job.runs, known, strict=True))
+    # of a GPU, where a piece of work counts as a second
+    seconds = sum(cost.work(run, count, megapixels, is_known) for run, is_known in zip(job.runs, known, strict=True))
     return int(min(max(math.ceil(1.5 * seconds) + 10, lowest), highest))
 
 
@@ -150,7 +152,15 @@ def learn_run(machine: Machine, job: ComparisonJob, layer: str, report: dict) ->
         return  # its frames or latents were there already
     model, clip = job.request.model, job.material.clip
     megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
-    cost_of(model).learn(report, job.runs[layer], len(clip), megapixels)
+    pace_s = math.sqrt(machine.pace.last_s * machine.pace.now_s())  # from when it was predicted until now
+    cost_of(model).learn(report, job.runs[layer], len(clip), megapixels, pace_s)
+
+
+def learn_job(machine: Machine, job: ComparisonJob) -> None:
+    """Take how much longer than its stages a finished job took, and how long showing it did."""
+    if job.stages_s:
+        cost_of(job.request.model).learn_overhead(machine.device, job.taken_s - job.showing_s, job.stages_s)
+    _learn_showing(job.request.model, machine, job.layers(), job.showing_s)
 
 
 def calibrate(model: str, machine: Machine) -> None:
@@ -161,12 +171,12 @@ def calibrate(model: str, machine: Machine) -> None:
             yield event
 
     pipeline = worker.open_pipeline(model, machine.device)
-    cost_of(model).measure(run, pipeline, lambda: not machine.busy.is_set())
+    cost_of(model).measure(run, pipeline, lambda: not machine.busy.is_set(), machine.pace.now_s)
     if not machine.busy.is_set():
-        _measure_showing(model)
+        _measure_showing(model, machine)
 
 
-def _measure_showing(model: str) -> None:
+def _measure_showing(model: str, machine: Machine) -> None:
     with tempfile.TemporaryDirectory(prefix="mgld-") as folder:
         for side in SHOWN_SIDES:
             noise = np.random.default_rng(0).integers(0, 256, (SHOWN_FRAMES, side, side, 3), np.uint8)
@@ -174,4 +184,4 @@ def _measure_showing(model: str) -> None:
             started = time.monotonic()
             write_stage(Path(folder) / "stage.mp4", layers, 25.0, measure(layers, (), Settings().flow))
             seconds = time.monotonic() - started
-    learn_showing(model, layers, seconds)
+    _learn_showing(model, machine, layers, seconds)

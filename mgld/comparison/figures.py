@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld.comparison.grid import Heat, StageVideo, stack_layers
+from mgld.comparison.grid import Heat, stack_layers
 from mgld.comparison.layers import INPUT, TRUTH, label_of
+from mgld.comparison.stage import Column, Curve, StageVideo
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
 from mgld.metrics.table import columns, markdown, marked
@@ -77,25 +78,16 @@ def write_stage(path: Path, layers: dict[str, np.ndarray], fps: float, figures: 
     """Write the stage's video of the layers that were measured to path; return what the stage shows."""
     frames = len(next(iter(layers.values())))
     keys = next(iter(figures.curves.values())) if frames > 1 else ()  # one frame has nothing that could flicker
-    drawn = [
-        {"key": key, "name": METRICS[key].heading, "values": [lines[key] for lines in figures.curves.values()]}
-        for key in keys
-    ]
-    maps, table = heat_of(figures.residuals), table_of(figures)
+    drawn = [Curve(key, METRICS[key].heading, [lines[key] for lines in figures.curves.values()]) for key in keys]
+    maps, table = (heat_of(figures.residuals) if keys else None), table_of(figures)
     return stack_layers(path, layers, fps, figures.borders, drawn, maps, table=table)
 
 
-def table_of(figures: Figures) -> list[dict]:
-    """Return the columns of the stage's table, each with its heading, decimals and, layer by layer, its text and mark."""
+def table_of(figures: Figures) -> list[Column]:
+    """Return the columns of the stage's table, with the best of the results marked."""
     cells = list(marked(figures.rows, (TRUTH,), (INPUT,)).values())
     return [
-        {
-            "key": metric.key,
-            "name": metric.heading,
-            "decimals": metric.decimals,
-            "texts": [row[i][0] for row in cells],
-            "best": [row[i][1] for row in cells],
-        }
+        Column(metric.key, metric.heading, metric.decimals, [row[i][0] for row in cells], [row[i][1] for row in cells])
         for i, metric in enumerate(columns(figures.rows))
     ]
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from mgld.comparison.layers import first_pair, label_of
+from mgld.comparison.stage import Column, Curve, MapPlaces, StageVideo
 from mgld.plots import HIDDEN, colours_of, heat_scale
 from mgld.video import VideoWriter
 
@@ -28,49 +29,15 @@ class Heat:
     top: float
 
 
-@dataclass(frozen=True)
-class MapPlaces:
-    """Where the heat-map of each layer lies in the stage's video, (x, y, width, height), and what its colours mean."""
-
-    places: list[tuple[int, int, int, int]]
-    top: float
-    colours: list[str]
-    hidden: str
-
-
-@dataclass(frozen=True)
-class StageVideo:
-    """One video with the layers in a grid, row by row, each width × height pixels, and what is drawn beside it.
-
-    keys are the layers' names, layers their labels, colours one #rrggbb each; curves {"key": …, "name": …, "values": one list per
-    layer}; table the columns that figures.table_of makes; pair the two layers that are compared first.
-    """
-
-    video: Path
-    columns: int
-    width: int
-    height: int
-    fps: float
-    frames: int
-    keys: list[str]
-    layers: list[str]
-    colours: list[str]
-    borders: list[int]
-    curves: list[dict]
-    table: list[dict]
-    pair: tuple[int, int]
-    residual: MapPlaces | None = None
-
-
 def stack_layers(
     path: Path,
     layers: dict[str, np.ndarray],
     fps: float,
     borders: Sequence[int] = (),
-    curves: Sequence[dict] = (),
+    curves: Sequence[Curve] = (),
     heat: Heat | None = None,
     pair: tuple[int, int] | None = None,
-    table: Sequence[dict] = (),
+    table: Sequence[Column] = (),
 ) -> StageVideo:
     """Write the layers, u8 [T,H,W,3] by name, and their heat-maps as one grid video to path; return what the stage needs.
 
@@ -91,7 +58,7 @@ def stack_layers(
     places = MapPlaces([place for _, place in maps], heat.top, heat_scale(), HIDDEN) if heat else None
     keys = list(layers)
     return StageVideo(
-        path, columns, width, height, fps, len(frames), keys, [label_of(key) for key in keys], colours_of(keys), list(borders),
+        columns, width, height, fps, len(frames), keys, [label_of(key) for key in keys], colours_of(keys), list(borders),
         list(curves), list(table), pair or first_pair(keys), places,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
 from mgld.comparison.job import ComparisonJob
+from mgld.comparison.pace import Pace
 from mgld.comparison.store import Store
 from mgld.events import Event, Result
 from mgld.presets import offered
@@ -21,8 +22,8 @@ from mgld.worker import DeviceJob
 class Machine:
     """Where jobs run: the device and its precision, and run_all of mgld.worker, wrapped where a host lends its GPU by the call.
 
-    busy is set while a job has the device: the calibration steps aside. lent says that a host lends the GPU to each job. models are
-    what visitors may choose, by what they are called.
+    busy is set while a job has the device: the calibration steps aside, nobody measures its pace. lent says that a host lends the
+    GPU to each job. models are what visitors may choose, by what they are called.
     """
 
     device: str
@@ -31,6 +32,16 @@ class Machine:
     lent: bool = False
     busy: threading.Event = field(default_factory=threading.Event)
     models: Mapping[str, str] = field(default_factory=offered)
+    pace: Pace = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "pace", Pace("cuda" if self.lent else self.device)
+        )  # a lent device is never a processor
+
+    def pace_s(self) -> float:
+        """Return how fast the device is now, or was before the job that has it, which would count against itself."""
+        return self.pace.last_s if self.busy.is_set() else self.pace.now_s()
 
 
 def produce(machine: Machine, job: ComparisonJob, store: Store, watch: Watch) -> Iterator[tuple[str, Event]]:

@@ -4,47 +4,22 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from pathlib import Path
 from statistics import fmean
 
-import gradio as gr
 from gradio.data_classes import FileData, GradioModel
 
-from mgld.comparison.grid import StageVideo
 from mgld.comparison.layers import PREFERRED
+from mgld.comparison.stage import StageVideo
 from mgld.ui import words
-from mgld.ui.element import PAGE, Unstubbed, joined
+from mgld.ui.element import PAGE, PageElement, joined
 
-STEADIER = 0.9  # of the other's warping error: what an eye takes for steadier
-
-
-class Curve(GradioModel):
-    """One figure per frame and layer, named for readers and by its metric's key; None where it is not defined."""
-
-    name: str
-    key: str
-    values: list[list[float | None]]
-
-
-class Column(GradioModel):
-    """One figure of the table: its heading, by layer what is written and whether it is the best, and its decimals."""
-
-    key: str
-    name: str
-    decimals: int
-    texts: list[str]
-    best: list[bool]
-
-
-class FlickerMaps(GradioModel):
-    """Where the heat-map of each layer lies in the same video, (x, y, width, height), and what its colours mean."""
-
-    places: list[tuple[int, int, int, int]]
-    top: float
-    colours: list[str]
-    hidden: str
+# What may be said of the right one's warping error in the left one's: the first whose limit it keeps to
+CLAIMS = ((0.7, "steady"), (0.95, "less"), (1.05, "alike"), (math.inf, "more"))
+SOFTER = 0.95  # of the left one's sharpness
 
 
 class Opening(GradioModel):
@@ -56,68 +31,39 @@ class Opening(GradioModel):
 
 
 class Comparison(GradioModel):
-    """What the stage shows: one video with the layers in a grid, row by row, each width × height pixels."""
+    """What the stage shows: a video, what it holds, and what is said of it."""
 
     video: FileData
-    columns: int
-    width: int
-    height: int
-    fps: float
-    frames: int
-    keys: list[str]
-    layers: list[str]
-    colours: list[str]
-    borders: list[int]
-    curves: list[Curve]
-    table: list[Column]
-    pair: tuple[int, int]  # the layers that are compared first
-    residual: FlickerMaps | None = None
-    claim: str = ""  # a sentence about the pair
+    stage: StageVideo
+    claim: str = ""  # a sentence about the pair that is compared first
     notes: list[str] = []  # what must be known to read the table
     opens: Opening | None = None
     poster: FileData | None = None  # the video's picture at the frame with which it opens
     slices: FileData | None = None  # the middle row of every frame, layer by layer, one below another
 
 
-def shown(stage: StageVideo, notes: Sequence[str] = ()) -> Comparison:
+def shown(video: Path, stage: StageVideo, notes: Sequence[str] = ()) -> Comparison:
     """Return a comparison as the browser gets it, with sentences that stand under its table."""
-    video = FileData(path=str(stage.video), orig_name="comparison.mp4", mime_type="video/mp4")
-    return Comparison(**asdict(stage) | {"video": video, "claim": _claim(stage), "notes": list(notes)})
+    served = FileData(path=str(video), orig_name="comparison.mp4", mime_type="video/mp4")
+    return Comparison(video=served, stage=stage, claim=claim_of(stage), notes=list(notes))
 
 
-def _claim(stage: StageVideo) -> str:
-    """Return what is to be seen where per-frame diffusion stands beside MGLD, if the numbers say so."""
-    errors = next((curve["values"] for curve in stage.curves if curve["key"] == "we"), None)
-    if errors is None or tuple(stage.keys[i] for i in stage.pair) != PREFERRED:
-        return ""
-    alone, guided = (fmean([e for e in errors[i] if e is not None] or [0.0]) for i in stage.pair)
-    return words.CLAIM if guided < STEADIER * alone else ""
+def claim_of(stage: StageVideo) -> str:
+    """Say what is to be seen where per-frame diffusion stands beside MGLD, as strongly as the figures of both allow."""
+    if tuple(stage.keys[i] for i in stage.pair) != PREFERRED or not stage.table:
+        return ""  # another pair, or one that is still being made
+    if stage.frames == 1:
+        return words.CLAIM_STILL
+    flicker, sharpness = (_second_in_first(stage, key) for key in ("we", "sharpness"))
+    name = next(name for most, name in CLAIMS if flicker <= most)
+    return words.CLAIMS[name].format(softer=words.CLAIM_SOFTER if sharpness < SOFTER else "")
 
 
-class CompareStage(gr.HTML, metaclass=Unstubbed):
-    """Wipe, flip, grid, difference, temporal profile and curves over one video; the value is a Comparison."""
-
-    data_model = Comparison
-
-    def __init__(self, value: Comparison | None = None, elem_id: str | None = None, render: bool = True) -> None:
-        super().__init__(
-            value,
-            html_template=_page(),
-            css_template=(PAGE / "compare.css").read_text(encoding="utf-8"),
-            js_on_load=_script(),
-            apply_default_css=False,
-            elem_id=elem_id,
-            render=render,  # Gradio makes the component again, unrendered, for every update
-        )
-
-    def postprocess(self, value: Comparison | None) -> Comparison | None:
-        return value
-
-    def preprocess(self, payload: object) -> None:
-        return None  # output only: what a browser sends back is never trusted
-
-    def api_info(self) -> dict:
-        return Comparison.model_json_schema()
+def _second_in_first(stage: StageVideo, key: str) -> float:
+    """Return the mean of a curve of the pair's second layer in that of its first; 1 where the first has none."""
+    values = next(curve.values for curve in stage.curves if curve.key == key)
+    first, second = (fmean([v for v in values[i] if v is not None] or [0.0]) for i in stage.pair)
+    return second / first if first else 1.0
 
 
 def _page() -> str:
@@ -134,3 +80,12 @@ def _keyed(text: str) -> str:
 def _script() -> str:
     phrases = json.dumps(words.STAGE_TOLD, ensure_ascii=False)
     return f"const WORDS = {phrases};\n{joined(PAGE / 'compare' / 'life.js')}"
+
+
+class CompareStage(PageElement):
+    """Wipe, flip, grid, difference, temporal profile and curves over one video; the value is a Comparison."""
+
+    data_model = Comparison
+    own_html = _page()
+    own_css = (PAGE / "compare.css").read_text(encoding="utf-8")
+    own_script = _script()

@@ -10,7 +10,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from mgld.ui import words
-from mgld.ui.element import PAGE, Unstubbed, joined
+from mgld.ui.element import PAGE, PageElement, joined
 
 LONGEST_PX = 640  # of the picture that is drawn on
 
@@ -23,30 +23,13 @@ class CropPicture(GradioModel):
     caption: str
 
 
-class CropBox(gr.HTML, metaclass=Unstubbed):
-    """Draw a rectangle by pointer or keys; the event 'drawn' carries it. The value is a CropPicture."""
+class CropBox(PageElement):
+    """Draw a rectangle by pointer or keys; the event 'drawn' carries it, as text that is checked. The value is a CropPicture."""
 
     data_model = CropPicture
-
-    def __init__(self, value: CropPicture | None = None, elem_id: str | None = None, render: bool = True) -> None:
-        super().__init__(
-            value,
-            html_template=words.placed((PAGE / "crop.html").read_text(encoding="utf-8"), {"box": words.CROP_BOX}),
-            css_template=(PAGE / "crop.css").read_text(encoding="utf-8"),
-            js_on_load=joined(PAGE / "crop.js"),
-            apply_default_css=False,
-            elem_id=elem_id,
-            render=render,
-        )
-
-    def postprocess(self, value: CropPicture | None) -> CropPicture | None:
-        return value
-
-    def preprocess(self, payload: object) -> None:
-        return None  # the rectangle comes as text beside it, which is checked
-
-    def api_info(self) -> dict:
-        return CropPicture.model_json_schema()
+    own_html = words.placed((PAGE / "crop.html").read_text(encoding="utf-8"), {"box": words.CROP_BOX})
+    own_css = (PAGE / "crop.css").read_text(encoding="utf-8")
+    own_script = joined(PAGE / "crop.js")
 
 
 def frame_of(rgb_u8: np.ndarray, box: tuple[float, ...] | None, caption: str) -> CropPicture:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 from gradio import component_meta
+from gradio.data_classes import GradioModel
 
 from mgld.settings import ASSETS
 
@@ -47,3 +48,35 @@ class Unstubbed(type(gr.HTML)):
             return super().__new__(cls, name, bases, attributes)
         finally:
             component_meta.create_or_modify_pyi = write
+
+
+class PageElement(gr.HTML, metaclass=Unstubbed):
+    """An element with a page, a style and a script of its own, that shows a value of its data_model.
+
+    Nothing that a browser sends back as its value is trusted.
+    """
+
+    data_model: type[GradioModel]
+    own_html: str
+    own_css: str
+    own_script: str
+
+    def __init__(self, value: GradioModel | None = None, elem_id: str | None = None, render: bool = True) -> None:
+        super().__init__(
+            value,
+            html_template=self.own_html,
+            css_template=self.own_css,
+            js_on_load=self.own_script,
+            apply_default_css=False,
+            elem_id=elem_id,
+            render=render,  # Gradio makes the component again, unrendered, for every update
+        )
+
+    def postprocess(self, value: GradioModel | None) -> GradioModel | None:
+        return value
+
+    def preprocess(self, payload: object) -> None:
+        return None
+
+    def api_info(self) -> dict:
+        return self.data_model.model_json_schema()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-import gradio as gr
 from gradio.data_classes import FileData, GradioModel
 
 from mgld.comparison.takeaway import Takeaway, Taken
 from mgld.settings import TAKEN_BYTES
 from mgld.ui import words
-from mgld.ui.element import PAGE, Unstubbed, joined
+from mgld.ui.element import PAGE, PageElement, joined
 
 
 class TakenFile(GradioModel):
@@ -31,30 +30,13 @@ class TakenFiles(GradioModel):
     told: str
 
 
-class FileList(gr.HTML, metaclass=Unstubbed):
+class FileList(PageElement):
     """Links to files that Gradio serves; the value is a TakenFiles."""
 
     data_model = TakenFiles
-
-    def __init__(self, value: TakenFiles | None = None, elem_id: str | None = None, render: bool = True) -> None:
-        super().__init__(
-            value,
-            html_template=words.placed((PAGE / "files.html").read_text(encoding="utf-8"), {"none": words.FILES_NONE}),
-            css_template=(PAGE / "files.css").read_text(encoding="utf-8"),
-            js_on_load=joined(PAGE / "files.js"),
-            apply_default_css=False,
-            elem_id=elem_id,
-            render=render,
-        )
-
-    def postprocess(self, value: TakenFiles | None) -> TakenFiles | None:
-        return value
-
-    def preprocess(self, payload: object) -> None:
-        return None  # output only: what a browser sends back is never trusted
-
-    def api_info(self) -> dict:
-        return TakenFiles.model_json_schema()
+    own_html = words.placed((PAGE / "files.html").read_text(encoding="utf-8"), {"none": words.FILES_NONE})
+    own_css = (PAGE / "files.css").read_text(encoding="utf-8")
+    own_script = joined(PAGE / "files.js")
 
 
 def listed(taken: Takeaway) -> TakenFiles:

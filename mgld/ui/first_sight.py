@@ -11,12 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from gradio.data_classes import FileData
+from pydantic import TypeAdapter
 
 from mgld.comparison.figures import Figures
-from mgld.comparison.grid import StageVideo
 from mgld.comparison.layers import INPUT
 from mgld.comparison.report import Outcome
 from mgld.comparison.request import Request
+from mgld.comparison.stage import StageVideo
 from mgld.comparison.takeaway import Takeaway
 from mgld.settings import ASSETS, Settings
 from mgld.ui.compare import Opening, shown
@@ -45,7 +46,7 @@ def finished_example() -> Example:
     if not (FOLDER / "stage.json").exists():
         return Example(None)
     stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
-    stage = shown(StageVideo(video=FOLDER / "stage.mp4", **stored["stage"]), stored["notes"])
+    stage = shown(FOLDER / "stage.mp4", TypeAdapter(StageVideo).validate_python(stored["stage"]), stored["notes"])
     poster, slices = (
         FileData(path=str(FOLDER / name), orig_name=name, mime_type=kind)
         for name, kind in (("poster.webp", "image/webp"), ("slices.png", "image/png"))

@@ -18,7 +18,8 @@ from mgld.comparison.report import TITLE
 from mgld.errors import UserError
 from mgld.presets import name_of, offered
 from mgld.settings import PAGE_MODEL, PAGE_PRESETS
-from mgld.ui import form, handlers, running, scope, study_tab, uploads, words
+from mgld.ui import crop, form, handlers, planning, running, scope, study_tab, taking, uploads, words
+from mgld.ui.asking import of_form
 from mgld.ui.compare import CompareStage
 from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.files import FileList
@@ -83,14 +84,14 @@ def build(model: str, machine: Machine) -> gr.Blocks:
                 over(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
             work.then(look, None, scope_parts, **AT_ONCE)
             work.then(study_tab.offered, None, pair, **AT_ONCE)
-            work.then(handlers.what_more, None, more, **AT_ONCE)
-            work.then(handlers.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
+            work.then(taking.what_more, None, more, **AT_ONCE)
+            work.then(planning.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
             work.failure(lambda: None, None, preview, **AT_ONCE)  # the line has said why
         four.then(_table_3, None, ablation_table, **AT_ONCE)
         stopped = asked.cancel.click(None, None, None, cancels=[run, four, sweep], **AT_ONCE)
         stopped.then(handlers.cancelled, None, outputs, **PRIVATE)
         stopped.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
-        stopped.then(handlers.what_more, None, more, **AT_ONCE)
+        stopped.then(taking.what_more, None, more, **AT_ONCE)
         scope_tab.select(look, None, scope_parts, **AT_ONCE)
         blind_tab.select(study_tab.offered, None, pair, **AT_ONCE)
         _wire_form(page, asked, machine, line)
@@ -141,7 +142,7 @@ def _files_tab() -> tuple[FileList, list[gr.components.Component]]:
     with gr.Tab(words.TABS["files"], id="files") as tab:
         gr.Markdown(words.FILES_HELP, elem_classes="quiet")
         files = FileList(elem_id="files")
-        tab.select(handlers.example_files, None, files, **PRIVATE)
+        tab.select(taking.example_files, None, files, **PRIVATE)
         with gr.Row(elem_id="more-files"):
             report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
             lossless = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone", interactive=False)
@@ -149,10 +150,10 @@ def _files_tab() -> tuple[FileList, list[gr.components.Component]]:
         line, own_example = gr.Textbox(visible=False), gr.State(None)
         slow = {"api_visibility": "private", "show_progress": "minimal"}  # seconds go by
         report.click(
-            handlers.report_at_line, [line, own_example], [files, own_example],
-            js=handlers.LINE_SCRIPT, **slow,
+            taking.report_at_line, [line, own_example], [files, own_example],
+            js=taking.LINE_SCRIPT, **slow,
         )  # fmt: skip
-        lossless.click(handlers.lossless, None, files, **slow)
+        lossless.click(taking.lossless, None, files, **slow)
         return files, [report, lossless, later]
 
 
@@ -162,20 +163,20 @@ def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTM
     # One listener for all controls, of which only the last call counts: a link changes many at once, and an answer to an earlier
     # state must not arrive after that to the last.
     last = {"trigger_mode": "always_last", **AT_ONCE}
-    gr.on([c.change for c in asked.inputs], handlers.planning(machine), asked.inputs, asked.plan, **last)
+    gr.on([c.change for c in asked.inputs], planning.planning(machine), asked.inputs, asked.plan, **last)
     waiting = gr.Timer(2)
-    waiting.tick(handlers.measured_yet(machine, MEASURED), asked.inputs, [asked.plan, waiting], **AT_ONCE)
+    waiting.tick(planning.measured_yet(machine, MEASURED), asked.inputs, [asked.plan, waiting], **AT_ONCE)
     seen = [controls[n] for n in ("clip", "start_s", "crop")]
-    gr.on([c.change for c in seen], handlers.framed, seen, [asked.frame, asked.poster], **last)
-    asked.frame.drawn(handlers.drawn_text, None, controls["crop"], **AT_ONCE)
-    asked.lab_show.click(handlers.of_form(handlers.lab), asked.inputs, asked.lab_picture, **PRIVATE)
+    gr.on([c.change for c in seen], planning.framed, seen, [asked.frame, asked.poster], **last)
+    asked.frame.drawn(crop.drawn_text, None, controls["crop"], **AT_ONCE)
+    asked.lab_show.click(of_form(planning.lab), asked.inputs, asked.lab_picture, **PRIVATE)
     preset_knobs = [controls[name] for name in form.PRESET_KNOBS]
     asked.preset.input(_of_preset, asked.preset, preset_knobs, **AT_ONCE)
     gr.on([knob.change for knob in preset_knobs], form.preset_of, preset_knobs, asked.preset, **last)
     linked = [controls[n] for n in LINKED]
-    asked.copy_link.click(None, linked, asked.link, js=handlers.link_script(controls), **AT_ONCE)
+    asked.copy_link.click(None, linked, asked.link, js=planning.link_script(controls), **AT_ONCE)
     page.load(None, None, None, js=handlers.opening_script(), **AT_ONCE)
-    page.load(handlers.restored, None, [*linked, line], **AT_ONCE)
+    page.load(planning.restored, None, [*linked, line], **AT_ONCE)
 
 
 def _of_preset(name: object) -> list:

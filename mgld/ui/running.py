@@ -16,14 +16,14 @@ import numpy as np
 
 from mgld import memory
 from mgld.comparison import sweep
-from mgld.comparison.estimate import check_fits, learn_run, learn_showing, predict
+from mgld.comparison.estimate import check_fits, learn_job, learn_run, predict
 from mgld.comparison.figures import measure, notes_of, write_stage
 from mgld.comparison.grid import stack_layers
 from mgld.comparison.job import ComparisonJob, Sessions, begin
 from mgld.comparison.layers import INPUT, label_of
 from mgld.comparison.produce import Machine, produce
 from mgld.comparison.report import outcome_of
-from mgld.comparison.request import Request
+from mgld.comparison.request import Request, extent_of
 from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
 from mgld.errors import UserError
@@ -60,6 +60,7 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
                 yield line, preview, stage, None
             yield from conclude(job, folder)
             job.shown = True
+            learn_job(machine, job)
         finally:
             job.stopped.set()
             QUEUE.leave(session)
@@ -67,7 +68,8 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
 
 def _input_alone(job: ComparisonJob, folder: Path) -> object:
     """Return the stage with the visitor's own clip, which is there before anything is made of it."""
-    return shown(stack_layers(folder / "input.mp4", {INPUT: job.bicubic}, job.material.fps))
+    path = folder / "input.mp4"
+    return shown(path, stack_layers(path, {INPUT: job.bicubic}, job.material.fps))
 
 
 def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
@@ -84,20 +86,23 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
             job.stopped.set()
             QUEUE.leave(session)
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
-        figures = sweep.measure_sweep(job)
-        stage = write_stage(folder / "stage.mp4", sweep.layers_of(job), job.material.fps, figures)
+        figures, path = sweep.measure_sweep(job), folder / "stage.mp4"
+        stage = shown(path, write_stage(path, sweep.layers_of(job), job.material.fps, figures), notes_of(figures))
         drawn = sweep.picture(job, strengths, figures)
-        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), shown(stage, notes_of(figures))
+        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), stage
 
 
 def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
     """Read what is needed, predict how long it takes, and remember the job as the visitor's."""
+    ahead = extent_of(request)
+    check_fits(
+        machine.device, request, (ahead.height, ahead.width), ahead.frames
+    )  # before anything large is made of it
     job = begin(request, runs)
     clip, layers = job.material.clip, 1 + len(runs) + len(job.material.given)
     size_hw = clip[0].rgb_u8.shape[:2]
-    check_fits(machine.device, request, size_hw, len(clip))
     part, wanted = job.material.part, list(runs.values())
-    job.predicted_s = predict(machine.device, part, wanted, size_hw, len(clip), layers, STORE).seconds
+    job.predicted_s = predict(machine, part, wanted, size_hw, len(clip), layers, STORE).seconds
     QUEUE.predict(session, job.predicted_s)
     SESSIONS.put(session, job)
     return job
@@ -111,6 +116,7 @@ def _watched(machine: Machine, job: ComparisonJob, folder: Path | None) -> Itera
             if isinstance(event, (FramesDone, Preview)):
                 growing.preview = event.rgb_u8 if isinstance(event, Preview) else event.frames_u8[-1]
             if isinstance(event, Result):
+                job.stages_s += sum(event.report["seconds"].values())
                 learn_run(machine, job, layer, event.report)
             if isinstance(event, (Progress, Result)):
                 yield clock.line(layer, event), *growing.now()
@@ -122,10 +128,10 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
     started, layers = time.monotonic(), job.layers()
     count = len(next(iter(layers.values())))
     job.figures = measure(layers, job.borders_of(count), job.request.knobs.flow)
-    stage = shown(write_stage(folder / "stage.mp4", layers, job.material.fps, job.figures), _notes(job))
-    showing_s = time.monotonic() - started
-    job.taken_s += showing_s
-    learn_showing(job.request.model, layers, showing_s)
+    path = folder / "stage.mp4"
+    stage = shown(path, write_stage(path, layers, job.material.fps, job.figures), _notes(job))
+    job.showing_s = time.monotonic() - started
+    job.taken_s += job.showing_s
     done = bar(done_text(job, count))
     yield bar(words.WRITING, 1.0), None, stage, None
     job.taken = Takeaway(outcome_of(job))
@@ -184,7 +190,7 @@ class Countdown:
         runs = {layer: wanted for layer, wanted in job.runs.items() if STORE.result(part, wanted) is None}
         size_hw = clip[0].rgb_u8.shape[:2]
         self._ahead_s = {
-            layer: predict(machine.device, part, [wanted], size_hw, len(clip), 0, STORE).seconds or 1.0
+            layer: predict(machine, part, [wanted], size_hw, len(clip), 0, STORE).seconds or 1.0
             for layer, wanted in runs.items()
         }
         self._frames, self._order = len(clip), list(runs)
@@ -230,12 +236,10 @@ class Growing:
         started, self._seen = time.monotonic(), frames
         layers = self._job.layers()
         borders = self._job.borders_of(len(next(iter(layers.values()))))
-        stage = stack_layers(
-            self._folder / f"partial-{frames}.mp4", layers, self._job.material.fps, borders,
-            pair=_newest_two(self._job, list(layers)),
-        )  # fmt: skip
+        path, pair = self._folder / f"partial-{frames}.mp4", _newest_two(self._job, list(layers))
+        stage = stack_layers(path, layers, self._job.material.fps, borders, pair=pair)
         self._next = time.monotonic() + PARTIAL_SHARE * (time.monotonic() - started)
-        return preview, shown(stage)
+        return preview, shown(path, stage)
 
 
 def _newest_two(job: ComparisonJob, order: list[str]) -> tuple[int, int]:

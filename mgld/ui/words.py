@@ -140,7 +140,13 @@ STAGE = {
     "save_profile": "Save profile", "curves_title": CURVES_TITLE,
     "save_curves": "Save curves", "curves_table": "Figures of every layer",
 }  # fmt: skip
-CLAIM = "Left flickers. Right is held steady along the motion."
+CLAIMS = {  # of per-frame diffusion on the left and MGLD on the right
+    "steady": "Left flickers. Right is held steady along the motion{softer}.",
+    "less": "Right, held along the motion, flickers less{softer}.",
+    "alike": "Right flickers as much as left here{softer}.", "more": "Right flickers more than left here{softer}.",
+}  # fmt: skip
+CLAIM_SOFTER = " and is softer"
+CLAIM_STILL = "One frame cannot flicker: choose more to see what guidance does."
 STAGE_TOLD = {
     "empty": "The comparison appears here after a run.",
     "broken": "The comparison video could not be loaded. Reload the page to try again.",
@@ -155,7 +161,7 @@ STAGE_TOLD = {
     "claimAlone": "{layer}. What is made of it appears here.",
     "claim_wipe": "Left: {a}. Right: {b}.", "claim_side": "Left: {a}. Right: {b}.",
     "claim_grid": "Every layer, at the same frame.", "claim_flip": "Hold the picture to see {a} in place of {b}.",
-    "claim_diff": "Where {b} differs from {a}.", "figure_we": "Flicker", "figure_sharpness": "Sharpness",
+    "claim_diff": "Where {b} differs from {a}.", "figure_we": "Flicker", "figure_sharpness": "Sharpness", "figures": "Figures",
     "strip": "frames {first}–{last}, {width} × {height} pixels, each ×{scale}",
 }  # fmt: skip
 STAGE_KEYS = {

@@ -40,10 +40,10 @@ def stage_served(value, port, **blocks):
     """Serve a page that holds the comparison stage alone; yield its address."""
     import gradio as gr
 
-    from mgld.ui.compare import CompareStage, shown
+    from mgld.ui.compare import CompareStage
 
     with gr.Blocks(analytics_enabled=False, **blocks) as page:
-        CompareStage(shown(value), elem_id="stage")
+        CompareStage(value, elem_id="stage")
     _, address, _ = page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield address.rstrip("/")
     page.close()
@@ -52,24 +52,20 @@ def stage_served(value, port, **blocks):
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, free_port):
     from mgld.comparison.grid import Heat, stack_layers
+    from mgld.comparison.stage import Column, Curve
+    from mgld.ui.compare import shown
 
-    curves = [
-        {
-            "key": "we",
-            "name": "error",
-            "values": [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)],
-        }
-    ]
+    curves = [Curve("we", "error", [[None, *np.linspace(1, 2 + i, FRAMES - 1).tolist()] for i in range(LAYERS)])]
     maps = {
         name: np.full((FRAMES, HEIGHT // 2, WIDTH // 2, 3), 30 + 60 * i, np.uint8) for i, name in enumerate(coded())
     }
     table = [
-        {"key": "we", "name": "error", "decimals": 2, "texts": ["1.50", "2.00", "2.50"], "best": [False, True, False]},
-        {"key": "psnr", "name": "PSNR", "decimals": 1, "texts": ["20.0", "30.0", "25.0"], "best": [False] * LAYERS},
+        Column("we", "error", 2, ["1.50", "2.00", "2.50"], [False, True, False]),
+        Column("psnr", "PSNR", 1, ["20.0", "30.0", "25.0"], [False] * LAYERS),
     ]
     path = tmp_path_factory.mktemp("stage") / "stage.mp4"
-    value = stack_layers(path, coded(), 10, (10, 20), curves, Heat(maps, 40.0), table=table)
-    with stage_served(value, free_port, fill_width=True) as url:
+    stage = stack_layers(path, coded(), 10, (10, 20), curves, Heat(maps, 40.0), table=table)
+    with stage_served(shown(path, stage), free_port, fill_width=True) as url:
         yield url
 
 

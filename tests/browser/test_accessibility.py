@@ -24,25 +24,57 @@ def serious(page) -> list[str]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_nothing_serious_at_first_sight_and_with_everything_unfolded(opened, theme, width):
+def test_nothing_serious_at_first_sight_nor_under_any_tab_with_everything_unfolded(opened, theme, width):
     page = opened(width, 900, f"/?__theme={theme}")
     assert serious(page) == []
     page.click("#advanced > button")
     for fold in page.locator("#stage summary").all():
         if not fold.evaluate("summary => summary.parentElement.open"):
             fold.click()
-    page.wait_for_timeout(500)  # folds open slowly
     # what lies under a phone's fixed bar rolls out of it
     page.add_style_tag(content="#actions { position: static !important; }")
-    assert serious(page) == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_serious_under_any_tab(opened, theme):
-    page = opened(query=f"/?__theme={theme}")
     for name in words.TABS.values():
         page.get_by_role("tab", name=name).click()
         page.wait_for_timeout(500)
         page.wait_for_function("!document.querySelector('#tabs .pending')", timeout=60_000)  # what loads is pale
         page.wait_for_timeout(500)  # and gets its colours back slowly
         assert serious(page) == [], name
+
+
+UNMARKED = """() => {
+    const at = document.activeElement;
+    const seen = (e) => e && (getComputedStyle(e).outlineStyle !== 'none' || getComputedStyle(e).boxShadow !== 'none');
+    const marked = [at, at.firstElementChild, at.closest('label'), at.closest('.wrap')].some(seen);
+    return at === document.body ? 'end' : marked ? '' : at.outerHTML.slice(0, 160);
+}"""
+
+
+def test_the_keyboard_stops_nowhere_without_a_mark(opened):
+    page, stops, unmarked = opened(reduced_motion="reduce"), 0, []
+    for stops in range(150):
+        page.keyboard.press("Tab")
+        told = page.evaluate(UNMARKED)
+        if told == "end" and stops > 20:
+            break
+        unmarked += [told] if told not in ("", "end") else []
+    assert unmarked == [] and stops > 40
+
+
+def test_frames_line_divider_and_tabs_are_moved_by_keys_alone(opened):
+    page = opened(reduced_motion="reduce")
+    page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
+    stage = page.locator("canvas.stage")
+    page.focus(".divider")
+    page.keyboard.press("ArrowRight")
+    assert float(stage.get_attribute("data-wipe")) > 0.5
+    page.focus(".line-handle")
+    before = page.get_attribute(".line-handle", "aria-valuetext")
+    page.keyboard.press("ArrowDown")
+    assert page.get_attribute(".line-handle", "aria-valuetext") != before
+    page.focus(".viewer")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('canvas.stage').dataset.frame === '2'")
+    page.get_by_role("tab", name=words.TABS["compare"]).focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"[role=tab][aria-selected=true]:has-text('{words.TABS['scope']}')")

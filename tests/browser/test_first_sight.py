@@ -8,6 +8,7 @@ import time
 import pytest
 
 from mgld.ui import words
+from mgld.ui.first_sight import finished_example
 
 pytestmark = pytest.mark.browser
 SHOWN = "document.querySelector('canvas.stage')?.dataset.frame && document.querySelector('.slices')?.dataset.ms"
@@ -39,8 +40,28 @@ def test_they_do_not_wait_for_the_video(browser, studio_address):
     page.wait_for_function(SHOWN, timeout=30_000)
     assert page.evaluate(LIT) > 0.8
     assert page.inner_text(".count") == "2 / 16"
-    assert page.inner_text(".claim") == words.CLAIM
+    assert page.inner_text(".claim") == finished_example().value.claim
     assert [dt.inner_text() for dt in page.locator(".numbers dt").all()][0].startswith("Flicker −")
+    page.close()
+
+
+SHIFTS = """addEventListener('DOMContentLoaded', () => {
+    window.shifted = [];
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) window.shifted.push(entry.value);
+    }).observe({ type: 'layout-shift', buffered: true });
+});"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_jumps_once_the_picture_is_there(browser, studio_address, width):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.add_init_script(SHIFTS)
+    page.goto(studio_address)
+    page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=60_000)
+    begun = page.evaluate("window.shifted.length")
+    page.wait_for_timeout(3000)
+    assert sum(page.evaluate("window.shifted")[begun:]) < 0.02  # a tenth is what people notice
     page.close()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mgld.comparison.grid import stack_layers
+from mgld.ui.compare import shown
 from tests.browser.coded import go
 from tests.browser.conftest import stage_served
 
@@ -47,8 +48,8 @@ def coded() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, free_port):
-    value = stack_layers(tmp_path_factory.mktemp("lock") / "stage.mp4", coded(), FPS)
-    with stage_served(value, free_port) as url:
+    path = tmp_path_factory.mktemp("lock") / "stage.mp4"
+    with stage_served(shown(path, stack_layers(path, coded(), FPS)), free_port) as url:
         yield url
 
 

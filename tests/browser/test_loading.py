@@ -19,11 +19,12 @@ def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factor
     folder = tmp_path_factory.mktemp("growing")
 
     def grown(frames: int):
-        return stack_layers(folder / f"{frames}.mp4", {name: clip[:frames] for name, clip in coded().items()}, 10)
+        path, layers = folder / f"{frames}.mp4", {name: clip[:frames] for name, clip in coded().items()}
+        return shown(path, stack_layers(path, layers, 10))
 
     with gr.Blocks(analytics_enabled=False) as blocks:
-        stage, more = CompareStage(shown(grown(8)), elem_id="stage"), gr.Button("More", elem_id="more")
-        more.click(lambda: shown(grown(20)), None, stage)
+        stage, more = CompareStage(grown(8), elem_id="stage"), gr.Button("More", elem_id="more")
+        more.click(lambda: grown(20), None, stage)
     _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     page.goto(address)
@@ -45,8 +46,9 @@ def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factor
 
 
 def test_one_layer_alone_is_shown_whole_and_nothing_is_compared(browser, tmp_path):
-    value = stack_layers(tmp_path / "alone.mp4", {"bicubic": np.full((3, 96, 128, 3), 130, np.uint8)}, 10)
-    with stage_served(value, None) as url:
+    path = tmp_path / "alone.mp4"
+    stage = stack_layers(path, {"bicubic": np.full((3, 96, 128, 3), 130, np.uint8)}, 10)
+    with stage_served(shown(path, stage), None) as url:
         page = browser.new_page(viewport={"width": 1000, "height": 900})
         page.goto(url)
         frame_is(page, 0)

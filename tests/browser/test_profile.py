@@ -102,9 +102,10 @@ def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(browser, tmp_pat
     """60 frames × 1024 pixels × 4 layers in less than 100 ms."""
     noise = np.random.default_rng(0).integers(0, 256, (60, 32, 128, 1), np.uint8).repeat(8, 1).repeat(8, 2).repeat(3, 3)
     layers = {f"Layer {i}": np.roll(noise, i, 1) for i in range(4)}
-    value = stack_layers(tmp_path_factory.mktemp("wide") / "stage.mp4", layers, 25)
+    path = tmp_path_factory.mktemp("wide") / "stage.mp4"
+    value = shown(path, stack_layers(path, layers, 25))
     with gr.Blocks(analytics_enabled=False) as blocks:
-        CompareStage(shown(value), elem_id="stage")
+        CompareStage(value, elem_id="stage")
     _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)

@@ -28,10 +28,8 @@ def test_the_steadier_result_is_marked_and_the_truth_does_not_compete(tmp_path, 
     assert table.rows["per_frame"]["we"] == pytest.approx(16, abs=0.5)
     assert table.rows["mgld"]["we"] == pytest.approx(4, abs=0.5)
     assert f"| MGLD | **{table.rows['mgld']['we']:.3f}** |" in figures.as_markdown(table)
-    columns = {column["key"]: column for column in figures.table_of(table)}
-    assert (
-        columns["we"]["best"] == [False, True, False] and columns["we"]["texts"][1] == f"{table.rows['mgld']['we']:.3f}"
-    )
+    columns = {column.key: column for column in figures.table_of(table)}
+    assert columns["we"].best == [False, True, False] and columns["we"].texts[1] == f"{table.rows['mgld']['we']:.3f}"
     assert table.rows["truth"]["psnr"] is None and table.rows["mgld"]["psnr"] > table.rows["per_frame"]["psnr"]
     assert table.rows["mgld"]["we_border_ratio"] == pytest.approx(1, abs=0.1)
     assert figures.write_stage(tmp_path / "stage.mp4", layers, 10, table).pair == (0, 1) and table.borders == (2,)
@@ -42,7 +40,7 @@ def test_rows_and_curves_are_keyed_by_layer_and_metric_and_named_when_drawn(tmp_
     stage = figures.write_stage(tmp_path / "stage.mp4", layers, 10, table)
     assert {name: set(curves) for name, curves in table.curves.items()} == dict.fromkeys(layers, {"we", "sharpness"})
     assert all(set(row) == set(figures.COLUMNS) for row in table.rows.values())
-    assert [curve["name"] for curve in stage.curves] == [METRICS["we"].heading, METRICS["sharpness"].heading]
+    assert [curve.name for curve in stage.curves] == [METRICS["we"].heading, METRICS["sharpness"].heading]
     assert figures.titled(table.curves)[METRICS["we"].heading]["MGLD"] == table.curves["mgld"]["we"]
 
 
@@ -96,4 +94,5 @@ def test_one_frame_cannot_flicker(tmp_path, layers):
     alone = {name: frames[:1] for name, frames in layers.items()}
     figures_ = figures.measure(alone, (), "dis")
     assert "One frame cannot flicker" in figures.as_markdown(figures_)
-    assert figures.write_stage(tmp_path / "stage.mp4", alone, 10, figures_).curves == []
+    stage = figures.write_stage(tmp_path / "stage.mp4", alone, 10, figures_)
+    assert stage.curves == [] and stage.residual is None

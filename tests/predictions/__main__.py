@@ -5,6 +5,7 @@ A developer's command, no test: it takes minutes, and tells something on a machi
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -39,9 +40,11 @@ def main() -> int:
     for predicted_s, taken_s in timed(machine):
         low_s, high_s = (share * predicted_s for share in PREDICTED_RANGE)
         within += low_s <= taken_s <= high_s
+        load = os.getloadavg()[0]
         said = "within" if low_s <= taken_s <= high_s else "OUTSIDE"
         print(
-            f"{words.span(low_s, high_s):>18}  took {taken_s:6.1f} s  ×{taken_s / predicted_s:.2f}  {said}", flush=True
+            f"{words.span(low_s, high_s):>18}  took {taken_s:6.1f} s  ×{taken_s / predicted_s:.2f}  {said}  load {load:.1f}",
+            flush=True,
         )
     print(f"{within} of {len(RUNS)} within their range")
     return int(within < WANTED)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from mgld.presets import describe_model
 from mgld.ui.files import listed
 from mgld.ui.first_sight import FOLDER, example_layers, example_takeaway, finished_example
-from mgld.ui.handlers import report_at_line
+from mgld.ui.taking import report_at_line
 
 
 def test_the_example_was_made_by_the_weights_that_ship():
@@ -19,9 +19,9 @@ def test_the_example_was_made_by_the_weights_that_ship():
 def test_the_example_can_be_shown_and_voted_on():
     example = finished_example()
     layers = example_layers()
-    assert [len(v) for v in layers.values()] == [example.value.frames] * len(example.value.layers)
+    assert [len(v) for v in layers.values()] == [example.value.stage.frames] * len(example.value.stage.layers)
     assert {"bicubic", "per_frame", "mgld"} <= set(layers)
-    assert {column.key for column in example.value.table} >= {"we", "sharpness"} and example.value.notes
+    assert {column.key for column in example.value.stage.table} >= {"we", "sharpness"} and example.value.notes
 
 
 def test_a_visitors_line_moves_in_their_own_report_of_the_example_only():

@@ -27,7 +27,7 @@ from mgld.errors import UserError
 from mgld.folders import WorkFolder
 from mgld.methods import OURS
 from mgld.settings import Settings
-from mgld.ui import handlers, running, scope, words
+from mgld.ui import handlers, planning, running, scope, taking, words
 from mgld.video import probe
 from tests import media
 
@@ -71,13 +71,13 @@ def test_a_comparison_grows_and_ends_with_figures_and_files(machine, clip):
     seen, pairs = [], []
     for shown in running.compare(machine, asked(clip), "me"):
         if not isinstance(shown[2], dict):  # gr.skip() is a dict
-            seen.append((shown[2].layers, shown[2].frames))
-            pairs.append(shown[2].pair)
+            seen.append((shown[2].stage.layers, shown[2].stage.frames))
+            pairs.append(shown[2].stage.pair)
     both = ["Input (bicubic)", "Per-frame (no guidance)", "MGLD"]
     assert seen[0] == (both[:1], 5)  # one's own clip is there at once
     assert seen[1][0] == both[:2] and seen[-1] == (both, 5)
     assert pairs[1] == (0, 1) and pairs[-1] == (1, 2)  # two layers are never one layer on both sides
-    assert "5 frames in" in shown[0] and [column.key for column in shown[2].table] == [
+    assert "5 frames in" in shown[0] and [column.key for column in shown[2].stage.table] == [
         "we",
         "sharpness",
         "we_border_ratio",
@@ -134,7 +134,7 @@ def test_closing_a_job_keeps_its_finished_segments_and_goes_on_from_there(machin
     spent, after = len(machine.calls) - before, len(machine.calls)
     assert job.stopped.is_set() and spent < whole
     last = list(running.keep_what_is_finished("me"))[-1]
-    assert "What was finished is shown (2 frames)" in last[0] and last[2].frames == 2 and last[3]
+    assert "What was finished is shown (2 frames)" in last[0] and last[2].stage.frames == 2 and last[3]
     assert len(machine.calls) == after
     assert denoised(machine, asked(clip, methods=["mgld"])) == whole - spent
 
@@ -195,8 +195,8 @@ def test_other_clips_and_the_truth_become_layers(machine, clip, tmp_path):
     large = media.make_video(tmp_path / "RealBasicVSR.mp4", media.coded_frames(6, 80, 96), fps=10)
     wanted = asked(clip, methods=["mgld"], others=[str(large)], truth=str(large))
     shown = list(running.compare(machine, wanted, "me"))[-1]
-    assert shown[2].layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
-    assert "psnr" in {column.key for column in shown[2].table}
+    assert shown[2].stage.layers == ["Input (bicubic)", "MGLD", "Ground truth", "RealBasicVSR"]
+    assert "psnr" in {column.key for column in shown[2].stage.table}
 
 
 def refused(machine, **values) -> tuple[str, str]:
@@ -230,13 +230,16 @@ def test_a_fault_of_ours_is_told_by_a_reference_and_nothing_else(machine, clip, 
 def test_what_memory_cannot_hold_is_refused_before_the_run_with_what_it_can(machine, clip, monkeypatch):
     monkeypatch.setattr(memory, "room_bytes", lambda: 5 * 3 * 24 * 20 * 16 * 2)  # some three frames of three layers
     with pytest.raises(UserError, match=r"GB are free; \d frames? or a part of the frame of \d+% .* would do"):
-        handlers.plan_text("cpu", asked(clip))
+        planning.plan_text(machine, asked(clip))
+    monkeypatch.setattr(running, "begin", lambda *_: pytest.fail("it was read all the same"))
+    with pytest.raises(UserError, match="would do"):
+        list(running.compare(machine, asked(clip), "me"))
 
 
 def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monkeypatch):
     monkeypatch.setattr("mgld.video.writer.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(UserError, match="GB are free"):
-        handlers.plan_text("cpu", asked(clip))
+        planning.plan_text(machine, asked(clip))
     with pytest.raises(UserError, match="GB are free"):
         list(running.compare(machine, asked(clip), "me"))
     assert machine.calls == []
@@ -246,7 +249,7 @@ def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, clip, monk
 def test_what_was_predicted_is_told_beside_what_it_took(machine, clip):
     estimate.calibrate("tiny", machine)
     wanted = asked(clip)
-    told = handlers.plan_text("cpu", wanted)
+    told = planning.plan_text(machine, wanted)
     assert "5 frames (0.5 s), 24×20 → 96×80, 2 segments" in told and "About" in told and "GB" in told
     assert "Predicted: about" in list(running.compare(machine, wanted, "me"))[-1][0]
     assert running.SESSIONS.get("me").predicted_s > 0
@@ -280,9 +283,9 @@ def test_the_ablation_is_table_3_and_samples_twice_only(machine, clip):
 @pytest.mark.slow
 def test_a_sweep_runs_every_strength_once_and_remembers(machine, clip):
     last = list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))[-1]
-    assert last[4].layers == ["Input (bicubic)", "Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
+    assert last[4].stage.layers == ["Input (bicubic)", "Strength 0", "Strength 0.5", "Strength 2"] and last[2].ndim == 3
     assert "| Input (bicubic) |" in last[3] and "| 0.5 |" in last[3]
-    assert [len(curve.values) for curve in last[4].curves] == [4, 4] and len(last[4].residual.places) == 4
+    assert [len(curve.values) for curve in last[4].stage.curves] == [4, 4] and len(last[4].stage.residual.places) == 4
     before = len(machine.calls)
     list(running.run_sweep(machine, asked(clip), (0.0, 0.5, 2.0), "me"))
     assert len(machine.calls) == before
@@ -296,19 +299,19 @@ def test_sweeps_refuse_what_is_no_list_of_strengths(text):
 
 def test_lossless_videos_and_a_report_at_the_line_join_the_list(machine, clip):
     list(running.compare(machine, asked(clip, methods=["mgld"], frames=2), "me"))
-    (more,) = handlers.lossless(SimpleNamespace(session_hash="me"))
-    ((again, _),) = handlers.report_at_line("y 0.1", None, SimpleNamespace(session_hash="me"))
+    (more,) = taking.lossless(SimpleNamespace(session_hash="me"))
+    ((again, _),) = taking.report_at_line("y 0.1", None, SimpleNamespace(session_hash="me"))
     names = [file.name for file in again.files]
     assert [file.name for file in more.files][-1] == names[-1] == "MGLD alone, without loss (FFV1)"
     assert "Temporal profile at column 9" in names and len(names) == len(more.files)
     assert more_offered("me") == [True, True, False] and more_offered("somebody else") == [True, False, True]
     with pytest.raises(gr.Error, match=words.NOTHING_YET):
-        next(handlers.lossless(SimpleNamespace(session_hash="somebody else")))
+        next(taking.lossless(SimpleNamespace(session_hash="somebody else")))
 
 
 def more_offered(session: str) -> list[bool]:
     """Return whether the report and lossless videos can be asked for, and whether it is told why not."""
-    report, lossless, told = handlers.what_more(SimpleNamespace(session_hash=session))
+    report, lossless, told = taking.what_more(SimpleNamespace(session_hash=session))
     return [report.interactive, lossless.interactive, told.visible]
 
 

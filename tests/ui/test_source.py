@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from mgld.ui import handlers, source, words
+from mgld.ui import planning, source, words
 from mgld.video import read_frames
 from tests import media
 
@@ -41,15 +41,15 @@ def test_files_that_are_no_pictures_or_too_many_are_refused(tmp_path, monkeypatc
 def test_a_clip_has_a_poster_and_a_frame_to_draw_on(tmp_path, name):
     frames = [Image.fromarray(rgb) for rgb in media.coded_frames(6)]
     frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100, loop=0)
-    frame, poster = handlers.framed(str(tmp_path / name), 0, "")
+    frame, poster = planning.framed(str(tmp_path / name), 0, "")
     assert frame.caption.startswith("64×48 of 64×48 pixels")
     assert 'src="data:image/webp;base64,' in poster and "64×48 pixels, 0.6 s, 10 frames per second" in poster
 
 
 def test_without_a_clip_it_says_what_can_come_and_a_refused_one_has_none(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"%PDF-1.7")
-    assert handlers.framed(None, 0, "") == (None, source.no_poster()) and words.CLIP_KINDS in source.no_poster()
-    assert handlers.framed(str(tmp_path / "a.mp4"), 0, "") == (None, "")
+    assert planning.framed(None, 0, "") == (None, source.no_poster()) and words.CLIP_KINDS in source.no_poster()
+    assert planning.framed(str(tmp_path / "a.mp4"), 0, "") == (None, "")
 
 
 @pytest.mark.parametrize("index", [float("inf"), -1, 99, True, "0", None, [0]])

@@ -16,6 +16,7 @@ export function show(view) {
   s.view = view;
   for (const b of all('[data-view]')) b.setAttribute('aria-pressed', b.dataset.view === view);
   $('.gain').hidden = view !== 'diff';
+  $('.kinds').hidden = data.layers.length < 2;
   $('.pick').hidden = view === 'grid' || data.layers.length < 2;
   $('.lens').hidden = !data.residual || view === 'diff';
   canvas.dataset.view = view;

@@ -133,7 +133,8 @@ function load() {
   startOver();
   $('.empty').hidden = !!data;
   $('.empty').textContent = WORDS.empty;
-  for (const part of all('.hero, .profile, .curves, .bars')) part.hidden = !data;
+  for (const part of all('.hero, .curves, .bars')) part.hidden = !data;
+  for (const part of all('.profile, .transport')) part.hidden = !data || data.frames < 2; // one frame has no course
   for (const handle of [divider, lineHandle, box, $('.lens'), $('.scale'), $('.strip')]) handle.hidden = true;
   if (old.playsItself) $('.speed').value = 1;
   viewer.classList.remove('picking', 'zoomed', 'looking');

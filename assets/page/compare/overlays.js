@@ -18,7 +18,9 @@ import {
   sheet,
 } from './state.js';
 
-export const levelOf = (part) => lineLevel(s.line, s.at, part, data);
+const OUTSIDE = -1;
+// of the profile's line on what is seen; one frame has none
+export const levelOf = (part) => (data.frames > 1 ? lineLevel(s.line, s.at, part, data) : OUTSIDE);
 
 export function drawLine(pane, part) {
   const level = levelOf(part);

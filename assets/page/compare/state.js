@@ -85,7 +85,7 @@ export let s = start();
 
 export function startOver() {
   // with what Gradio gives now
-  data = props.value;
+  data = props.value && { ...props.value.stage, ...props.value };
   s = start();
 }
 

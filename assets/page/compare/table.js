@@ -4,8 +4,11 @@ import { fixed } from '../maths/scales.js';
 import { stroke } from './curves.js';
 import { $, all, data, s } from './state.js';
 
+const TITLE = $('.curves h2').textContent;
+
 export function makeTable() {
   $('.curves').hidden = !data.table.length;
+  $('.curves h2').textContent = data.curves.length ? TITLE : WORDS.figures;
   $('.legend thead').replaceChildren(names(), parts());
   $('.legend tbody').replaceChildren(...data.layers.map(row));
   $('.curves .told').replaceChildren(...data.notes.map((note) => cell('p', note)));
