@@ -47,7 +47,15 @@ def test_the_norm_is_torchs_in_float64(shape, dtype):
         y = normalised(norm, x, silu)
         assert y.is_contiguous(memory_format=torch.channels_last) and y.dtype == dtype
         allowed = {torch.float16: 1e-3, torch.bfloat16: 4e-3, torch.float32: 1e-5}[dtype]
-        assert distance(y, F.silu(wanted) if silu else wanted) < allowed
+        assert distance(y, F.silu(wanted) if silu else wanted) < max(allowed, rounding(x, norm, wanted))
+
+
+def rounding(x: torch.Tensor, norm: nn.GroupNorm, wanted: torch.Tensor) -> float:
+    """Return how far rounding x·scale and its shift to float32 alone may take a norm: groups of one value have a deviation of √ε."""
+    groups = x.double().reshape(len(x), 32, -1)
+    scale = (groups.var(-1, correction=0, keepdim=True) + norm.eps).rsqrt()
+    size = (groups * scale).expand_as(groups).reshape(x.shape) * norm.weight.double().view(1, -1, 1, 1)
+    return float(2 * torch.finfo(torch.float32).eps * size.norm() / wanted.norm())
 
 
 @pytest.mark.parametrize("inputs", [64, 128])
