@@ -26,11 +26,14 @@ def test_the_example_can_be_shown_and_voted_on():
 
 def test_a_visitors_line_moves_in_their_own_report_of_the_example_only():
     ((moved, own),) = report_at_line("y 0.25", None, SimpleNamespace(session_hash="nobody"))
-    assert "Temporal profile at column 144" in {file.name for file in moved.files}
-    assert own is not None and "Temporal profile at row 288" in {file.name for file in example_takeaway().files}
+    stage = finished_example().value.stage
+    assert f"Temporal profile at column {stage.width // 4}" in {file.name for file in moved.files}
+    own_profile = f"Temporal profile at row {stage.height // 2}"
+    assert own is not None and own_profile in {file.name for file in example_takeaway().files}
 
 
 def test_the_example_can_be_taken_home():
     shown = listed(example_takeaway())
     assert [file.file.orig_name for file in shown.files][:3] == ["comparison.mp4", "per_frame.mp4", "mgld.mp4"]
-    assert shown.everything.orig_name == "mgld-reef.zip"
+    clip = json.loads((FOLDER / "report.json").read_text())["asked"]["clip"]
+    assert shown.everything.orig_name == f"mgld-{clip.removesuffix('.mp4')}.zip"
