@@ -20,6 +20,7 @@ from mgld.comparison.request import Request
 from mgld.comparison.stage import StageVideo
 from mgld.comparison.takeaway import Takeaway
 from mgld.settings import ASSETS, Settings
+from mgld.ui import words
 from mgld.ui.compare import Opening, shown
 
 FOLDER = ASSETS / "example"
@@ -46,7 +47,8 @@ def finished_example() -> Example:
     if not (FOLDER / "stage.json").exists():
         return Example(None)
     stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
-    stage = shown(FOLDER / "stage.mp4", TypeAdapter(StageVideo).validate_python(stored["stage"]), stored["notes"])
+    made, notes = TypeAdapter(StageVideo).validate_python(stored["stage"]), [*stored["notes"], words.SMALL_MODEL]
+    stage = shown(FOLDER / "stage.mp4", made, notes)
     poster, slices = (
         FileData(path=str(FOLDER / name), orig_name=name, mime_type=kind)
         for name, kind in (("poster.webp", "image/webp"), ("slices.png", "image/png"))

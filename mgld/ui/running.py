@@ -171,7 +171,7 @@ def done_text(job: ComparisonJob, frames: int) -> str:
         frames=words.counted(words.FRAMES, frames),
         taken=words.seconds(job.taken_s),
         model=name_of(job.request.model),
-        device=reports[0]["device"] if reports else "",
+        device=words.device(reports[0]["device"]) if reports else "",
     )
     text += words.PREDICTED.format(range=predicted(job.predicted_s)) if job.predicted_s else ""
     return text + "".join(words.RESUMED.format(method=label_of(n), there=told(r)) for n, r in job.resumed.items())

@@ -59,7 +59,7 @@ LINK = "Link"
 LINK_REFUSED = "The link’s value of {names} cannot be used; the default stands."
 
 # progress
-READY = "A finished example is shown. Choose a clip, then press “Upscale and compare”."
+READY = "A finished example of the small embedded model is shown. Choose a clip, then press “Upscale and compare”."
 LOADING = "Reading the clip and loading the model …"
 MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
@@ -80,7 +80,7 @@ STAGES = {
     "condition": "encoding the input", "motion": "measuring motion", "sample": "denoising", "decode": "decoding",
 }  # fmt: skip
 WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, {left} left"
-DONE = "{frames} in {taken}, made by {model} on {device}."
+DONE = "{frames} in {taken}, made by the model “{model}” on {device}."
 RESUMED = " {method}: {there}."
 RESUMED_NOW = "; {there}"
 PREDICTED = " Predicted: {range}."
@@ -241,6 +241,11 @@ def _round(value: float) -> float:
     """Round to one digit that matters, or to five of them between 10 and 100, and never to nothing."""
     step = next(s for limit, s in ((10, 1), (100, 5), (1e9, 10 ** max(len(str(int(value))) - 2, 1))) if value < limit)
     return max(round(value / step) * step, 1)
+
+
+def device(name: str) -> str:
+    """Say where it was computed: "the processor", "the GPU"."""
+    return "the GPU" if name.startswith("cuda") else "the processor"
 
 
 def size(count: float) -> str:

@@ -75,7 +75,10 @@ def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
     page.wait_for_function("document.querySelector('video.main').paused")
     page.focus(".viewer")
     page.keyboard.press("ArrowDown")  # another line is read out of the video
-    page.wait_for_function("document.querySelector('.profile .where').textContent.includes('y = 289')", timeout=20_000)
+    below = finished_example().value.stage.height // 2 + 1
+    page.wait_for_function(
+        f"document.querySelector('.profile .where').textContent.includes('y = {below}')", timeout=20_000
+    )
 
 
 def test_it_rests_where_motion_is_not_wanted(opened):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mgld.ui import page as studio
 from mgld.ui import words
+from mgld.ui.first_sight import finished_example
 from tests import media
 
 pytestmark = pytest.mark.browser
@@ -103,7 +104,9 @@ def test_the_examples_files_are_there_and_what_they_cannot_be_is_said(opened):
     page.get_by_role("tab", name=words.TABS["files"]).click()
     page.wait_for_selector("#files li")
     page.click("#line-report")
-    page.wait_for_selector("#files :text('Temporal profile at column 288')", timeout=60_000)
+    page.wait_for_selector(
+        f"#files :text('Temporal profile at column {finished_example().value.stage.width // 2}')", timeout=60_000
+    )
 
 
 def check_report(browser, text: str) -> None:
