@@ -193,14 +193,17 @@ from mgld.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
 # The same, which stops itself once a segment is kept: whoever is slow to look finds it no further.
-STOPPING_MIDWAY = """import os, signal
+STOPPING_MIDWAY = (
+    """import os, signal
 from mgld.kept import KeptRun
 keep = KeptRun.keep
 def keep_and_stop(self, *segment):
     keep(self, *segment)
     os.kill(os.getpid(), signal.SIGSTOP)
 KeptRun.keep = keep_and_stop
-""" + COMMAND
+"""
+    + COMMAND
+)
 
 
 def command(tmp_path: Path, out: str, program: str = COMMAND) -> tuple[list[str], dict]:

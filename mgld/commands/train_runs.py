@@ -60,7 +60,8 @@ def run_all(chosen: argparse.Namespace) -> None:
     from mgld.training.sitting import StageShare, sit
 
     if not chosen.no_perceptual:
-        stored.VGG.found()  # before the first stage has spent its share
+        for needed in (stored.VGG, *((stored.DISTS,) if "distil" in {stage for stage, *_ in parts} else ())):
+            needed.found()  # before the first stage has spent its share
     device = _join(chosen)
 
     def part(stage: str, phase: str, share: float, batch: int | None) -> StageShare:

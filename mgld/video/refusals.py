@@ -57,7 +57,9 @@ def folder_without_pictures(path: object) -> UserError:
 
 
 def picture_unreadable(path: object) -> UserError:
-    return UserError(f"The picture {path} is damaged or too large, or is not what its name says; take it out or save it again.")
+    return UserError(
+        f"The picture {path} is damaged or too large, or is not what its name says; take it out or save it again."
+    )
 
 
 def archive_without_pictures(path: object) -> UserError:

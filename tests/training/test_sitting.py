@@ -11,6 +11,7 @@ import pytest
 
 from mgld.__main__ import main
 from mgld.errors import UserError
+from mgld.metrics import stored
 from mgld.training.run import Plan
 from mgld.training.sitting import FINISHED, StageShare, sit
 
@@ -18,7 +19,8 @@ SHAPES = """{
  "vae": {"latent_channels": 4, "channels": [16, 32], "fusion_growth": 4, "linear": false},
  "unet": {"channels": [16, 32], "attention": [false, true], "head_channels": 16, "text_channels": 8, "structure_channels": 16,
           "sft_channels": 8, "sample_size": 16, "smallest_sample": 8},
- "structure_encoder": {"channels": [16, 32], "attention": [false, true], "out_channels": 16}
+ "structure_encoder": {"channels": [16, 32], "attention": [false, true], "out_channels": 16},
+ "cleaner": {"channels": 8, "blocks": 1}
 }"""
 
 
@@ -90,7 +92,20 @@ def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
         "--stages",
         *stages,
     ]
-    command += ["--steps", "2", "--batch", "2", "--size", "64", "--frames", "2", "--workers", "0", "--no-perceptual"]
+    command += [
+        "--steps",
+        "2",
+        "--batch",
+        "2",
+        "--size",
+        "64",
+        "--frames",
+        "2",
+        "--workers",
+        "0",
+        "--no-perceptual",
+        "--cleaner",
+    ]
     command += ["--time-limit", "5", "--dtype", "float32", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", ["mgld", *command])
     assert main(command) == 0
@@ -98,7 +113,7 @@ def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
     from mgld.settings import Settings
 
     pipeline = MGLDPipeline.from_pretrained("toy", "cpu")
-    assert pipeline.unet.config.channels == [16, 32]
+    assert pipeline.unet.config.channels == [16, 32] and pipeline.cleaner.config.channels == 8
     assert pipeline(np.zeros((2, 16, 16, 3), np.uint8), Settings(steps=1)).shape == (2, 64, 64, 3)
     rows = (tmp_path / "toy" / "training.md").read_text().splitlines()
     assert len(rows) == 2 + len(stages) and all("train all --corpus" in row and "| 0 | 2 |" in row for row in rows[2:])
@@ -142,6 +157,10 @@ def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsy
     monkeypatch.setattr("mgld.settings.CACHE", tmp_path / "cache")
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
     assert "convert perceptual" in capsys.readouterr().err
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / stored.VGG.file).touch()
+    assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
+    assert "convert dists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

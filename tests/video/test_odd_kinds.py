@@ -106,7 +106,9 @@ def broken_tables(path: Path) -> None:
     """Every second quantisation table is called a Huffman table."""
     media.ffmpeg(*SOURCE, "-c:v", "mjpeg", str(path))
     pieces = path.read_bytes().split(b"\xff\xdb")
-    path.write_bytes(b"".join(p + (b"\xff\xc4" if i % 2 else b"\xff\xdb") for i, p in enumerate(pieces[:-1])) + pieces[-1])
+    path.write_bytes(
+        b"".join(p + (b"\xff\xc4" if i % 2 else b"\xff\xdb") for i, p in enumerate(pieces[:-1])) + pieces[-1]
+    )
 
 
 def vast_picture() -> bytes:
@@ -114,7 +116,9 @@ def vast_picture() -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(10**6))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(10**6))) + chunk(b"IEND", b"")
+    )
 
 
 WHITE_POINT = "colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc:log-level=none"
