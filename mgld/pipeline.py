@@ -34,6 +34,7 @@ from mgld.nets.cleaner import cleaned
 from mgld.nets.deepcache import DeepCache
 from mgld.nets.loading import CLEANER, FIRST_STAGE, NETS, open_net
 from mgld.nets.replay import Replay
+from mgld.nets.winograd import quickened
 from mgld.presets import local_folder, name_of
 from mgld.sampling import guidance, schedule, segments, tiles
 from mgld.sampling.noise import noise_of
@@ -99,6 +100,8 @@ class MGLDPipeline(DiffusionPipeline):
             scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
         except (OSError, ValueError) as error:
             raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
+        if device == "cpu" and kind == torch.float32:
+            nets = {name: quickened(net) for name, net in nets.items()}
         pipeline = cls(scheduler=scheduler, **nets)
         pipeline._weights = name_of(model)
         if (folder / FIRST_STAGE).is_dir():

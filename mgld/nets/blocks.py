@@ -71,7 +71,7 @@ def shifted(conv: nn.Conv2d, x: Tensor, offset: Tensor | None) -> Tensor:
         return conv(x)
     if len(offset) > 1:
         return conv(x) + offset[:, :, None, None]
-    return F.conv2d(x, conv.weight, conv.bias + offset[0], conv.stride, conv.padding)
+    return conv._conv_forward(x, conv.weight, conv.bias + offset[0])
 
 
 def summed(made: Tensor, x: Tensor) -> Tensor:

@@ -1,0 +1,101 @@
+"""Winograd's convolutions on CPUs: 3×3 kernels over tiles of 4×4 results with a quarter of the multiplications.
+
+Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), F(4×4, 3×3): 36 products per tile and pair of channels
+instead of 144, and three linear maps around them, all as matrix products. A library's direct convolution already does what the
+core can, so fewer multiplications are the only way left; where a CPU computes in bfloat16 it has faster ones of its own.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TILE, REACH = 4, 6  # pixels a side: of a tile's results, and of what they are made from
+POINTS_IN = (
+    (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0), (0, 4, 0, -5, 0, 1),
+)  # fmt: skip
+POINTS_KERNEL = (
+    (1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1),
+)  # fmt: skip
+POINTS_OUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
+PAYS_FROM = 8192  # products of channels: below, the maps around cost more than the multiplications saved
+AT_ONCE = 2**14  # tiles times channels that are worked on together
+
+
+def _of_both_axes(points: tuple[tuple[float, ...], ...]) -> Tensor:
+    line = torch.tensor(points, dtype=torch.float32)
+    return torch.kron(line, line)
+
+
+INTO, KERNEL, BACK = map(_of_both_axes, (POINTS_IN, POINTS_KERNEL, POINTS_OUT))  # [36,36], [36,9], [16,36]
+
+
+class WinogradConv(nn.Conv2d):
+    """A 3×3 convolution that computes Winograd's way in float32 on a CPU, and as ever with gradients or anywhere else."""
+
+    _made: tuple[tuple[int, int], Tensor] | None = None  # of which weights, and what they became
+
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled():
+            return super()._conv_forward(x, weight, bias)
+        return convolved(x, self._kernels(), bias)
+
+    def _kernels(self) -> Tensor:
+        known = self.weight.data_ptr(), self.weight._version
+        if self._made is None or self._made[0] != known:
+            self._made = known, kernels_of(self.weight)
+        return self._made[1]
+
+
+def quickened(net: nn.Module) -> nn.Module:
+    """Let a network's convolutions compute Winograd's way where that pays; weights and their names stay."""
+    for name, conv in list(net.named_modules()):
+        if type(conv) is nn.Conv2d and _pays(conv):
+            quick = WinogradConv(
+                conv.in_channels, conv.out_channels, 3, padding=1, bias=conv.bias is not None, device="meta"
+            )
+            quick.weight, quick.bias = conv.weight, conv.bias
+            net.set_submodule(name, quick.train(conv.training))
+    return net
+
+
+def _pays(conv: nn.Conv2d) -> bool:
+    shape = conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode
+    return shape == ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros") and conv.in_channels * conv.out_channels >= PAYS_FROM
+
+
+def kernels_of(weight: Tensor) -> Tensor:
+    """Return what each pair of channels is multiplied by, [36,C,K], for weight [K,C,3,3]."""
+    made = KERNEL @ weight.reshape(-1, 9).T
+    return made.view(REACH**2, *weight.shape[:2]).transpose(1, 2)
+
+
+def convolved(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
+    """Return the convolution of x [N,C,h,w] with zeros around it, [N,K,h,w], channels-last."""
+    (n, c, h, w), k = x.shape, kernels.shape[2]
+    down, across = -(-h // TILE), -(-w // TILE)
+    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, TILE * across - w + 1, 1, TILE * down - h + 1))
+    y = x.new_empty((n, down, TILE, across, TILE, k))
+    frames = max(1, AT_ONCE // (down * across * max(c, k)))
+    rows = min(down, max(1, AT_ONCE // (across * max(c, k))))
+    for first in range(0, n, frames):
+        for top in range(0, down, rows):
+            part = y[first : first + frames, top : top + rows]
+            _tiles(padded[first : first + frames, TILE * top :], kernels, bias, part)
+    whole = y.view(n, TILE * down, TILE * across, k)[:, :h, :w]
+    return whole.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _tiles(padded: Tensor, kernels: Tensor, bias: Tensor | None, y: Tensor) -> None:
+    """Write y [N,rows,4,columns,4,K] from what lies around its tiles, at the top of padded [N,H,W,C]."""
+    (n, rows, _, columns, _, k), (frame, line, pixel, _) = y.shape, padded.stride()
+    steps = (line, pixel, frame, TILE * line, TILE * pixel, 1)
+    around = padded.as_strided((REACH, REACH, n, rows, columns, padded.shape[-1]), steps, padded.storage_offset())
+    products = torch.bmm((INTO @ around.reshape(REACH**2, -1)).view(REACH**2, -1, padded.shape[-1]), kernels)
+    made = (BACK @ products.view(REACH**2, -1)).view(TILE, TILE, n, rows, columns, k).permute(2, 3, 0, 4, 1, 5)
+    if bias is None:
+        y.copy_(made)
+    else:
+        torch.add(made, bias, out=y)

@@ -1,0 +1,68 @@
+"""Winograd's convolutions against torch's, and where they stand in for them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from mgld.nets import winograd
+from mgld.nets.blocks import shifted
+from mgld.nets.winograd import WinogradConv, convolved, kernels_of, quickened
+
+SIZES = [(1, 5, 7), (3, 8, 8), (2, 1, 1), (2, 13, 30)]  # frames, height, width: sides that are no multiple of a tile's
+
+
+@pytest.fixture
+def conv() -> nn.Conv2d:
+    torch.manual_seed(0)
+    return nn.Conv2d(96, 112, 3, padding=1).requires_grad_(False)
+
+
+@pytest.mark.parametrize("at_once", [1, 300, 2**14])
+@pytest.mark.parametrize(("n", "height", "width"), SIZES)
+@torch.no_grad()
+def test_the_result_is_torchs_in_float64(conv, monkeypatch, at_once, n, height, width):
+    monkeypatch.setattr(winograd, "AT_ONCE", at_once)  # all tiles together, some, one by one
+    x = torch.randn(n, 96, height, width) + 2
+    for bias in (conv.bias, None):
+        y = convolved(x, kernels_of(conv.weight), bias)
+        wanted = F.conv2d(x.double(), conv.weight.double(), None if bias is None else bias.double(), padding=1)
+        assert y.shape == wanted.shape and y.is_contiguous(memory_format=torch.channels_last)
+        assert (y - wanted).norm() / wanted.norm() < 3e-6
+
+
+@torch.no_grad()
+def test_only_convolutions_that_gain_are_replaced_and_weights_keep_their_names(conv):
+    net = nn.Sequential(
+        conv, nn.Conv2d(96, 96, 3, padding=1, stride=2), nn.Conv2d(16, 96, 3, padding=1), nn.Conv2d(96, 96, 1)
+    )
+    before = {name: value.data_ptr() for name, value in net.state_dict().items()}
+    assert [type(layer) for layer in quickened(net)] == [WinogradConv, nn.Conv2d, nn.Conv2d, nn.Conv2d]
+    assert {name: value.data_ptr() for name, value in net.state_dict().items()} == before
+
+
+@torch.no_grad()
+def test_weights_that_change_are_seen(conv):
+    quick, x = quickened(nn.Sequential(conv)), torch.randn(1, 96, 6, 6)
+    quick(x)
+    conv.weight.mul_(2)
+    quick[0].bias.zero_()
+    torch.testing.assert_close(quick(x), F.conv2d(x, conv.weight, quick[0].bias, padding=1), atol=1e-4, rtol=0)
+
+
+def test_gradients_and_other_precisions_go_torchs_way(conv, monkeypatch):
+    quick = quickened(nn.Sequential(conv))
+    monkeypatch.setattr(winograd, "convolved", None)  # which nobody may call
+    x = torch.randn(1, 96, 6, 6, requires_grad=True)
+    quick(x).sum().backward()
+    assert x.grad is not None
+    with torch.no_grad():
+        assert quick.to(torch.bfloat16)(x.bfloat16()).dtype == torch.bfloat16
+
+
+@torch.no_grad()
+def test_an_offset_for_all_pixels_rides_on_the_bias_here_too(conv):
+    quick, x, offset = quickened(nn.Sequential(conv))[0], torch.randn(2, 96, 6, 6), torch.randn(1, 112)
+    torch.testing.assert_close(shifted(quick, x, offset), shifted(conv, x, offset), atol=1e-4, rtol=0)
