@@ -16,7 +16,7 @@ from mgld.degrade import degrade  # noqa: E402
 from mgld.training.motion import camera_path, move  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-CRF, CRF_AS_IT_IS = 25, 12  # hard, as a phone or an old site would; and what keeps a degraded clip's noise
+CRF, CRF_OF_NOISE = 25, 12  # hard, as a phone or an old site would; and what keeps noise as it is
 H264 = [
     "-an",
     "-c:v",
@@ -28,23 +28,6 @@ H264 = [
     "-movflags",
     "+faststart",
 ]
-
-
-def degraded(source: str, name: str, seed: int = 2, frames: int = 32, width: int = 416, height: int = 352) -> None:
-    """Cut a part out of a film, every second frame from 150 on, and degrade it as the paper's evaluation does."""
-    view = rf"select=gte(n\,150)*not(mod(n\,2)),scale=640:-2:flags=area,crop={width}:{height}:190:4"
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", source, "-vf", view, "-fps_mode", "passthrough"]
-    command += ["-frames:v", str(frames), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    clean = np.frombuffer(subprocess.run(command, check=True, capture_output=True).stdout, np.uint8)
-    small = degrade(list(clean.reshape(-1, height, width, 3)), np.random.default_rng(seed))
-    raw(np.stack(small), name, 12, CRF_AS_IT_IS)
-
-
-def raw(frames_u8: np.ndarray, name: str, fps: int, crf: int = CRF) -> None:
-    """Compress frames u8 [T,h,w,3]."""
-    size = f"{frames_u8.shape[2]}x{frames_u8.shape[1]}"
-    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps)]
-    encode(given, "-", [], name, frames_u8.tobytes(), crf)
 
 
 def shrink(source: str, name: str, size: str, frames: int) -> None:
@@ -61,16 +44,17 @@ def encode(
 
 
 def render(photo: str, name: str, side: int = 576, frames: int = 48) -> None:
-    """Move over a photograph along a seeded camera path, shrunk four times."""
+    """Move over a photograph along a seeded camera path, degraded four times smaller as the evaluation set is."""
     picture = cv2.imread(photo)[..., ::-1]
     picture = cv2.resize(picture, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     clip = move(picture, camera_path(frames, side, np.random.default_rng(4)), side).frames
-    small = [cv2.resize(f, (side // 4, side // 4), interpolation=cv2.INTER_AREA) for f in clip]
-    raw(np.stack(small), name, 24)
+    small = degrade(list(clip), np.random.default_rng(3))
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{side // 4}x{side // 4}", "-r", "24"]
+    encode(raw, "-", [], name, b"".join(f.tobytes() for f in small), CRF_OF_NOISE)
 
 
 if __name__ == "__main__":
     city, dog, reef = sys.argv[1:]
-    degraded(city, "city.mp4")
+    shrink(city, "city.mp4", "180:100", 48)
     shrink(dog, "dog.mp4", "192:108", 40)
     render(reef, "reef.mp4")

@@ -34,7 +34,7 @@ from mgld.ui.first_sight import write_stills  # noqa: E402
 from mgld.worker import run_all  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-CLIP = settings.ASSETS / "clips" / "city.mp4"  # noisy, as what the method is for
+CLIP = settings.ASSETS / "clips" / "reef.mp4"
 FRAMES = 16
 SCOPED = "1/1"  # a pair of frames of the second segment
 

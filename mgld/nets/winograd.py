@@ -20,7 +20,8 @@ POINTS_KERNEL = (
     (1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1),
 )  # fmt: skip
 POINTS_OUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
-PAYS_FROM = 8192  # products of channels: below, the maps around cost more than the multiplications saved
+# products of channels: below, the maps around cost more than is saved; above, kernels four times as large fill the memory
+PAYS = range(8192, 2**18 + 1)
 AT_ONCE = 2**14  # tiles times channels that are worked on together
 
 
@@ -63,7 +64,7 @@ def quickened(net: nn.Module) -> nn.Module:
 
 def _pays(conv: nn.Conv2d) -> bool:
     shape = conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode
-    return shape == ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros") and conv.in_channels * conv.out_channels >= PAYS_FROM
+    return shape == ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros") and conv.in_channels * conv.out_channels in PAYS
 
 
 def kernels_of(weight: Tensor) -> Tensor:
