@@ -32,7 +32,8 @@ def own_folder() -> Path:
     if settings.UPLOADS_IN is not None:
         settings.UPLOADS_IN.mkdir(parents=True, exist_ok=True)
     folder = WorkFolder("mgld-page-", parent=settings.UPLOADS_IN)
-    atexit.register(folder.close)
+    owner = os.getpid()
+    atexit.register(lambda: os.getpid() == owner and folder.close())  # ZeroGPU forks for every job
     settings.keep_uploads_in(folder.path)
     return folder.path
 
