@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,8 @@ from torch import nn
 from mgld.nets import winograd
 from mgld.nets.blocks import shifted
 from mgld.nets.winograd import WinogradConv, convolved, kernels_of, quickened
+from mgld.pipeline import MGLDPipeline
+from mgld.settings import Settings
 
 SIZES = [(1, 5, 7), (3, 8, 8), (2, 1, 1), (2, 13, 30)]  # frames, height, width: sides that are no multiple of a tile's
 
@@ -69,3 +72,17 @@ def test_gradients_and_other_precisions_go_torchs_way(conv, monkeypatch):
 def test_an_offset_for_all_pixels_rides_on_the_bias_here_too(conv):
     quick, x, offset = quickened(nn.Sequential(conv))[0], torch.randn(2, 96, 6, 6), torch.randn(1, 112)
     torch.testing.assert_close(shifted(quick, x, offset), shifted(conv, x, offset), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("dtype", "quick"), [("float32", True), ("bfloat16", False)])
+def test_a_pipeline_is_opened_with_them_where_it_computes_in_float32(
+    pipeline, clip_u8, tmp_path, monkeypatch, dtype, quick
+):
+    pipeline.save_pretrained(tmp_path)
+    monkeypatch.setattr(winograd, "PAYS_FROM", 1)
+    opened = MGLDPipeline.from_pretrained(tmp_path, "cpu", dtype)
+    found = [name for name, layer in opened.unet.named_modules() if isinstance(layer, WinogradConv)]
+    assert bool(found) == quick
+    if quick:
+        apart = opened(clip_u8, Settings()).astype(np.int16) - pipeline(clip_u8, Settings())
+        assert np.abs(apart).max() <= 1
