@@ -20,8 +20,8 @@ class Pace:
 
     @property
     def last_s(self) -> float:
-        """Return the pace of the last measurements; 1 before there are any."""
-        return median([pace for _, pace in self._found] or [1.0])
+        """Return the pace of the last measurements; the present one before there are any."""
+        return median(pace for _, pace in self._found) if self._found else self.now_s()
 
     def now_s(self) -> float:
         """Return the present pace."""
