@@ -46,8 +46,7 @@ def this_machine(device: str, on_gpu: Callable = lambda function: function, mode
 def build(model: str, machine: Machine) -> gr.Blocks:
     """Return the page."""
     uploads.own_folder()
-    swept_s = settings.FILES_S // 6, settings.FILES_S
-    with gr.Blocks(title=TITLE, delete_cache=swept_s, analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(words.INTRO, elem_id="intro")
         with gr.Row(elem_id="studio"):
             with gr.Column(scale=3, min_width=300, elem_id="controls"):

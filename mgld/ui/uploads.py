@@ -39,16 +39,31 @@ def own_folder() -> Path:
 
 
 def watch(page: gr.Blocks, swept_s: float) -> None:
-    """Keep what runs need from being swept, beside a page that is about to be served, for as long as it is."""
+    """Keep what runs need and sweep what is old, beside a page that is about to be served, for as long as it is."""
 
     def look() -> None:
         time.sleep(swept_s / LOOKS)
         while page.is_running:
             touch(needed(page))
             remove_broken_off(own_folder())
+            sweep(page, own_folder(), swept_s)
             time.sleep(swept_s / LOOKS)
 
     threading.Thread(target=look, daemon=True, name="uploads").start()
+
+
+def sweep(page: gr.Blocks, folder: Path, swept_s: float) -> None:
+    """Remove files older than this, but for those that every visitor is shown.
+
+    Gradio's own sweeping ends for ever where somebody uploads while it looks.
+    """
+    kept = {str(folder / LOCK)}.union(*(block.keep_in_cache for block in list(page.blocks.values())))
+    for path in [Path(place, name) for place, _, names in os.walk(folder) for name in names]:
+        with suppress(OSError):
+            if str(path) not in kept and time.time() - path.stat().st_ctime > swept_s:
+                path.unlink()
+                for known in page.temp_file_sets:
+                    known.discard(str(path))
 
 
 def remove_broken_off(folder: Path) -> int:

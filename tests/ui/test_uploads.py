@@ -159,6 +159,19 @@ def test_a_clip_that_was_swept_is_told_so(served, clip):
         assert "clip.mp4" in told and "Choose it again" in told and str(Path(uploaded["path"]).parent) not in told
 
 
+def test_what_is_old_is_swept_though_gradio_may_have_stopped_to_look(tmp_path):
+    old, shown = tmp_path / "a" / "old.mp4", tmp_path / "b" / "poster.webp"
+    for path in (old, shown):
+        path.parent.mkdir()
+        path.write_bytes(b"")
+    known = {str(old), str(shown)}
+    page = SimpleNamespace(blocks={1: SimpleNamespace(keep_in_cache={str(shown)})}, temp_file_sets=[known])
+    uploads.sweep(page, tmp_path, 3600)
+    assert old.exists()
+    uploads.sweep(page, tmp_path, -1)
+    assert not old.exists() and shown.exists() and known == {str(shown)}
+
+
 def test_pictures_that_wait_as_one_clip_are_needed(served, tmp_path):
     """Their zip is made here: it is no upload."""
     frame = media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:d=0.04", "-frames:v", "1", str(tmp_path / "1.png"))
