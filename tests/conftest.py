@@ -27,8 +27,15 @@ from mgld import settings
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import TINY
+from mgld.video import child, sandbox
+from tests.decoding import DecoderHere
 
 SMALL = {"norm_groups": 8}
+
+
+def place_of(item: pytest.Item) -> str:
+    """Return where a test lies, from this folder on."""
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 def small_vae() -> VideoVAE:
@@ -58,6 +65,25 @@ def nothing_unfinished(tmp_path_factory, request, monkeypatch):
         tmp_path_factory.getbasetemp() / "unfinished" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
     )
     monkeypatch.setattr(settings, "UNFINISHED", place)
+
+
+# Where what is tested is the process that decodes, or a whole page at work.
+DECODED_APART = (
+    "browser",
+    "fuzz",
+    "video/test_child.py",
+    "video/test_fuzz.py",
+    "video/test_hostile.py",
+    "video/test_sandbox.py",
+)
+
+
+@pytest.fixture(autouse=True)
+def decoded_here(request, monkeypatch):
+    """Decode in this process; tests in DECODED_APART start the program's own decoders, one for every clip."""
+    if not place_of(request.node).startswith(DECODED_APART):
+        monkeypatch.setattr(sandbox, "_started", DecoderHere)
+        monkeypatch.setattr(child, "renew_cpu_time", lambda: None)  # the bound would be this process's
 
 
 @pytest.fixture
@@ -109,9 +135,8 @@ def pytest_xdist_auto_num_workers(config) -> int:
 @pytest.hookimpl(tryfirst=True)  # before a worker looks for groups
 def pytest_collection_modifyitems(items) -> None:
     """Leave what lies in slow places out of the fast lane; keep a file's tests, and all of the browser's, in one process."""
-    here = Path(__file__).parent
     for item in items:
-        place = item.path.relative_to(here).as_posix()
+        place = place_of(item)
         if place.startswith(SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.xdist_group("browser" if place.startswith("browser") else place))

@@ -101,11 +101,11 @@ def studio_address(free_port, machine):
 
 @pytest.fixture
 def opened(browser, studio_address):
-    """Open pages that must end without a script error."""
+    """Open pages that must end without a script error; the example rests, for a clip that plays costs a whole processor."""
     pages = []
 
-    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+    def open_page(width: int = 1440, height: int = 900, query: str = "", motion: str = "reduce"):
+        page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion=motion)
         page.broken = []
         page.on("pageerror", lambda error: page.broken.append(str(error)))
         page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
