@@ -1,4 +1,4 @@
-"""Shared fixtures: the smallest networks with every part in place."""
+"""Shared fixtures, and which tests belong together; the process that only hands tests out loads no torch for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
@@ -20,42 +21,18 @@ if (
 
 import numpy as np
 import pytest
-import torch
-from diffusers import DDPMScheduler
 
 from mgld import settings
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
-from mgld.pipeline import MGLDPipeline
-from mgld.presets import TINY
 from mgld.video import child, sandbox
 from tests.decoding import DecoderHere
 
-SMALL = {"norm_groups": 8}
+if TYPE_CHECKING:
+    from mgld.pipeline import MGLDPipeline
 
 
 def place_of(item: pytest.Item) -> str:
     """Return where a test lies, from this folder on."""
     return item.path.relative_to(Path(__file__).parent).as_posix()
-
-
-def small_vae() -> VideoVAE:
-    return VideoVAE(
-        latent_channels=4, channels=(16, 32), layers_per_block=1, patch=4, middle_attention=False, fusion_levels=(0, 1),
-        fusion_growth=4, **SMALL,
-    )  # fmt: skip
-
-
-def small_unet() -> VideoUNet:
-    return VideoUNet(
-        latent_channels=4, channels=(16, 32), layers_per_block=1, attention=(False, True), head_channels=16,
-        text_channels=8, text_tokens=1, structure_channels=16, sft_channels=8, sample_size=16, smallest_sample=8, **SMALL,
-    )  # fmt: skip
-
-
-def small_structure_encoder() -> StructureEncoder:
-    return StructureEncoder(
-        latent_channels=4, channels=(16, 32), layers_per_block=1, attention=(False, True), out_channels=16, **SMALL
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -89,14 +66,9 @@ def decoded_here(request, monkeypatch):
 @pytest.fixture
 def pipeline() -> MGLDPipeline:
     """Make a pipeline with random weights, temporal layers switched on; its pictures mean nothing, its behaviour does."""
-    torch.manual_seed(0)
-    nets = [small_vae(), small_unet(), small_structure_encoder()]
-    for net in nets:
-        net.requires_grad_(False).eval()
-        for name, parameter in net.named_parameters():
-            if name.endswith("temporal_alpha"):
-                parameter.fill_(0.3)
-    return MGLDPipeline(*nets, DDPMScheduler(**TINY["scheduler"]))
+    from tests.small import small_pipeline
+
+    return small_pipeline()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from contextlib import contextmanager
 
 import numpy as np
@@ -82,19 +83,33 @@ def page(browser, address):
 
 
 @pytest.fixture(scope="module")
+def seen(browser, address):
+    """The stage alone in a page that tests of a file share: they look at it, and leave it as it is."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto(address)
+    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
 def machine():
     from mgld.ui.page import this_machine
 
     return this_machine("cpu")
 
 
-@pytest.fixture(scope="module")
-def studio_address(free_port, machine):
+@pytest.fixture(scope="session")
+def studio_address(machine):
+    """Serve the page for all tests: to measure this machine's speed, as it does first, takes a while."""
     from mgld.ui.page import MEASURED, build, launch
 
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     page = build("tiny", machine)
-    launch(page, "tiny", machine, free_port, block=False)
-    yield f"http://127.0.0.1:{free_port}"
+    launch(page, "tiny", machine, port, block=False)
+    yield f"http://127.0.0.1:{port}"
     page.close()
     assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
 

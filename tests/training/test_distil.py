@@ -19,7 +19,7 @@ from mgld.sampling import schedule
 from mgld.training import distil, sampled
 from mgld.training.critics import Critics, PairCritic, deceive, tell_apart
 from mgld.training.losses import flat_excess
-from tests.conftest import small_structure_encoder, small_unet, small_vae
+from tests.small import small_structure_encoder, small_unet, small_vae
 from tests.training.test_stages import byte_pictures, column, pictures, plan
 
 
