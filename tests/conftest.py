@@ -104,11 +104,27 @@ def pytest_xdist_auto_num_workers(config) -> int:
     return cores if config.args_source is config.ArgsSource.TESTPATHS and cores > 1 else 0
 
 
+# Groups that take ten seconds or more, the longest first: a long one that begins last keeps one process busy alone.
+LONGEST = (
+    "browser", "test_commands.py", "cluster/test_pool.py", "test_kept.py", "convert/test_full_size.py", "test_space.py",
+    "ui/test_running.py", "cluster/test_spread.py", "training/test_stages.py", "training/test_distil.py", "test_expected.py",
+    "training/test_sitting.py", "test_evaluate.py", "ui/test_page.py", "fuzz/test_api.py", "video/test_hostile.py",
+    "training/test_ranks.py", "convert/test_sd21.py", "test_pipeline.py", "ui/test_first_sight.py",
+)  # fmt: skip
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return what goes to one process together: a file's tests, and all of the browser's."""
+    place = place_of(item)
+    return "browser" if place.startswith("browser") else place
+
+
 @pytest.hookimpl(tryfirst=True)  # before a worker looks for groups
 def pytest_collection_modifyitems(items) -> None:
-    """Leave what lies in slow places out of the fast lane; keep a file's tests, and all of the browser's, in one process."""
+    """Leave what lies in slow places out of the fast lane, name the groups, and put the longest ones first."""
     for item in items:
-        place = place_of(item)
-        if place.startswith(SLOW_PLACES):
+        if place_of(item).startswith(SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group("browser" if place.startswith("browser") else place))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    turns = {group: turn for turn, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(group_of(item), len(turns)))
