@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from tests import media
 from tests.browser.coded import FRAMES, HEIGHT, LAYERS, WIDTH, coded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -134,3 +136,11 @@ def opened(browser, studio_address):
     for page in pages:
         assert page.broken == []
         page.close()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    wide = np.random.default_rng(time.time_ns()).integers(0, 256, (8, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    return media.make_video(
+        tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10
+    )

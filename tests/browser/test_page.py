@@ -5,24 +5,14 @@ from __future__ import annotations
 import time
 import zipfile
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from mgld.ui import page as studio
 from mgld.ui import words
 from mgld.ui.first_sight import finished_example
 from tests import media
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def clip(tmp_path):
-    wide = np.random.default_rng(time.time_ns()).integers(0, 256, (8, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-    return media.make_video(
-        tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10
-    )
 
 
 def upload(page, clip, frames: int = 2, steps: int = 1) -> None:
@@ -285,33 +275,3 @@ def test_every_control_has_a_label_and_every_picture_words(opened):
            }).map((e) => e.outerHTML.slice(0, 120))"""
     )
     assert nameless == []
-
-
-def test_only_one_endpoint_is_public(studio_address):
-    from gradio_client import Client
-
-    told = Client(studio_address, verbose=False).view_api(return_format="dict")
-    assert list(told["named_endpoints"]) == ["/compare"]
-    types = {p["parameter_name"]: p["python_type"]["type"] for p in told["named_endpoints"]["/compare"]["parameters"]}
-    assert types["steps"] == "float" and types["crop"] == "str" and "clip" in types
-
-
-def test_the_client_of_the_readme_works(studio_address, clip):
-    from gradio_client import Client, handle_file
-
-    client = Client(studio_address, verbose=False)
-    asked = {
-        "clip": handle_file(str(clip)),
-        "methods": ["mgld"],
-        "frames": 1,
-        "steps": 1,
-        "truth": None,
-        "others": None,
-    }
-    *_, taken = client.predict(**asked, api_name="/compare")
-    assert [file["file"].rsplit("/", 1)[-1] for file in taken["files"]][:2] == ["comparison.mp4", "mgld.mp4"]
-    assert zipfile.is_zipfile(taken["everything"])
-
-
-def test_settings_of_the_launch_are_those_that_were_tested():
-    assert studio.DEVICE["concurrency_id"] == "device" and studio.DEVICE["concurrency_limit"] == 1
