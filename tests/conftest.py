@@ -1,4 +1,4 @@
-"""Shared fixtures: the smallest networks with every part in place."""
+"""Shared fixtures, and which tests belong together; the process that only hands tests out loads no torch for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
@@ -20,35 +21,18 @@ if (
 
 import numpy as np
 import pytest
-import torch
-from diffusers import DDPMScheduler
 
 from mgld import settings
-from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
-from mgld.pipeline import MGLDPipeline
-from mgld.presets import TINY
+from mgld.video import child, sandbox
+from tests.decoding import DecoderHere
 
-SMALL = {"norm_groups": 8}
-
-
-def small_vae() -> VideoVAE:
-    return VideoVAE(
-        latent_channels=4, channels=(16, 32), layers_per_block=1, patch=4, middle_attention=False, fusion_levels=(0, 1),
-        fusion_growth=4, **SMALL,
-    )  # fmt: skip
+if TYPE_CHECKING:
+    from mgld.pipeline import MGLDPipeline
 
 
-def small_unet() -> VideoUNet:
-    return VideoUNet(
-        latent_channels=4, channels=(16, 32), layers_per_block=1, attention=(False, True), head_channels=16,
-        text_channels=8, text_tokens=1, structure_channels=16, sft_channels=8, sample_size=16, smallest_sample=8, **SMALL,
-    )  # fmt: skip
-
-
-def small_structure_encoder() -> StructureEncoder:
-    return StructureEncoder(
-        latent_channels=4, channels=(16, 32), layers_per_block=1, attention=(False, True), out_channels=16, **SMALL
-    )
+def place_of(item: pytest.Item) -> str:
+    """Return where a test lies, from this folder on."""
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture(autouse=True)
@@ -60,17 +44,31 @@ def nothing_unfinished(tmp_path_factory, request, monkeypatch):
     monkeypatch.setattr(settings, "UNFINISHED", place)
 
 
+# Where what is tested is the process that decodes, or a whole page at work.
+DECODED_APART = (
+    "browser",
+    "fuzz",
+    "video/test_child.py",
+    "video/test_fuzz.py",
+    "video/test_hostile.py",
+    "video/test_sandbox.py",
+)
+
+
+@pytest.fixture(autouse=True)
+def decoded_here(request, monkeypatch):
+    """Decode in this process; tests in DECODED_APART start the program's own decoders, one for every clip."""
+    if not place_of(request.node).startswith(DECODED_APART):
+        monkeypatch.setattr(sandbox, "_started", DecoderHere)
+        monkeypatch.setattr(child, "renew_cpu_time", lambda: None)  # the bound would be this process's
+
+
 @pytest.fixture
 def pipeline() -> MGLDPipeline:
     """Make a pipeline with random weights, temporal layers switched on; its pictures mean nothing, its behaviour does."""
-    torch.manual_seed(0)
-    nets = [small_vae(), small_unet(), small_structure_encoder()]
-    for net in nets:
-        net.requires_grad_(False).eval()
-        for name, parameter in net.named_parameters():
-            if name.endswith("temporal_alpha"):
-                parameter.fill_(0.3)
-    return MGLDPipeline(*nets, DDPMScheduler(**TINY["scheduler"]))
+    from tests.small import small_pipeline
+
+    return small_pipeline()
 
 
 @pytest.fixture
@@ -89,8 +87,8 @@ def free_port():
 
 # Each of their tests decodes or writes clips, in processes of their own, or trains: a second or more, hundreds of times.
 SLOW_PLACES = (
-    "video", "fuzz", "training", "parity", "flow/test_cuts.py", "convert/test_sd21.py", "test_commands.py", "test_example.py",
-    "test_kept.py", "test_folders.py", "test_evaluate.py",
+    "video", "fuzz", "training", "parity", "flow/test_cuts.py", "convert/test_full_size.py", "convert/test_published.py",
+    "convert/test_sd21.py", "test_commands.py", "test_example.py", "test_kept.py", "test_folders.py", "test_evaluate.py",
     "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
     "comparison/test_cost.py", "ui/test_running.py", "ui/test_files.py", "ui/test_page.py", "ui/test_first_sight.py",
     "ui/test_uploads.py",
@@ -106,12 +104,27 @@ def pytest_xdist_auto_num_workers(config) -> int:
     return cores if config.args_source is config.ArgsSource.TESTPATHS and cores > 1 else 0
 
 
+# Groups that take ten seconds or more, the longest first: a long one that begins last keeps one process busy alone.
+LONGEST = (
+    "browser", "soak/test_load.py", "test_commands.py", "cluster/test_pool.py", "test_kept.py", "convert/test_full_size.py",
+    "test_space.py", "ui/test_running.py", "cluster/test_spread.py", "training/test_stages.py", "training/test_distil.py",
+    "test_expected.py", "training/test_sitting.py", "test_evaluate.py", "ui/test_page.py", "fuzz/test_api.py",
+    "video/test_hostile.py", "training/test_ranks.py", "convert/test_sd21.py", "test_pipeline.py", "ui/test_first_sight.py",
+)  # fmt: skip
+
+
+def group_of(item: pytest.Item) -> str:
+    """Return what goes to one process together: a file's tests, and all of the browser's."""
+    place = place_of(item)
+    return "browser" if place.startswith("browser") else place
+
+
 @pytest.hookimpl(tryfirst=True)  # before a worker looks for groups
 def pytest_collection_modifyitems(items) -> None:
-    """Leave what lies in slow places out of the fast lane; keep a file's tests, and all of the browser's, in one process."""
-    here = Path(__file__).parent
+    """Leave what lies in slow places out of the fast lane, name the groups, and put the longest ones first."""
     for item in items:
-        place = item.path.relative_to(here).as_posix()
-        if place.startswith(SLOW_PLACES):
+        if place_of(item).startswith(SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group("browser" if place.startswith("browser") else place))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    turns = {group: turn for turn, group in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(group_of(item), len(turns)))

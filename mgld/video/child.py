@@ -7,9 +7,10 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import av.logging
 import cv2
@@ -61,23 +62,20 @@ def source_of(path: Path) -> Path:
     return cast(Path, archive.opened(path)) if archive.is_archive(path) else path
 
 
-def answer_on(out: BinaryIO, job: dict) -> None:
+def answers(job: dict) -> Iterator[Answer]:
     """Do one task; every way in which it can end becomes a message."""
     path = Path(job.pop("path"))
     try:
-        for message, payload in TASKS[job.pop("task")](source_of(path), job):
-            wire.send(out, message, payload)
-        wire.send(out, {"end": True})
+        yield from TASKS[job.pop("task")](source_of(path), job)
+        yield {"end": True}, b""
     except UserError as error:
-        wire.send(out, {"refused": str(error)})
+        yield {"refused": str(error)}, b""
     except FileNotFoundError:  # it was there when it was looked at
-        wire.send(out, {"refused": str(errors.file_missing(path))})
+        yield {"refused": str(errors.file_missing(path))}, b""
     except MemoryError:
-        wire.send(out, {"refused": str(refusals.decoder_memory(path))})
-    except BrokenPipeError:
-        return  # nobody listens any more
+        yield {"refused": str(refusals.decoder_memory(path))}, b""
     except Exception:
-        wire.send(out, {"broke": traceback.format_exc()})
+        yield {"broke": traceback.format_exc()}, b""
 
 
 def main() -> None:
@@ -89,7 +87,9 @@ def main() -> None:
     job = json.loads(sys.stdin.buffer.readline())
     wire.send(out, {"lacking": confine(may_write=job["task"] == "mux")})
     renew_cpu_time()
-    answer_on(out, job)
+    with suppress(BrokenPipeError):  # nobody listens any more
+        for message, payload in answers(job):
+            wire.send(out, message, payload)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from tests import media
 from tests.browser.coded import FRAMES, HEIGHT, LAYERS, WIDTH, coded
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -82,30 +85,44 @@ def page(browser, address):
 
 
 @pytest.fixture(scope="module")
+def seen(browser, address):
+    """The stage alone in a page that tests of a file share: they look at it, and leave it as it is."""
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.goto(address)
+    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="session")
 def machine():
     from mgld.ui.page import this_machine
 
     return this_machine("cpu")
 
 
-@pytest.fixture(scope="module")
-def studio_address(free_port, machine):
+@pytest.fixture(scope="session")
+def studio_address(machine):
+    """Serve the page for all tests: to measure this machine's speed, as it does first, takes a while."""
     from mgld.ui.page import MEASURED, build, launch
 
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     page = build("tiny", machine)
-    launch(page, "tiny", machine, free_port, block=False)
-    yield f"http://127.0.0.1:{free_port}"
+    launch(page, "tiny", machine, port, block=False)
+    yield f"http://127.0.0.1:{port}"
     page.close()
     assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
 
 
 @pytest.fixture
 def opened(browser, studio_address):
-    """Open pages that must end without a script error."""
+    """Open pages that must end without a script error; the example rests, for a clip that plays costs a whole processor."""
     pages = []
 
-    def open_page(width: int = 1440, height: int = 900, query: str = "", **options):
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+    def open_page(width: int = 1440, height: int = 900, query: str = "", motion: str = "reduce"):
+        page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion=motion)
         page.broken = []
         page.on("pageerror", lambda error: page.broken.append(str(error)))
         page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
@@ -119,3 +136,11 @@ def opened(browser, studio_address):
     for page in pages:
         assert page.broken == []
         page.close()
+
+
+@pytest.fixture
+def clip(tmp_path):
+    wide = np.random.default_rng(time.time_ns()).integers(0, 256, (8, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+    return media.make_video(
+        tmp_path / "clip.mp4", [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(12)], fps=10
+    )

@@ -50,7 +50,7 @@ UNMARKED = """() => {
 
 
 def test_the_keyboard_stops_nowhere_without_a_mark(opened):
-    page, stops, unmarked = opened(reduced_motion="reduce"), 0, []
+    page, stops, unmarked = opened(), 0, []
     for stops in range(150):
         page.keyboard.press("Tab")
         told = page.evaluate(UNMARKED)
@@ -61,7 +61,7 @@ def test_the_keyboard_stops_nowhere_without_a_mark(opened):
 
 
 def test_frames_line_divider_and_tabs_are_moved_by_keys_alone(opened):
-    page = opened(reduced_motion="reduce")
+    page = opened()
     page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
     stage = page.locator("canvas.stage")
     page.focus(".divider")

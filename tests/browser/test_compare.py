@@ -129,14 +129,14 @@ def test_a_strip_is_cut_pixel_by_pixel(page):
     page.wait_for_selector(f".strip canvas[data-w='{told['w'] + 2}']")
 
 
-def test_views_and_plots_are_saved_as_pictures(page):
-    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    stage = page.evaluate("(({width, height}) => [height, width])(document.querySelector('canvas.stage'))")
-    assert list(saved(page, "save").shape[:2]) == stage
-    profile = saved(page, "saveprofile")
+def test_views_and_plots_are_saved_as_pictures(seen):
+    seen.wait_for_selector(".slices[data-ms]", timeout=20_000)
+    stage = seen.evaluate("(({width, height}) => [height, width])(document.querySelector('canvas.stage'))")
+    assert list(saved(seen, "save").shape[:2]) == stage
+    profile = saved(seen, "saveprofile")
     assert profile.shape[1] >= WIDTH and profile.shape[0] >= LAYERS * 4 * FRAMES
     assert profile[0, 0].tolist() == [255, 255, 255] and (profile[:80] < 100).any()  # on paper, with a title
-    assert saved(page, "savecurves").shape[0] > 150
+    assert saved(seen, "savecurves").shape[0] > 150
 
 
 def test_the_loupe_shows_every_layer(page):
@@ -155,16 +155,16 @@ def test_curves_are_told_in_words_and_read_at_the_frame(page):
     assert [cell.inner_text() for cell in page.locator(".legend .now").all()] == ["2.00", "3.00", "4.00"]
 
 
-def test_one_table_tells_of_the_frame_and_of_the_clip_and_marks_the_best(page):
-    cells = [[cell.inner_text() for cell in row.locator("th, td").all()] for row in page.locator(".legend tr").all()]
+def test_one_table_tells_of_the_frame_and_of_the_clip_and_marks_the_best(seen):
+    cells = [[cell.inner_text() for cell in row.locator("th, td").all()] for row in seen.locator(".legend tr").all()]
     assert cells[:2] == [["Layer", "error", "PSNR"], ["this frame", "mean"]]
     assert cells[2:] == [
         ["Layer 0", "–", "1.50", "20.0"], ["Layer 1", "–", "2.00", "30.0"], ["Layer 2", "–", "2.50", "25.0"],
     ]  # fmt: skip
-    assert [cell.inner_text() for cell in page.locator(".legend .best").all()] == ["2.00"]
+    assert [cell.inner_text() for cell in seen.locator(".legend .best").all()] == ["2.00"]
 
 
-def test_every_key_is_documented(page):
+def test_every_key_is_documented(seen):
     script = (PAGE / "compare" / "keys.js").read_text()
     table = script[script.index("const KEYS = {") : script.index("const PANS")]
     keys = {a or b for a, b in re.findall(r"(?:^|[{,])\s*(?:'(.+?)'|(\w+)): (?=[\w(])", table, re.M)} - {
@@ -173,18 +173,19 @@ def test_every_key_is_documented(page):
     }  # other names
     names = {" ": "Space", "ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", "-": "−"}
     names |= {"PageUp": "Page", "PageDown": "Page"}
-    told = {kbd.text_content() for kbd in page.locator(".keys kbd").all()}
+    told = {kbd.text_content() for kbd in seen.locator(".keys kbd").all()}
     assert len(keys) > 25
     assert {names.get(key, key.upper() if len(key) == 1 else key) for key in keys} <= told
 
 
-@pytest.mark.parametrize("width", [390, 720])  # a phone; a desktop screen of 1440 enlarged to 200 %
-def test_nothing_rolls_sideways(browser, address, width):
-    page = browser.new_page(viewport={"width": width, "height": 450})
+def test_nothing_rolls_sideways(browser, address):
+    page = browser.new_page(viewport={"width": 390, "height": 450})
     page.goto(address)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     page.click("[data-do=strip]")
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for width in (390, 720):  # a phone; a desktop screen of 1440 enlarged to 200 %
+        page.set_viewport_size({"width": width, "height": 450})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.close()

@@ -66,7 +66,7 @@ def test_nothing_jumps_once_the_picture_is_there(browser, studio_address, width)
 
 
 def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
-    page = opened()
+    page = opened(motion="no-preference")
     for _ in range(2):  # round and round
         page.wait_for_function("document.querySelector('canvas.stage').dataset.frame === '12'", timeout=20_000)
         page.wait_for_function("document.querySelector('canvas.stage').dataset.frame === '3'", timeout=20_000)
@@ -82,7 +82,7 @@ def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
 
 
 def test_it_rests_where_motion_is_not_wanted(opened):
-    page = opened(reduced_motion="reduce")
+    page = opened()
     page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
     page.wait_for_timeout(500)
     assert page.evaluate("document.querySelector('video.main').paused")
@@ -90,7 +90,7 @@ def test_it_rests_where_motion_is_not_wanted(opened):
 
 
 def test_the_input_in_the_corner_takes_the_stage_while_it_is_held(opened):
-    page = opened(reduced_motion="reduce")
+    page = opened()
     page.click("[data-show=picture]")
     box = page.locator("canvas.stage").bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 40)

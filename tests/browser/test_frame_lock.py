@@ -85,14 +85,18 @@ def test_playing_to_the_end_drifts_by_nothing(page):
     assert len(set(frames)) > 20  # a slow machine drops frames, for all layers together
 
 
-@pytest.mark.parametrize("speed", ["0.5", "0.25", "0.1"])
-def test_slow_motion_drifts_by_nothing(page, speed):
-    page.select_option(".speed", speed)
+def test_slow_motion_drifts_by_nothing(page):
     page.click("[data-do=loop]")
+    for speed in ("0.5", "0.25", "0.1"):
+        page.select_option(".speed", speed)
+        leaves_no_frame_out(page)
+        assert page.evaluate("document.querySelector('video.main').playbackRate") == float(speed)
+
+
+def leaves_no_frame_out(page) -> None:
+    """A busy machine leaves out one frame now and another then; a stage that leaves one out always does."""
     left_out = set(range(1, 8))
-    for _ in range(
-        8
-    ):  # a busy machine leaves out one frame now and another then; a stage that leaves one out always does
+    for _ in range(8):
         go(page, 0)
         painted(page)
         page.click("[data-do=play]")
@@ -104,7 +108,6 @@ def test_slow_motion_drifts_by_nothing(page, speed):
         if not left_out:
             break
     assert not left_out
-    assert page.evaluate("document.querySelector('video.main').playbackRate") == float(speed)
 
 
 def test_scrubbing_and_stepping_drift_by_nothing(page):

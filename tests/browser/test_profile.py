@@ -32,8 +32,8 @@ def test_profile_leads_to_its_frame_and_tells_its_line(page):
     assert "Layer 2 changes by" in page.get_attribute(".slices", "aria-label")
 
 
-def test_the_profile_shows_each_layer_over_time(page):
-    profile_shows_each_layer_over_time(page)
+def test_the_profile_shows_each_layer_over_time(seen):
+    profile_shows_each_layer_over_time(seen)
 
 
 LATE = """const Real = VideoFrame, draw = CanvasRenderingContext2D.prototype.drawImage, asked = new Map();

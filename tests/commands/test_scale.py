@@ -13,7 +13,7 @@ from mgld.commands import published_work, scale, scale_run
 from mgld.commands.benchmark import panned_noise
 from mgld.commands.published_work import StackedTemporalConv, published_of
 from mgld.nets.layers import TemporalConv
-from tests.conftest import small_structure_encoder, small_unet, small_vae
+from tests.small import small_structure_encoder, small_unet, small_vae
 
 pytestmark = pytest.mark.slow
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -95,6 +96,7 @@ def make_tower() -> Tower:
     return Tower().eval()
 
 
+@cache
 def mgld_unet() -> State:
     """Return what `mgldvsr_unet.ckpt` holds, without RAFT."""
     net, seed = unet()
@@ -109,12 +111,14 @@ def mgld_unet() -> State:
     }
 
 
+@cache
 def mgld_vae() -> State:
     net, seed = vae()
     losses = {"loss.logvar": torch.zeros(()), "loss.discriminator.main.0.weight": torch.zeros(64, 3, 4, 4)}
     return procedural(official.vae_sources(net), seed) | losses
 
 
+@cache
 def stablesr() -> State:
     net, seed = unet()
     return {
@@ -123,6 +127,7 @@ def stablesr() -> State:
     }
 
 
+@cache
 def stablesr_vae() -> State:
     net, seed = vae("rrdb")
     return procedural(official.vae_sources(net, temporal=False), seed + 1)
@@ -133,3 +138,15 @@ def save(folder: Path, name: str, state: State, change: Callable[[State], State]
     folder.mkdir(exist_ok=True)
     torch.save({"state_dict": change(state), "global_step": 42000, "epoch": 1}, folder / f"{name}.ckpt")
     return folder / f"{name}.ckpt"
+
+
+UNET = "model.diffusion_model."
+CONV = UNET + "input_blocks.1.0.in_layers.2.weight"
+
+
+def without(name: str) -> Callable:
+    return lambda state: {key: value for key, value in state.items() if key != name}
+
+
+def having(name: str, value: object) -> Callable:
+    return lambda state: state | {name: value}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -16,10 +17,10 @@ from mgld.metrics.vgg import GROUPS, Perceptual
 from mgld.nets import Cleaner
 from mgld.presets import TINY
 from mgld.sampling import schedule
-from mgld.training import distil, sampled
+from mgld.training import critics, distil, sampled
 from mgld.training.critics import Critics, PairCritic, deceive, tell_apart
 from mgld.training.losses import flat_excess
-from tests.conftest import small_structure_encoder, small_unet, small_vae
+from tests.small import small_structure_encoder, small_unet, small_vae
 from tests.training.test_stages import byte_pictures, column, pictures, plan
 
 
@@ -32,7 +33,12 @@ def small_nets(temporal: bool = False, cleaner: Cleaner | None = None) -> sample
 
 @pytest.fixture
 def vgg(monkeypatch):
-    """Stand in for the published VGG16, which is not in the repository: the same layers with random weights."""
+    """Stand in for the published VGG16, which is not in the repository: an eighth of its channels, with random weights."""
+    narrow = tuple(tuple(width // 8 for width in group) for group in GROUPS)
+    monkeypatch.setattr("mgld.metrics.vgg.GROUPS", narrow)
+    monkeypatch.setattr("mgld.metrics.perceptual.GROUPS", narrow)
+    features = tuple((group, width // 8) for group, width in critics.FEATURES)
+    monkeypatch.setattr(critics, "FeatureCritic", partial(critics.FeatureCritic, features))
     torch.manual_seed(0)
     net = Perceptual().requires_grad_(False)
     for weight in net.weights:

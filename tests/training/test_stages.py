@@ -22,7 +22,7 @@ from mgld.training.bank import fill_bank, read_bank
 from mgld.training.decoder import BankedClip, train_decoder
 from mgld.training.losses import frame_difference, grid_difference, sobel_magnitude, structure_weighted_consistency
 from mgld.training.run import Plan
-from tests.conftest import small_structure_encoder, small_unet, small_vae
+from tests.small import small_structure_encoder, small_unet, small_vae
 
 
 def plan(folder, steps: int, **changes) -> Plan:

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+from mgld.comparison.takeaway import Takeaway
 from mgld.presets import describe_model
+from mgld.ui import taking
 from mgld.ui.files import listed
 from mgld.ui.first_sight import FOLDER, example_layers, example_takeaway, finished_example
-from mgld.ui.taking import report_at_line
+from tests.comparison.outcomes import outcome
 
 
 def test_the_example_was_made_by_the_weights_that_ship():
@@ -25,12 +27,14 @@ def test_the_example_can_be_shown_and_voted_on():
     assert {column.key for column in example.value.stage.table} >= {"we", "sharpness"} and example.value.notes
 
 
-def test_a_visitors_line_moves_in_their_own_report_of_the_example_only():
-    ((moved, own),) = report_at_line("y 0.25", None, SimpleNamespace(session_hash="nobody"))
-    stage = finished_example().value.stage
-    assert f"Temporal profile at column {stage.width // 4}" in {file.name for file in moved.files}
-    theirs = {file.name for file in example_takeaway().files}
-    assert own is not None and f"Temporal profile at row {stage.height // 2}" in theirs
+def test_a_visitors_line_moves_in_their_own_report_of_the_example_only(tmp_path, monkeypatch):
+    example = outcome(tmp_path)
+    of_all = Takeaway(example)
+    monkeypatch.setattr(taking, "example_outcome", lambda: example)
+    monkeypatch.setattr(taking, "example_takeaway", lambda: of_all)
+    ((moved, own),) = taking.report_at_line("y 0.25", None, SimpleNamespace(session_hash="nobody"))
+    assert "Temporal profile at column 32" in {file.name for file in moved.files}
+    assert own is not None and "Temporal profile at row 48" in {file.name for file in of_all.files}
 
 
 def test_the_example_can_be_taken_home():
