@@ -95,11 +95,11 @@ def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
         Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), models[asked.model], crop_of(asked.crop), truth, others,
         degrade_seed,
     )  # fmt: skip
+    if request.layers > settings.LAYERS_AT_MOST:
+        raise errors.layers_too_many(request.layers, settings.LAYERS_AT_MOST)
     for path in filter(None, (request.clip, truth, *others)):
         if not path.exists():
             raise errors.clip_gone(path)
-    if request.layers > settings.LAYERS_AT_MOST:
-        raise errors.layers_too_many(request.layers, settings.LAYERS_AT_MOST)
     return request
 
 

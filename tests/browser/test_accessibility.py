@@ -22,8 +22,9 @@ def serious(page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1440), ("dark", 390)]
+)  # colours are the theme's, places the width's
 def test_nothing_serious_at_first_sight_nor_under_any_tab_with_everything_unfolded(opened, theme, width):
     page = opened(width, 900, f"/?__theme={theme}")
     assert serious(page) == []

@@ -73,7 +73,7 @@ class Attacker:
             told = {"error": type(error).__name__} if self._lives() else {"died": True}
         log = self.studio.log.read_text(encoding="utf-8", errors="replace")
         fresh, self._seen = log[self._seen :], len(log)
-        if "died" in told or f'File "{ROOT}/mgld' in fresh and not _is_refusal(fresh) or FAULT in json.dumps(told):
+        if "died" in told or _leads_through_us(fresh) and not _is_refusal(fresh) or FAULT in json.dumps(told):
             return {"outcome": "broke", "trace": f"{json.dumps(asked)[:2000]}\n{fresh[-4000:]}"}
         if leak := _leak(told):
             return {"outcome": "leaked", "trace": f"{json.dumps(asked)[:2000]}\n{leak}"}
@@ -107,6 +107,12 @@ class Attacker:
 
 def _junk(rng: np.random.Generator) -> object:
     return [*JUNK, float("nan"), float("inf")][int(rng.integers(0, len(JUNK) + 2))]
+
+
+def _leads_through_us(trace: str) -> bool:
+    """Say whether some of this program stands in a trace; that every request is handed on by what bounds it does not count."""
+    ours = re.findall(rf'File "{re.escape(str(ROOT))}/mgld/(\S+)", line \d+, in (\w+)', trace)
+    return bool(set(ours) - {("ui/uploads.py", "__call__")})
 
 
 def _is_refusal(log: str) -> bool:

@@ -33,7 +33,7 @@ def test_faults_and_leaks_would_be_found(attacker, monkeypatch):
         assert attacker.outcome(asked)["outcome"] == outcome, told
     monkeypatch.setattr(attacker, "_answer", lambda _: {})
     with attacker.studio.log.open("a") as log:
-        log.write(f'Traceback\n  File "{api.ROOT}/mgld/ui/page.py"\nZeroDivisionError: x\n')
+        log.write(f'Traceback\n  File "{api.ROOT}/mgld/ui/page.py", line 1, in build\nZeroDivisionError: x\n')
     assert attacker.outcome(asked)["outcome"] == "broke"
 
 
