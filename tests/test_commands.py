@@ -272,17 +272,17 @@ for name, count in (("warm", "40"), ("short", "40"), ("long", "140")):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(tmp_path, pipeline):
-    """Kept as bytes alone, 100 more frames of 192×160 would take 9 MB."""
+    """Kept as bytes alone, 100 more frames of 288×256 would take 22 MB; the allocator's own ups and downs come to 14."""
     pipeline.unet.register_to_config(sample_size=64)  # one tile a step
     pipeline.save_pretrained(tmp_path / "model")
-    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=48x40:r=25:d=6", str(tmp_path / "clip.mp4"))
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=72x64:r=25:d=6", str(tmp_path / "clip.mp4"))
     words = ["upscale", "--steps", "1", "--segment", "8", "--overlap", "1", "--dtype", "float32", "--model", "model"]
     command, path = [sys.executable, "-c", GROWING, json.dumps([*words, "clip.mp4"])], {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     _, short, long = map(int, done.stdout.split())
     assert [probe(tmp_path / f"{name}.mp4").frame_count for name in ("short", "long")] == [40, 140]
-    assert long < short + 8e6, (short, long)  # the allocator itself may take some more
+    assert long < short + 20e6, (short, long)
 
 
 @pytest.mark.parametrize(
