@@ -44,6 +44,11 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
+def seen(lq: Tensor, enlarged: Tensor, cleaner: Cleaner | None) -> Tensor:
+    """Return what the autoencoder sees of lq [N,3,h,w] and the same enlarged [N,3,4h,4w]: cleaned, where there is a cleaner."""
+    return enlarged if cleaner is None else cleaned(enlarged, cleaner(lq.to(cleaner.dtype)))
+
+
 def cleaned(enlarged: Tensor, missing: Tensor) -> Tensor:
     """Return enlarged frames [N,3,H,W] with what a Cleaner says they lack, in [-1,1]."""
     return (enlarged + missing.float()).clamp(-1, 1)

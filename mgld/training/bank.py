@@ -16,7 +16,7 @@ from torch import Tensor
 from mgld import errors
 from mgld.canvas import enlarged, from_bytes, to_bytes
 from mgld.nets import Cleaner
-from mgld.nets.cleaner import cleaned
+from mgld.nets.cleaner import seen
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
 from mgld.training.decoder import BankedClip
@@ -44,8 +44,8 @@ def fill_bank(
     _claim(folder, _origin(pipeline, settings, source))
     for number in range(count_bank(folder), count):
         hq, lq = (clip[0] for clip in next(pairs))
-        seen = _seen(lq.to(pipeline.device), hq.shape[-2:], pipeline.cleaner)
-        z = pipeline.latents(seen, Settings(**{**vars(settings), "seed": settings.seed + number}))
+        x = _seen(lq.to(pipeline.device), hq.shape[-2:], pipeline.cleaner)
+        z = pipeline.latents(x, Settings(**{**vars(settings), "seed": settings.seed + number}))
         clip = {"gt": to_bytes(hq), "lq": to_bytes(lq), "z": z.half().cpu()}
         partial = folder / f"{number:05d}.part"
         save_file({k: v.contiguous() for k, v in clip.items()}, partial)
@@ -97,8 +97,7 @@ def count_bank(folder: Path) -> int:
 @torch.no_grad()
 def _seen(lq: Tensor, size_hw: tuple[int, int], cleaner: Cleaner | None) -> Tensor:
     """Return lq [T,3,h,w] as the autoencoder sees it, at size_hw."""
-    x = enlarged(lq, size_hw)
-    return x if cleaner is None else cleaned(x, cleaner(lq.to(cleaner.dtype)))
+    return seen(lq, enlarged(lq, size_hw), cleaner)
 
 
 def read_bank(folder: Path, seed: int, single_frames: bool, cleaner: Cleaner | None = None) -> Iterator[BankedClip]:

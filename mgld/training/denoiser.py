@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mgld.canvas import enlarged, from_bytes
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
-from mgld.nets.cleaner import cleaned
+from mgld.nets.cleaner import seen
 from mgld.training.graphs import Replayed
 from mgld.training.pool import Pair, Supply, supplied
 from mgld.training.run import Plan, Run, stream_seed
@@ -54,7 +54,7 @@ def encode_pairs(
     shape, lq = hq.shape[:2], lq.flatten(0, 1)
     up = enlarged(lq, hq.shape[-2:])
     with torch.autocast(hq.device.type, dtype, enabled=dtype != torch.float32):
-        up = up if cleaner is None else cleaned(up, cleaner(lq))
+        up = seen(lq, up, cleaner)
         z = [vae.encode(x.contiguous(memory_format=torch.channels_last))[0].sample() for x in (hq.flatten(0, 1), up)]
     return tuple((latent.float() * vae.config.scaling_factor).unflatten(0, shape) for latent in z)
 

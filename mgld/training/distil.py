@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mgld import settings
+from mgld.canvas import enlarged
 from mgld.flow import FlowNetwork
 from mgld.metrics.perceptual import Dists, load_dists
 from mgld.metrics.vgg import Perceptual, load_perceptual, unit_length
@@ -159,7 +159,7 @@ class Distilling:
         Returns the log's figures.
         """
         frames = len(gt) // self.run.plan.batch
-        canvas = F.interpolate(lq, size=gt.shape[-2:], mode="bicubic", align_corners=False).clamp(-1, 1)
+        canvas = enlarged(lq, gt.shape[-2:])
         seen = self.nets.seen(lq, canvas)
         z_lq, x = self._pictures(seen, frames, kind.twice)
         loss, figures = self._against_truth(x, gt, frames)

@@ -9,7 +9,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
-from mgld.nets.cleaner import cleaned
+from mgld.nets.cleaner import seen
 
 USUAL_SECOND = 0.6  # of second steps begin at USUAL_TIMESTEP, as the sampler's do; the others at a random lower one
 USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
@@ -35,11 +35,8 @@ class Nets:
 
     def seen(self, lq: Tensor, enlarged: Tensor) -> Tensor:
         """Return what the autoencoder sees of lq [N,3,h,w] and the same enlarged: cleaned, where there is a cleaner."""
-        if self.cleaner is None:
-            return enlarged
         with self.autocast():
-            missing = self.cleaner(lq)
-        return cleaned(enlarged, missing)
+            return seen(lq, enlarged, self.cleaner)
 
     def autocast(self) -> torch.autocast:
         """Compute in the run's precision."""
