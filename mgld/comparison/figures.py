@@ -14,7 +14,7 @@ from mgld.comparison.stage import Column, Curve, StageVideo
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
 from mgld.metrics.table import columns, markdown, marked
-from mgld.metrics.temporal import Backward, at_half_size, mean_residual, motion_of, residuals
+from mgld.metrics.temporal import Backward, at_lq_size, mean_residual, motion_of, residuals
 from mgld.plots import heat
 from mgld.settings import LABELS
 
@@ -163,8 +163,8 @@ def _rows(evidence: dict[str, Evidence]) -> dict[str, dict[str, float | None]]:
 
 @cache
 def measuring_flow(name: str) -> FlowNetwork:
-    """Open the network that judges, on the CPU beside the device job and at half the size: whole frames cost seconds a pair."""
-    return at_half_size(load_flow(name, "cpu"))
+    """Open the network that judges, on the CPU beside the device job and at the input's size: whole frames cost seconds a pair."""
+    return at_lq_size(load_flow(name, "cpu"))
 
 
 def _known(error: float) -> float | None:

@@ -99,3 +99,16 @@ def test_residuals_are_the_picture_behind_the_warping_error(panning):
     assert [temporal.mean_residual(m) for m in maps] == temporal.warping_errors(clip, motion)
     assert np.isnan(maps[0][:, -2:]).all()  # came in from outside
     assert np.nanmax(np.abs(maps[0] - 10)) <= 1.5
+
+
+def test_motion_that_is_measured_at_the_inputs_size_is_that_of_the_whole_picture(panning):
+    seen = []
+
+    def one_pixel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        seen.append(a.shape[-2:])
+        return torch.ones(len(a), 2, *a.shape[-2:])
+
+    frames = torch.from_numpy(panning).permute(0, 3, 1, 2) / 255
+    flow_px = temporal.at_lq_size(one_pixel)(frames[:-1], frames[1:])
+    assert seen == [(24, 32)]
+    assert flow_px.shape == (3, 2, 96, 128) and (flow_px == 4).all()
