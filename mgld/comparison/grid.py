@@ -13,7 +13,7 @@ import numpy as np
 from mgld.comparison.layers import first_pair, label_of
 from mgld.comparison.stage import Column, Curve, MapPlaces, StageVideo
 from mgld.plots import HIDDEN, colours_of, heat_scale
-from mgld.video import VideoWriter
+from mgld.video.writer import LOOKED_AT, VideoWriter
 
 LARGEST_SIDE_PX = 4096  # what every H.264 decoder of a browser takes
 PLATE = (24, 24, 27)  # behind a name, whatever the picture is
@@ -49,7 +49,7 @@ def stack_layers(
     pictures = [(layer, _cell(i, columns, height, width)) for i, layer in enumerate(layers.values())]
     named = heat.maps.items() if heat else ()
     maps = [(m, _quarter(i, len(layers), columns, height, width)) for i, (_, m) in enumerate(named)]
-    with VideoWriter(path, fps) as writer:
+    with VideoWriter(path, fps, preset=LOOKED_AT) as writer:
         for n in range(len(frames)):
             sheet = np.zeros((-(-cells // columns) * height, columns * width, 3), np.uint8)
             for clip, (x, y, w, h) in (*pictures, *maps):

@@ -14,7 +14,7 @@ import pytest
 
 from mgld.errors import UserError
 from mgld.video import VideoWriter, probe, read_frames
-from mgld.video.writer import WORST_GIF, WORST_H264, WORST_LOSSLESS
+from mgld.video.writer import LOOKED_AT, WORST_GIF, WORST_H264, WORST_LOSSLESS
 from tests import media
 
 
@@ -35,6 +35,13 @@ def test_h264_plays_elsewhere_with_true_colours(tmp_path, name):
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
         assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (1, 1, 1, 1)
+
+
+def test_what_somebody_waits_to_see_is_searched_less_and_as_true(tmp_path):
+    frames = [media.flat(c) for c in media.PATCHES]
+    kept, looked_at = write(tmp_path / "kept.mp4", frames), write(tmp_path / "at.mp4", frames, preset=LOOKED_AT)
+    assert b" subme=7 " in kept.read_bytes() and b" subme=2 " in looked_at.read_bytes()  # x264 writes its settings down
+    assert np.abs(media.ffmpeg_decode(looked_at, 48, 64).mean((1, 2)) - media.PATCHES).max() <= 2
 
 
 def test_index_stands_before_the_pictures(tmp_path):
