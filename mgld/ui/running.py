@@ -210,7 +210,7 @@ class Countdown:
             number=index + 1,
             count=len(self._order),
             stage=words.STAGES[event.stage if isinstance(event, Progress) else "decode"],
-            done=done,
+            done=int(done),
             total=self._frames,
             left=predicted(self._least_s),
         )

@@ -79,7 +79,7 @@ FAILED = "That did not work, and the fault is on this side. Its reference is {re
 STAGES = {
     "condition": "encoding the input", "motion": "measuring motion", "sample": "denoising", "decode": "decoding",
 }  # fmt: skip
-WORKING = "{method} ({number}/{count}), {stage}: frame {done:.1f} of {total:.0f}, {left} left"
+WORKING = "{method} ({number}/{count}), {stage}: frame {done} of {total}, {left} left"
 DONE = "{frames} in {taken}, made by the model “{model}” on {device}."
 RESUMED = " {method}: {there}."
 RESUMED_NOW = "; {there}"
