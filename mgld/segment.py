@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from mgld.flow.cuts import is_cut
 from mgld.methods import finds_scenes, overlap_of
 from mgld.sampling.noise import FrameNoise, noise_of
 from mgld.sampling.segments import cover
-from mgld.sampling.tiles import image_starts
+from mgld.sampling.tiles import image_starts, image_tiles
 from mgld.settings import ALONE_TILE, SMALLEST_TILE_PX, STABLESR_TILE, TILE_HALVINGS, VAE_TILE, Settings
 from mgld.video import Frame
 
@@ -106,6 +107,12 @@ class SegmentRun:
     tile: tuple[int, int] = (0, 1)  # which of how many that are worked on alone
 
     @property
+    def size_hw(self) -> tuple[int, int]:
+        """Return its height and width in pixels, enlarged and padded."""
+        height, width = self.x_lq.shape[-2:]
+        return height, width
+
+    @property
     def ready(self) -> int:
         """Count its frames that no later segment will touch."""
         return len(self.times_s) if self.ends_scene else len(self.times_s) - overlap_of(self.settings)
@@ -115,17 +122,13 @@ class SegmentRun:
         index, count = self.tile
         return self.clock.progress(self.first, index * steps + step, count * steps, stage)
 
+    def image_tiles(self, factor: int) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield (y, x, tile) of what the autoencoder works on at once; factor is pixels per latent cell."""
+        return image_tiles(self.x_seen, self.tiles.image_px, self.tiles.stride_px(factor))
+
     def afresh(self) -> SegmentRun:
         """Return it with its noise from the beginning."""
         return replace(self, noise=noise_of(self.settings, self.first, len(self.x_lq)))
-
-
-class Condition(NamedTuple):
-    """The LQ latent [T,c,h,w] (float32, scaled) and the encoder's features of each tile for CFW; None where they are too large."""
-
-    z_lq: Tensor
-    features: list[list[Tensor]] | None
-    image_px: int  # side of the tiles that they are of
 
 
 class Part(NamedTuple):
@@ -143,19 +146,16 @@ def parts_of(segment: SegmentRun, motion: Motion | None, factor: int) -> list[Pa
     factor is pixels per latent cell. The published stride is no multiple of it, so its flow lies beside the picture (spec §6).
     """
     side_px, stride_px = alone_tile(segment.settings)
-    height, width = segment.x_lq.shape[-2:]
+    height, width = segment.size_hw
     if segment.settings.tiling == "canvas" or max(height, width) <= side_px:
         return [Part(0, 0, segment.afresh(), motion)]
     corners = [
         (y, x) for x in _places(width, side_px, stride_px, factor) for y in _places(height, side_px, stride_px, factor)
     ]
-    known = [None] * len(corners) if segment.z_known is None else segment.z_known.chunk(len(corners), -1)
     parts = []
     for index, ((top, y), (left, x)) in enumerate(corners):
         x_lq, x_seen = (x[..., top : top + side_px, left : left + side_px] for x in (segment.x_lq, segment.x_seen))
-        run = replace(
-            segment, x_lq=x_lq, x_seen=x_seen, z_known=known[index], watch=NOTHING_WATCHED, tile=(index, len(corners))
-        )
+        run = replace(segment, x_lq=x_lq, x_seen=x_seen, watch=NOTHING_WATCHED, tile=(index, len(corners)))
         h, w = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
         cut = None if motion is None else Motion(*(m[..., y : y + h, x : x + w] for m in motion))
         parts.append(Part(top, left, run.afresh(), cut))
@@ -184,10 +184,21 @@ def with_room(
         except (RuntimeError, MemoryError) as error:
             if not memory.is_short(error):
                 raise
-            height, width = segment.x_lq.shape[-2:]
-            if not segment.tiles.halve((height, width)):
+            if not segment.tiles.halve(segment.size_hw):
                 raise errors.memory_short() from error
         # only here, past the error, nothing holds what the work had made
         if segment.x_lq.is_cuda:
             torch.cuda.empty_cache()
         yield Note(SMALLER_TILES.format(first=segment.first + 1, last=segment.first + len(segment.times_s)))
+
+
+@contextmanager
+def short_memory_refused() -> Iterator[None]:
+    """Let too little memory, where smaller tiles do not help, be a UserError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_short(error):
+            raise
+        torch.cuda.empty_cache()  # nothing where CUDA is not in use
+        raise errors.memory_short() from error

@@ -12,9 +12,8 @@ import torch
 
 from mgld import clock
 from mgld.errors import UserError
-from mgld.events import FramesDone, Guided, Preview, Progress, Result, Sampled
+from mgld.events import FramesDone, Progress, Result, Sampled
 from mgld.methods import METHODS
-from mgld.segment import Watch
 from mgld.settings import Settings
 from mgld.video import Frame
 
@@ -57,11 +56,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(pipeline, clip_
 def test_per_frame_results_do_not_depend_on_how_the_clip_is_cut(pipeline, clip_u8):
     results = [pipeline(clip_u8, Settings(method="per_frame", steps=2, segment=n, overlap=0)) for n in (2, 7)]
     assert np.abs(results[0].astype(int) - results[1]).max() <= 1
-
-
-def test_guidance_of_strength_zero_measures_no_flow(pipeline, clip_u8, monkeypatch):
-    monkeypatch.setattr("mgld.pipeline.estimate_motion", lambda *_: pytest.fail("flow was measured"))
-    pipeline(clip_u8, Settings(steps=1, segment=3, overlap=1, guidance=0))
 
 
 @pytest.mark.parametrize("mode", ["released", "paper", "corrected"])
@@ -115,12 +109,6 @@ def test_frames_are_read_one_segment_at_a_time(pipeline, clip_u8):
     assert len(taken) <= QUICK.segment + 1
 
 
-def test_previews_show_the_current_estimate(pipeline, clip_u8):
-    events = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(preview_every_s=0.0))
-    preview = next(e for e in events if isinstance(e, Preview))
-    assert preview.rgb_u8.shape[-1] == 3
-
-
 def test_numbers_that_stop_being_finite_are_a_sentence(pipeline, clip_u8):
     pipeline.unet.forward = lambda z, *a, **k: torch.full_like(z, torch.nan)
     with pytest.raises(UserError, match="step 1"):
@@ -141,58 +129,6 @@ def test_too_little_memory_is_a_sentence_and_the_next_run_works(pipeline, clip_u
 def test_an_empty_clip_is_a_sentence(pipeline):
     with pytest.raises(UserError, match="no frame"):
         list(pipeline.run([], QUICK))
-
-
-def test_guidance_is_told_per_segment_only_to_those_who_watch(pipeline, clip_u8):
-    assert not [e for e in pipeline.run(frames_of(clip_u8), QUICK) if isinstance(e, Guided)]
-    told = [e for e in pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True)) if isinstance(e, Guided)]
-    assert [e.first_frame for e in told] == [0, 2, 4]
-    first = told[0]
-    assert first.flow_px.shape == (2, 2, 12, 12) and first.hidden.shape == (2, 12, 12)
-    assert first.moved.shape == (3, 12, 12) and first.moved.max() > 0
-    assert len(first.before) == len(first.after) == QUICK.steps
-    assert all(after < before for before, after in zip(first.before[:-1], first.after[:-1], strict=True))
-
-
-@pytest.mark.slow
-def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
-    watched = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True))
-    result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])
-    assert np.array_equal(result, pipeline(clip_u8, QUICK))
-
-
-def test_the_frames_of_a_segment_are_encoded_once(pipeline, clip_u8, monkeypatch):
-    encoded, encode = [], pipeline.vae.encode
-    monkeypatch.setattr(pipeline.vae, "encode", lambda x: encoded.append(len(x)) or encode(x))
-    pipeline(clip_u8[:5], Settings(steps=2, segment=5))
-    assert encoded == [5]  # for the sampler; the decoder's fusion reads the same features
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("room", "times"), [(2**30, 4), (0, 8)])
-def test_tiles_are_encoded_once_where_their_features_find_room(pipeline, clip_u8, monkeypatch, room, times):
-    encoded, encode = [], pipeline.vae.encode
-    monkeypatch.setattr("mgld.pipeline.VAE_TILE", (64, 32))
-    wanted = pipeline(clip_u8[:2], QUICK)  # with room
-    monkeypatch.setattr("mgld.pipeline.FEATURES_BYTES", room)
-    monkeypatch.setattr(pipeline.vae, "encode", lambda x: encoded.append(len(x)) or encode(x))
-    assert np.array_equal(pipeline(clip_u8[:2], QUICK), wanted)
-    assert len(encoded) == times * len(set(encoded))
-
-
-def test_work_that_lacks_memory_is_done_again_without_the_recorded_steps(pipeline, monkeypatch):
-    forgotten, tried = [True, False], []
-
-    def work() -> str:
-        tried.append(len(tried))
-        if len(tried) != 2:
-            raise torch.OutOfMemoryError("no room")
-        return "done"
-
-    monkeypatch.setattr(pipeline._predicted, "forget", lambda: forgotten.pop(0))
-    assert pipeline._with_room(work) == "done" and len(tried) == 2
-    with pytest.raises(torch.OutOfMemoryError):  # nothing was left to forget
-        pipeline._with_room(work)
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_a_tile_alone_is_sampled_as_if_it_were_the_picture(pipeline, wide_u8, mo
     monkeypatch.setattr("mgld.segment.ALONE_TILE", (64, 50))
     z = next(e.z for e in events_of(pipeline, wide_u8, ALONE) if isinstance(e, Sampled))
     assert z.shape == (2, 4, 8, 3 * 8)  # tiles at 0, 50 and 96 pixels, side by side
-    x_lq = pipeline.canvas_for(16, 40).enlarge(wide_u8)
+    x_lq = pipeline.networks.canvas_for(16, 40).enlarge(wide_u8)
     for index, left in enumerate((0, 50, 96)):
         alone = pipeline.latents(x_lq[..., left : left + 64], replace(ALONE, tiling="canvas"))
         np.testing.assert_allclose(z[..., 8 * index : 8 * index + 8], alone.numpy(), atol=1e-5)

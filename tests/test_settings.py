@@ -17,7 +17,10 @@ from mgld.settings import Settings, limit_of
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = [f for f in fields(Settings) if "range" in f.metadata]
-ENGINE = [ROOT / "mgld" / name for name in ("pipeline.py", "methods.py", "sampling/noise.py")]
+ENGINE = [
+    *(ROOT / "mgld" / name for name in ("pipeline.py", "segment.py", "methods.py", "sampling/noise.py")),
+    *(ROOT / "mgld" / "stages").glob("*.py"),
+]
 CHOICES = [f for f in fields(Settings) if "options" in f.metadata]
 
 

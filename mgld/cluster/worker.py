@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mgld import __version__, errors, memory
+from mgld import __version__
 from mgld.clock import Clock
 from mgld.events import Event, Note, end_of
 from mgld.methods import PEERS, overlap_of
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import describe_model
 from mgld.sampling.segments import joined
-from mgld.segment import NOTHING_WATCHED, Condition, Piece, SegmentRun, TileSides
+from mgld.segment import NOTHING_WATCHED, Piece, SegmentRun, TileSides, short_memory_refused
 from mgld.settings import Settings
+from mgld.stages.condition import Condition, segment_of
+from mgld.stages.decode import decoded
+from mgld.stages.networks import Networks
+from mgld.stages.sample import sampled
 
 
 @dataclass(frozen=True)
@@ -86,54 +89,59 @@ class SegmentWorker:
             str(pipeline.vae.dtype).removeprefix("torch."), torch.get_num_threads(), torch.__version__,
         )  # fmt: skip
 
+    @torch.no_grad()
+    @short_memory_refused()
     def sample(self, errand: Errand) -> tuple[Report, np.ndarray]:
         """Return the latent f32 [T,c,h,w] of a segment, not yet joined."""
         clock = Clock(None)
-        with _working():
-            condition, z = end_of(self._engine(errand).sampled(self._segment(errand, clock)), self._hear)
-        self._sampled = (
-            errand.order,
-            condition,
-        )  # the same worker decodes it next, if its neighbours are sampled already
+        condition, z = end_of(sampled(self._networks(errand), self._segment(errand, clock)), self._hear)
+        # the same worker decodes it next, if its neighbours are sampled already
+        self._sampled = errand.order, condition
         return self._report(errand, clock), z.cpu().numpy()
 
+    @torch.no_grad()
+    @short_memory_refused()
     def decode(self, errand: Errand, latents: Sequence[np.ndarray]) -> tuple[Report, np.ndarray]:
         """Return x f32 [T,3,H,W] of a segment, not yet joined; latents are those of the segments that share frames, and its own."""
         clock = Clock(None)
-        with _working():
-            segment = self._segment(errand, clock)
-            condition = self._sampled[1] if self._sampled and self._sampled[0] == errand.order else None
-            z = self._joined(segment, latents)
-            x = end_of(self._engine(errand).decoded(segment, condition, z), self._hear)
+        segment = self._segment(errand, clock)
+        condition = self._sampled[1] if self._sampled and self._sampled[0] == errand.order else None
+        z = self._joined(segment, latents)
+        x = end_of(decoded(self._networks(errand), segment, condition, z), self._hear)
         return self._report(errand, clock), x.cpu().numpy()
 
+    @torch.no_grad()
+    @short_memory_refused()
     def finish(self, errand: Errand, *pictures: np.ndarray) -> tuple[Report, np.ndarray]:
         """Return the frames u8 [n,4h,4w,3] that no later segment touches; pictures are x as `decode` gave it, its own last."""
         clock = Clock(None)
-        with _working():
-            segment = self._segment(errand, clock)
-            done = segment.canvas.finish(self._joined(segment, pictures)[: segment.ready])
+        segment = self._segment(errand, clock)
+        done = segment.canvas.finish(self._joined(segment, pictures)[: segment.ready])
         clock.mark("finish")
         return self._report(errand, clock), done
 
+    @torch.no_grad()
+    @short_memory_refused()
     def whole(self, errand: Errand) -> tuple[Report, np.ndarray]:
         """Return all frames u8 [T,4h,4w,3] of a segment that shares none with another."""
         clock = Clock(None)
-        with _working():
-            if errand.settings.method in PEERS:
-                return self._report(errand, clock), self._pipeline(errand.piece.frames_u8, errand.settings)
-            segment, engine = self._segment(errand, clock), self._engine(errand)
-            condition, z = end_of(engine.sampled(segment), self._hear)
-            done = segment.canvas.finish(end_of(engine.decoded(segment, condition, z), self._hear))
+        if errand.settings.method in PEERS:
+            return self._report(errand, clock), self._pipeline(errand.piece.frames_u8, errand.settings)
+        segment, nets = self._segment(errand, clock), self._networks(errand)
+        condition, z = end_of(sampled(nets, segment), self._hear)
+        done = segment.canvas.finish(end_of(decoded(nets, segment, condition, z), self._hear))
         return self._report(errand, clock), done
 
     def _engine(self, errand: Errand) -> MGLDPipeline:
         return self._pipeline.engine_for(errand.settings)
 
+    def _networks(self, errand: Errand) -> Networks:
+        return self._engine(errand).networks
+
     def _segment(self, errand: Errand, clock: Clock) -> SegmentRun:
-        engine, wanted = self._engine(errand), errand.settings
-        sides = self._sides.setdefault(wanted, engine.tile_sides(wanted))
-        return engine.segment_of(errand.piece, wanted, clock, NOTHING_WATCHED, sides)
+        nets, wanted = self._networks(errand), errand.settings
+        sides = self._sides.setdefault(wanted, nets.tile_sides(wanted))
+        return segment_of(nets, errand.piece, wanted, clock, NOTHING_WATCHED, sides)
 
     def _hear(self, event: Event) -> None:
         self._notes += [event.text] if isinstance(event, Note) else []
@@ -146,17 +154,3 @@ class SegmentWorker:
     def _report(self, errand: Errand, clock: Clock) -> Report:
         notes, self._notes = self._notes, []
         return self._engine(errand).report(errand.settings, clock) | {"notes": notes}
-
-
-@contextmanager
-def _working() -> Iterator[None]:
-    """Compute without gradients; too little memory, where smaller tiles do not help, is a refusal."""
-    try:
-        with torch.no_grad():
-            yield
-    except (RuntimeError, MemoryError) as error:
-        if not memory.is_short(error):
-            raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        raise errors.memory_short() from error

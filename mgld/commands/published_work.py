@@ -7,21 +7,20 @@ temporal convolutions, two encodings, flow pair by pair, no graph.
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import torch
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from mgld.device import best_dtype
-from mgld.events import Event
 from mgld.flow import FlowNetwork
 from mgld.nets.layers import TemporalConv
 from mgld.nets.loading import NETS
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import SD21
-from mgld.segment import Condition, SegmentRun
+from mgld.stages.networks import Networks
 
 TEMPORAL_ALPHA = 0.3  # of random weights: a fresh layer would do nothing
 
@@ -44,12 +43,10 @@ class StackedTemporalConv(nn.Module):
 class PublishedWork(MGLDPipeline):
     """Our pipeline doing the published amount of work."""
 
-    def _condition(self, segment: SegmentRun) -> Generator[Event, None, Condition | None]:
-        condition = yield from super()._condition(segment)
-        return condition._replace(features=None)  # the features are made by a second encoding
-
-    def _cast(self, x: Tensor) -> Tensor:
-        return x.contiguous()
+    @property
+    def networks(self) -> Networks:
+        """Return its networks, which read planes, and of which the decoder's features are made by a second encoding."""
+        return replace(super().networks, memory_format=torch.contiguous_format, keeps_features=False)
 
 
 def published_of(ours: MGLDPipeline) -> PublishedWork:
@@ -57,8 +54,8 @@ def published_of(ours: MGLDPipeline) -> PublishedWork:
     nets = {name: stacked(copy.deepcopy(getattr(ours, name)).float()) for name in NETS}
     nets = {name: net.to(memory_format=torch.contiguous_format) for name, net in nets.items()}
     published = PublishedWork(scheduler=ours.scheduler, **nets)
-    published._predicted.most = 0
-    published._flows = {name: pair_by_pair(network) for name, network in ours._flows.items()}
+    published.networks.predicted.most = 0
+    published.networks.flows.update({name: pair_by_pair(network) for name, network in ours.networks.flows.items()})
     return published
 
 

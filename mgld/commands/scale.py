@@ -21,6 +21,7 @@ from mgld.nets.replay import CudaRecorder
 from mgld.pipeline import MGLDPipeline
 from mgld.sampling.guidance import StepState, guidance_step
 from mgld.settings import SCALE, Settings
+from mgld.stages.motion import flow_network
 from mgld.video import Frame
 
 PARTS = ("denoise", "encode", "decode", "flow", "guide")
@@ -56,12 +57,6 @@ def settings_of(scale: Scale, steps: int) -> Settings:
     return Settings(steps=steps, flow=scale.flow, **chosen).checked()
 
 
-def flow_key(scale: Scale) -> tuple[str, str]:
-    """Return under which name a pipeline keeps the scale's flow network."""
-    wanted = settings_of(scale, 1)
-    return wanted.flow, wanted.flow_range
-
-
 def seconds(work: Callable[[], Any], device: torch.device, repeats: int) -> float:
     """Return the median time of one call, after two that do not count on a GPU."""
     on_gpu = device.type == "cuda"
@@ -94,7 +89,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 def works(pipeline: MGLDPipeline, scale: Scale) -> dict[str, Callable[[], Any]]:
     """Return each part of the work on random inputs: one denoising step, one encoding, one decoding, the motion, one pull."""
-    device, t, vae = pipeline.device, scale.frames, pipeline.vae
+    device, t, vae, nets = pipeline.device, scale.frames, pipeline.vae, pipeline.networks
     side, cells = SCALE * scale.side_px, SCALE * scale.side_px // vae.factor
     source = torch.Generator(device).manual_seed(0)
     x = torch.rand(t, 3, side, side, device=device, generator=source) * 2 - 1
@@ -102,16 +97,16 @@ def works(pipeline: MGLDPipeline, scale: Scale) -> dict[str, Callable[[], Any]]:
     rgb = F.avg_pool2d((x + 1) / 2, SCALE)
     timestep, wanted = torch.tensor([500], device=device), settings_of(scale, 1)
     state = StepState(z, 0.1, -2.3, 0.3, 0.4)
-    parts: dict[str, Callable[[], Any]] = {"denoise": lambda: pipeline._predicted((z, z, timestep), (t, True))}
+    parts: dict[str, Callable[[], Any]] = {"denoise": lambda: nets.predicted((z, z, timestep), (t, True))}
     if not scale.steps:
         return parts
     with torch.no_grad(), precision(pipeline):
-        features = vae.encode(pipeline._cast(x))[1]
-    network = pipeline._flows[flow_key(scale)]
+        features = vae.encode(nets.cast(x))[1]
+    network = flow_network(nets, wanted)
     motion = estimate_motion(rgb, network, (cells, cells))
     return parts | {
-        "encode": lambda: vae.encode(pipeline._cast(x)),
-        "decode": lambda: vae.decode(pipeline._cast(z), features, t, 1.0, True),
+        "encode": lambda: vae.encode(nets.cast(x)),
+        "decode": lambda: vae.decode(nets.cast(z), features, t, 1.0, True),
         "flow": lambda: estimate_motion(rgb, network, (cells, cells)),
         "guide": lambda: guidance_step(z, motion, state, wanted.guidance, wanted.guidance_mode),
     }
@@ -187,7 +182,7 @@ def checks(pipeline: MGLDPipeline, scale: Scale) -> dict[str, float]:
         torch.nn.init.normal_(norm.weight)
         wanted = F.silu(F.group_norm(x.double(), 32, norm.weight.double(), norm.bias.double(), norm.eps))
         found["norm " + "x".join(map(str, shape))] = _distance(normalised(norm, x, silu=True), wanted)
-    step, replay = works(pipeline, scale)["denoise"], pipeline._predicted
+    step, replay = works(pipeline, scale)["denoise"], pipeline.networks.predicted
     replayed, kept = step(), replay.most
     replay.most = 0
     found["replayed step"] = _distance(replayed, step())

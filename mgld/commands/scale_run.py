@@ -20,9 +20,9 @@ from mgld.commands.published_work import ours_of, published_of, random_sd21
 from mgld.commands.report import write_json
 from mgld.commands.scale_told import summary, told
 from mgld.device import best_dtype, device_of
-from mgld.flow import load_flow
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import CUDA_GRAPHS, SCALE
+from mgld.stages.motion import flow_network
 
 LARGER = (180, 320, 4)  # height and width in pixels, steps: a clip that takes several tiles
 OWN_CHOICES = 4  # algorithms that cuDNN tries of each convolution where it is to choose by measuring
@@ -102,14 +102,14 @@ class Bench:
         self.report["operations"] = scale.count_operations(self.published, self.wanted)
 
     def _parts(self, name: str, pipeline: MGLDPipeline, graphs: int) -> None:
-        pipeline._predicted.most = graphs
+        pipeline.networks.predicted.most = graphs
         scale.time_parts(pipeline, self.wanted, self.report["parts_s"].setdefault(name, {}))
 
     def _runs(self, steps: int) -> None:
         """Measure whole runs of both: seconds per frame, peak memory, and how far their results are apart."""
         clip, done = panned_noise(self.wanted.frames, self.wanted.side_px), {}
         kept = self.report["runs"].setdefault(str(steps), {})
-        self.ours._predicted.most = self.graphs
+        self.ours.networks.predicted.most = self.graphs
         for name, pipeline, other in (
             ("ours", self.ours, self.published), ("published", self.published, self.ours),
         ):  # fmt: skip
@@ -126,7 +126,7 @@ class Bench:
         kept["levels_apart"] = scale.apart(done["ours"], done["published"])
 
     def _kernels(self, part: str) -> None:
-        self.ours._predicted.most = 0  # launched one by one, each is known by the call that launched it
+        self.ours.networks.predicted.most = 0  # launched one by one, each is known by the call that launched it
         work = torch.no_grad()(scale.works(self.ours, self.wanted)[part])
         self.report.setdefault("kernels", {})[part] = scale.kernels(work)
 
@@ -134,13 +134,13 @@ class Bench:
         scale.time_coding_graphs(self.ours, self.wanted, self.report["parts_s"].setdefault("ours, all as graphs", {}))
 
     def _checks(self) -> None:
-        self.ours._predicted.most = self.graphs
+        self.ours.networks.predicted.most = self.graphs
         self.report["checks"] = scale.checks(self.ours, self.wanted)
 
     def _larger(self) -> None:
         """Measure a run on 5 frames that need several tiles, after a run that does not count."""
         height, width, steps = LARGER
-        self.ours._predicted.most = self.graphs
+        self.ours.networks.predicted.most = self.graphs
         clip = panned_noise(5, width)[:, :height]
         scale.whole_run(self.ours, clip, scale.settings_of(self.wanted, 1))
         run = scale.whole_run(self.ours, clip, scale.settings_of(self.wanted, steps))
@@ -152,7 +152,7 @@ class Bench:
     def _tuned(self) -> None:
         """Measure what cuDNN's own choice among algorithms is worth, and what choosing costs."""
         torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, OWN_CHOICES
-        self.ours._predicted.forget()
+        self.ours.networks.predicted.forget()
         started = time.monotonic()
         try:
             self._parts("ours, cudnn.benchmark", self.ours, self.graphs)
@@ -185,7 +185,6 @@ def _pipelines(chosen: argparse.Namespace, wanted: scale.Scale) -> tuple[MGLDPip
         say("making random weights of sd21's shapes")
         ours, weights = random_sd21(device_of(chosen.device)), "random"
     if wanted.steps:
-        key = scale.flow_key(wanted)
-        ours._flows[key] = load_flow(key[0], ours.device, input_range=key[1])
+        flow_network(ours.networks, scale.settings_of(wanted, 1))  # before it is copied
     published = published_of(ours)
     return ours_of(ours), published, weights

@@ -140,4 +140,4 @@ def _repeats(stage: str, settings: Settings) -> int:
 
 def canvas_megapixels(pipeline, height: int, width: int) -> float:
     """Return the size at which the networks see a clip's frame."""
-    return float(np.prod(pipeline.canvas_for(height, width).padded_hw)) / 1e6
+    return float(np.prod(pipeline.networks.canvas_for(height, width).padded_hw)) / 1e6

@@ -18,7 +18,7 @@ from mgld.convert.flow import flow_sources
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.metrics.catalogue import METRICS
-from mgld.pipeline import NETS
+from mgld.nets.loading import NETS
 from mgld.presets import HUB_NAME, MANIFEST, PRESETS, folder_of, offered, sha256_of, snapshot_of
 
 LICENCES = {"tiny": "Apache-2.0", "dis": "Apache-2.0 (OpenCV)"}  # of what does not say it itself

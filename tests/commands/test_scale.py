@@ -12,7 +12,9 @@ from mgld.__main__ import main
 from mgld.commands import published_work, scale, scale_run
 from mgld.commands.benchmark import panned_noise
 from mgld.commands.published_work import StackedTemporalConv, published_of
+from mgld.flow import load_flow
 from mgld.nets.layers import TemporalConv
+from mgld.stages import motion
 from tests.small import small_structure_encoder, small_unet, small_vae
 
 pytestmark = pytest.mark.slow
@@ -98,8 +100,8 @@ def test_the_summary_tells_each_figure_by_its_name(small_paper, tmp_path):
 
 def test_the_published_schedule_sees_pairs_one_by_one_in_whole_runs_too(small_paper, monkeypatch):
     seen = []
-    network = scale_run.load_flow("dis", "cpu")
-    monkeypatch.setattr(scale_run, "load_flow", lambda *_, **__: lambda a, b: seen.append(len(a)) or network(a, b))
+    network = load_flow("dis", "cpu")
+    monkeypatch.setattr(motion, "load_flow", lambda *_, **__: lambda a, b: seen.append(len(a)) or network(a, b))
     chosen = argparse.Namespace(device="cpu", scale="paper", time_limit=60, json=None)
     bench = scale_run.Bench(chosen, scale.SCALES["paper"])
     for pipeline, pairs in ((bench.ours, [4]), (bench.published, [1] * 4)):

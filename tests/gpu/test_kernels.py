@@ -78,19 +78,19 @@ def test_a_fused_residual_block_is_the_plain_one(inputs, modulated):
 def test_a_replayed_call_is_the_launched_one(pipeline):
     pipeline.to("cuda")
     z, lq = (torch.randn(3, 4, 16, 16, device="cuda") for _ in range(2))
-    replay = Replay(pipeline._predict, (pipeline.structure_encoder, pipeline.unet), most=2)
+    replay = Replay(pipeline.networks.predict, (pipeline.structure_encoder, pipeline.unet), most=2)
     for t in (900.0, 100.0):
         given = (z + t, lq, torch.tensor([t], device="cuda"))
-        assert distance(replay(given, (3, True)), pipeline._predict(*given, 3, True)) < 1e-5
+        assert distance(replay(given, (3, True)), pipeline.networks.predict(*given, 3, True)) < 1e-5
     assert len(replay) == 1
-    assert replay.forget() and distance(replay(given, (3, False)), pipeline._predict(*given, 3, False)) < 1e-5
+    assert replay.forget() and distance(replay(given, (3, False)), pipeline.networks.predict(*given, 3, False)) < 1e-5
 
 
 def test_a_run_with_graphs_is_a_run_without(pipeline, clip_u8):
     pipeline.to("cuda")
     wanted, results = Settings(steps=4), []
     for most in (0, 4):
-        pipeline._predicted.most = most
+        pipeline.networks.predicted.most = most
         results.append(pipeline(clip_u8, wanted).astype(np.int16))
-    assert len(pipeline._predicted) > 0
+    assert len(pipeline.networks.predicted) > 0
     assert np.abs(results[0] - results[1]).max() <= 1

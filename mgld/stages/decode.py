@@ -1,0 +1,71 @@
+"""Decode: from a segment's latent to its pictures, in the colours of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from mgld import errors
+from mgld.colour import adain, keep_flat, wavelet
+from mgld.events import Event
+from mgld.methods import decodes_together
+from mgld.sampling.tiles import blend
+from mgld.segment import SegmentRun, parts_of, with_room
+from mgld.settings import COLOURS, exhaustive
+from mgld.stages.condition import Condition
+from mgld.stages.networks import Networks, finite
+
+COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
+
+
+def decoded(
+    nets: Networks, segment: SegmentRun, condition: Condition | None, z: Tensor
+) -> Generator[Event, None, Tensor]:
+    """Return x [T,3,H,W], float32, of a latent z [T,c,h,w] that is joined to its neighbours, as `sampled` tells it."""
+    kept = [condition]  # until memory runs short
+
+    def pictured(again: SegmentRun) -> Generator[Event, None, Tensor]:
+        parts = parts_of(again, None, nets.vae.factor)
+        known, made = kept.pop() if kept else None, []
+        for part, z_part in zip(parts, z.chunk(len(parts), -1), strict=True):
+            x = yield from _pictured(nets, part.run, known, z_part)
+            made.append((part.top, part.left, _coloured(x, part.run)))
+        return blend(made, segment.size_hw, segment.settings.blending)
+
+    return _of_last_copies(segment, (yield from with_room(segment, pictured)))
+
+
+def _pictured(
+    nets: Networks, segment: SegmentRun, condition: Condition | None, z: Tensor
+) -> Generator[Event, None, Tensor]:
+    """Decode z with the LQ frames' features (CFW), tile by tile; return x [T,3,H,W], float32."""
+    yield segment.progress("decode", 1)
+    factor, z, wanted = nets.vae.factor, z / nets.vae.config.scaling_factor, segment.settings
+    known, parts = None, []
+    if condition is not None and condition.image_px == segment.tiles.image_px:  # else memory has since run short
+        known = condition.features
+    for i, (top, left, tile) in enumerate(segment.image_tiles(factor)):
+        y, x, h, w = (px // factor for px in (top, left, *tile.shape[-2:]))
+        encode = partial(nets.vae.encode, nets.cast(tile))
+        features = (known[i] if known else nets.with_room(encode)[1]) if wanted.cfw else None
+        z_tile = nets.cast(z[..., y : y + h, x : x + w])
+        decode = partial(nets.vae.decode, z_tile, features, len(z), wanted.cfw, decodes_together(wanted))
+        parts.append((top, left, nets.with_room(decode).float()))
+    whole = blend(parts, segment.size_hw, wanted.blending)
+    segment.clock.mark("decode")
+    return finite(whole, errors.AT_DECODING)
+
+
+def _coloured(x: Tensor, segment: SegmentRun) -> Tensor:
+    """Give x [T,3,H,W] the colours of the segment's input."""
+    x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+    return keep_flat(x, segment.x_lq) if segment.settings.flat == "kept" else x
+
+
+def _of_last_copies(segment: SegmentRun, x: Tensor) -> Tensor:
+    """Return x [T,3,H,W] without what it was padded with: as published, the last frame's picture is that of its last copy."""
+    count = len(segment.times_s)
+    return x if len(x) == count else torch.cat([x[: count - 1], x[-1:]])

@@ -1,0 +1,83 @@
+"""A model's networks, and how every stage calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from mgld import errors
+from mgld.canvas import Canvas, plan_canvas
+from mgld.events import Outcome
+from mgld.flow import FlowNetwork
+from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
+from mgld.nets.replay import Replay
+from mgld.segment import TileSides, alone_tile
+from mgld.settings import VAE_TILE, Settings
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a model folder at work, and what they keep between calls.
+
+    predicted is `predict`, replayed where a GPU allows it. flows are the flow networks that were opened so far, by name and the
+    range that they see. first_stage opens what encodes the LQ latent where the published system has an autoencoder for that alone.
+    """
+
+    vae: VideoVAE
+    unet: VideoUNet
+    structure_encoder: StructureEncoder
+    scheduler: DDPMScheduler
+    predicted: Replay
+    flows: dict[tuple[str, str], FlowNetwork]
+    cleaner: Cleaner | None = None
+    first_stage: Callable[[], VideoVAE] | None = None
+    memory_format: torch.memory_format = torch.channels_last
+    keeps_features: bool = True  # of the encoder, for the decoder; else the frames are encoded twice
+
+    def cast(self, x: Tensor) -> Tensor:
+        """Return x as the networks read it: in their precision and memory layout."""
+        return x.to(self.vae.dtype).contiguous(memory_format=self.memory_format)
+
+    def predict(self, z: Tensor, z_lq: Tensor, t: Tensor, frames: int, temporal: bool) -> Tensor:
+        """Return the denoiser's prediction, float32, for z [T,c,h,w] at timestep t [1]; z_lq is the LQ latent there."""
+        structure = self.structure_encoder(self.cast(z_lq), t)
+        return self.unet(self.cast(z), t, structure, frames, temporal=temporal).float()
+
+    def with_room(self, work: Callable[[], Outcome]) -> Outcome:
+        """Do some work; where memory falls short, once more without what recorded denoising steps hold."""
+        try:
+            return work()
+        except torch.OutOfMemoryError:
+            if not self.predicted.forget():
+                raise
+        torch.cuda.empty_cache()  # outside: what was raised holds what the work had made
+        return work()
+
+    def canvas_for(self, height: int, width: int) -> Canvas:
+        """Return the sizes at which a clip of height × width pixels is worked on."""
+        return plan_canvas(height, width, self.unet.config.smallest_sample * self.vae.factor)
+
+    def tile_sides(self, wanted: Settings) -> TileSides:
+        """Return the tiles that a run begins with; one that is worked on alone fits into the autoencoder's."""
+        denoiser = self.unet.config
+        image_px = VAE_TILE[0] if wanted.tiling == "canvas" else alone_tile(wanted)[0]
+        return TileSides(denoiser.sample_size, denoiser.smallest_sample, image_px)
+
+    def cleaner_for(self, wanted: Settings) -> Cleaner | None:
+        """Return what cleans this run's frames before the autoencoder sees them, if anything does."""
+        return self.cleaner if wanted.canvas == "cleaned" else None
+
+    def first_stage_for(self, wanted: Settings) -> Callable[[], VideoVAE] | None:
+        """Return what opens the first stage, if the LQ latent of this run is its."""
+        return self.first_stage if wanted.encoders == "two" else None
+
+
+def finite(x: Tensor, when: str) -> Tensor:
+    """Return x; raise UserError saying when its numbers stopped being finite."""
+    if not torch.isfinite(x).all():
+        raise errors.numbers_broken_when(when)
+    return x
