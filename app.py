@@ -12,7 +12,7 @@ from mgld.errors import UserError
 
 try:
     from mgld.comparison.estimate import gpu_seconds
-    from mgld.settings import PAGE_MODEL
+    from mgld.host import PAGE_MODEL
     from mgld.ui.page import build, launch, this_machine
 except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
     sys.exit(f"app.py: {error}")

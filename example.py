@@ -7,8 +7,8 @@ import numpy as np
 
 from mgld import MGLDPipeline, Settings
 from mgld.canvas import bicubic
+from mgld.host import ASSETS
 from mgld.plots import temporal_profile
-from mgld.settings import ASSETS
 from mgld.video import VideoWriter, probe, read_frames
 
 

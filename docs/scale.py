@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
+from mgld.constants import VAE_TILE
 from mgld.sampling.tiles import image_tiles, tile_starts
-from mgld.settings import VAE_TILE, Settings
+from mgld.settings import Settings
 
 # NVIDIA H200, `sd21` in float16, 26 November 2026: one segment of five frames, 320x180 -> 1280x720, canvas 736x1280, in seconds
 # (`python -m mgld benchmark --scale paper`, "larger").

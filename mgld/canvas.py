@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mgld.settings import ROUNDINGS, SCALE, exhaustive
+from mgld.constants import SCALE
+from mgld.settings import ROUNDINGS, exhaustive
 
 PAD_PX = 32  # both sides of the canvas are multiples of this (spec §6)
 

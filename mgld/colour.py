@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mgld.settings import SCALE
+from mgld.constants import SCALE
 
 WAVELET_LEVELS = 5
 LEVEL = 2 / 255  # one grey level, of x in [-1,1]

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mgld import __version__, errors, settings
+from mgld import __version__, errors, host
 from mgld.events import Event, Guided, Note, Resumed, Sampled
 from mgld.folders import LOCK, held, remove_unused
 from mgld.methods import finds_scenes, overlap_of, segment_count
@@ -66,10 +66,10 @@ class KeptRun:
         self.count, self.frames = 0, 0
         self.notes: list[str] = []
         self._told = 0
-        self._folder, self._lock = settings.UNFINISHED / (key or ""), None
+        self._folder, self._lock = host.UNFINISHED / (key or ""), None
         self._paths: dict[int, Path] = {}
         self._heard: list[Event] = []
-        if key is not None and settings.UNFINISHED_BYTES:
+        if key is not None and host.UNFINISHED_BYTES:
             self._open()
 
     def resumed(self, wanted: Settings, total: int | None) -> Resumed:
@@ -173,9 +173,9 @@ class KeptRun:
     def _has_room(self, size: int) -> bool:
         """Make room for so many bytes at the cost of other runs, the oldest first; say whether there is."""
         for other in (*_oldest_first(), None):
-            used = sum(file.stat().st_size for file in settings.UNFINISHED.rglob("*.npz"))
-            free = shutil.disk_usage(self._folder).free - settings.SPARE_BYTES
-            if size <= min(settings.UNFINISHED_BYTES - used, free):
+            used = sum(file.stat().st_size for file in host.UNFINISHED.rglob("*.npz"))
+            free = shutil.disk_usage(self._folder).free - host.SPARE_BYTES
+            if size <= min(host.UNFINISHED_BYTES - used, free):
                 return True
             if other is not None and other != self._folder:
                 remove_unused(other)
@@ -198,19 +198,19 @@ def told(resumed: Resumed) -> str:
 
 def forget(key: str) -> None:
     """Remove what is kept of a run that is not at work."""
-    if (settings.UNFINISHED / key).is_dir():
-        remove_unused(settings.UNFINISHED / key)
+    if (host.UNFINISHED / key).is_dir():
+        remove_unused(host.UNFINISHED / key)
 
 
 def sweep() -> None:
-    """Remove runs that nobody went on with for settings.UNFINISHED_DAYS."""
+    """Remove runs that nobody went on with for host.UNFINISHED_DAYS."""
     for folder in _oldest_first():
-        if time.time() - folder.stat().st_mtime > 86400 * settings.UNFINISHED_DAYS:
+        if time.time() - folder.stat().st_mtime > 86400 * host.UNFINISHED_DAYS:
             remove_unused(folder)
 
 
 def _oldest_first() -> list[Path]:
-    root = settings.UNFINISHED
+    root = host.UNFINISHED
     folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
     return sorted(folders, key=lambda folder: folder.stat().st_mtime)
 

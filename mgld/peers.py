@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mgld import errors
+from mgld.constants import SCALE
 from mgld.device import best_dtype
 from mgld.nets.esrgan import esrgan_of
 from mgld.sampling.tiles import blend, image_tiles
-from mgld.settings import SCALE
 
 TILE_PX, STRIDE_PX = 256, 224  # of the small frame
 WRAPPINGS = ("params_ema", "params", "state_dict")  # of published checkpoints

@@ -24,6 +24,7 @@ from mgld.clock import Clock
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Note, Progress, Result, end_of
 from mgld.flow import FlowNetwork
+from mgld.host import CUDA_GRAPHS
 from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import PEERS, holds_repeats, overlap_of
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
@@ -35,7 +36,7 @@ from mgld.sampling.noise import noise_of
 from mgld.sampling.repeats import Repeats
 from mgld.sampling.segments import Seam
 from mgld.segment import NOTHING_WATCHED, SegmentRun, Watch, cut, short_memory_refused
-from mgld.settings import CUDA_GRAPHS, Settings, exhaustive
+from mgld.settings import Settings, exhaustive
 from mgld.stages.condition import segment_of
 from mgld.stages.decode import decoded
 from mgld.stages.networks import Networks

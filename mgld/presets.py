@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 
-from mgld import errors, settings
+from mgld import errors, host
 
 # Published system (spec §1, §4, §7): the classes' own defaults.
 SD21 = {
@@ -84,9 +84,9 @@ MANIFEST = "manifest.json"  # of a converted folder: what was read and written, 
 def folder_of(model: str) -> Path | str:
     """Return the folder (or Hub name) of a preset, a folder, or a Hub name; raise UserError if a preset is absent."""
     if model in PRESETS:
-        folder = settings.MODELS / model
+        folder = host.MODELS / model
         if not (folder / "unet" / "config.json").exists():
-            raise errors.model_missing(model, settings.HOW_TO_GET[model])
+            raise errors.model_missing(model, host.HOW_TO_GET[model])
         return folder
     if (Path(model) / "unet").is_dir() or (not Path(model).exists() and HUB_NAME.fullmatch(model)):
         return model
@@ -130,13 +130,13 @@ def name_of(model: str | Path) -> str:
     return Path(model).absolute().name if Path(model).is_dir() else str(model)
 
 
-def offered(own: str = settings.PAGE_MODEL) -> dict[str, str]:
-    """Return the models that visitors may choose, by what they are called: the host's own, the presets, settings.PAGE_MODELS.
+def offered(own: str = host.PAGE_MODEL) -> dict[str, str]:
+    """Return the models that visitors may choose, by what they are called: the host's own, the presets, host.PAGE_MODELS.
 
     Raises UserError where two have one name.
     """
     found: dict[str, str] = {}
-    for model in dict.fromkeys([*settings.PAGE_MODELS, own]):
+    for model in dict.fromkeys([*host.PAGE_MODELS, own]):
         if name_of(model) in found:
             raise errors.models_alike(name_of(model), found[name_of(model)], model)
         found[name_of(model)] = model

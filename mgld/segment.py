@@ -14,6 +14,7 @@ from torch import Tensor
 from mgld import errors, memory
 from mgld.canvas import PAD_PX, Canvas
 from mgld.clock import Clock
+from mgld.constants import ALONE_TILE, SMALLEST_TILE_PX, STABLESR_TILE, TILE_HALVINGS, VAE_TILE
 from mgld.events import Event, Note, Outcome, Progress
 from mgld.flow import Motion
 from mgld.flow.cuts import is_cut
@@ -21,7 +22,7 @@ from mgld.methods import finds_scenes, overlap_of
 from mgld.sampling.noise import FrameNoise, noise_of
 from mgld.sampling.segments import cover
 from mgld.sampling.tiles import image_starts, image_tiles
-from mgld.settings import ALONE_TILE, SMALLEST_TILE_PX, STABLESR_TILE, TILE_HALVINGS, VAE_TILE, Settings
+from mgld.settings import Settings
 from mgld.video import Frame
 
 SMALLER_TILES = "memory ran short: frames {first} to {last} and what follows are worked on in smaller tiles"

@@ -22,7 +22,7 @@ if (
 import numpy as np
 import pytest
 
-from mgld import settings
+from mgld import host
 from mgld.video import child, sandbox
 from tests.decoding import DecoderHere
 
@@ -41,7 +41,7 @@ def nothing_unfinished(tmp_path_factory, request, monkeypatch):
     place = (
         tmp_path_factory.getbasetemp() / "unfinished" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
     )
-    monkeypatch.setattr(settings, "UNFINISHED", place)
+    monkeypatch.setattr(host, "UNFINISHED", place)
 
 
 # Where what is tested is the process that decodes, or a whole page at work.

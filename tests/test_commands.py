@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgld import settings
+from mgld import host
 from mgld.__main__ import main
 from mgld.video import probe, read_frames
 from tests import media
@@ -171,7 +171,7 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
 )
 def test_bad_input_is_one_plain_sentence(tmp_path, clip, monkeypatch, capsys, arguments, word):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     (tmp_path / "model" / "unet").mkdir(parents=True)
     names = {"CLIP": str(clip), "EMPTY": str(tmp_path / "model")}
     assert main([names.get(a, a) for a in arguments]) == 1
@@ -217,7 +217,7 @@ def test_benchmark_measures_every_combination(tmp_path, pipeline, capsys):
 
 
 def test_doctor_tells_what_is_there_and_how_to_get_the_rest(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     (tmp_path / "niqe.safetensors").write_text("version https://git-lfs.github.com/spec/v1")
     assert main(["doctor", "--json", str(tmp_path / "report.json")]) == 0
     told = capsys.readouterr().out
@@ -225,7 +225,7 @@ def test_doctor_tells_what_is_there_and_how_to_get_the_rest(tmp_path, monkeypatc
     weights = {w["name"]: w for w in json.loads((tmp_path / "report.json").read_text())["weights"]}
     states = {name: weights[name]["state"] for name in ("tiny", "sd21", "raft", "DISTS", "NIQE")}
     assert states == {"tiny": "present", "sd21": "absent", "raft": "present", "DISTS": "absent", "NIQE": "damaged"}
-    monkeypatch.setattr(settings, "MODELS", tmp_path)
+    monkeypatch.setattr(host, "MODELS", tmp_path)
     assert main(["doctor"]) == 1
     assert "tiny" in capsys.readouterr().err
 

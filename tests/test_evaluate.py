@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from mgld import settings
+from mgld import host, settings
 from mgld.__main__ import main
 from mgld.canvas import bicubic
 from mgld.commands import evaluate
@@ -22,7 +22,7 @@ from mgld.video import VideoWriter
 @pytest.fixture(autouse=True)
 def no_weights(tmp_path, monkeypatch):
     """Measure without LPIPS, DISTS, NIQE and BRISQUE: quick, and the same on every machine."""
-    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(host, "CACHE", tmp_path / "cache")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgld import settings
+from mgld import host
 from mgld.errors import UserError
 from mgld.events import FramesDone, Guided, Resumed, Sampled
 from mgld.kept import KeptRun, run_key, sweep, told
@@ -120,11 +120,11 @@ def test_a_finished_run_leaves_nothing(pipeline, clip_u8):
     kept = KeptRun(key_of())
     assert kept.count == 3
     kept.remove()
-    assert list(settings.UNFINISHED.iterdir()) == []
+    assert list(host.UNFINISHED.iterdir()) == []
 
 
 def kept_files() -> list[Path]:
-    return sorted(settings.UNFINISHED.rglob("*-*.npz"))
+    return sorted(host.UNFINISHED.rglob("*-*.npz"))
 
 
 def test_half_written_and_damaged_files_are_made_again(pipeline, clip_u8):
@@ -135,7 +135,7 @@ def test_half_written_and_damaged_files_are_made_again(pipeline, clip_u8):
     second.write_bytes(second.read_bytes()[:1000])  # a disk that lost power
     events = run(pipeline, clip_u8)
     assert not any(isinstance(e, Resumed) for e in events) and np.array_equal(frames_in(events), whole)
-    assert not list(settings.UNFINISHED.rglob("*.part"))
+    assert not list(host.UNFINISHED.rglob("*.part"))
 
 
 def test_a_file_with_flipped_bits_is_a_sentence_and_then_gone(pipeline, clip_u8):
@@ -150,16 +150,16 @@ def test_a_file_with_flipped_bits_is_a_sentence_and_then_gone(pipeline, clip_u8)
 
 def test_room_is_made_at_the_cost_of_older_runs_and_never_exceeded(pipeline, clip_u8, monkeypatch):
     run(pipeline, clip_u8, 1)
-    one = sum(file.stat().st_size for file in settings.UNFINISHED.rglob("*.npz"))
-    monkeypatch.setattr(settings, "UNFINISHED_BYTES", int(1.5 * one))
+    one = sum(file.stat().st_size for file in host.UNFINISHED.rglob("*.npz"))
+    monkeypatch.setattr(host, "UNFINISHED_BYTES", int(1.5 * one))
     run(pipeline, clip_u8, 1, replace(QUICK, seed=1))
     with closing(KeptRun(key_of())) as old, closing(KeptRun(key_of(replace(QUICK, seed=1)))) as new:
         assert (old.count, new.count) == (0, 1)
-    assert sum(file.stat().st_size for file in settings.UNFINISHED.rglob("*.npz")) <= settings.UNFINISHED_BYTES
+    assert sum(file.stat().st_size for file in host.UNFINISHED.rglob("*.npz")) <= host.UNFINISHED_BYTES
 
 
 def test_where_there_is_no_room_the_run_goes_on_and_says_so(pipeline, clip_u8, monkeypatch):
-    monkeypatch.setattr(settings, "SPARE_BYTES", 10**18)
+    monkeypatch.setattr(host, "SPARE_BYTES", 10**18)
     clip = [Frame(rgb, float(i)) for i, rgb in enumerate(clip_u8)]
     kept = KeptRun(key_of())
     events = list(pipeline.run(clip, QUICK, kept=kept))
@@ -168,7 +168,7 @@ def test_where_there_is_no_room_the_run_goes_on_and_says_so(pipeline, clip_u8, m
 
 def test_a_cache_that_cannot_be_written_is_a_note(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(settings, "UNFINISHED", tmp_path / "file" / "unfinished")
+    monkeypatch.setattr(host, "UNFINISHED", tmp_path / "file" / "unfinished")
     assert "not kept" in KeptRun(key_of()).notes[0]
 
 
@@ -179,10 +179,10 @@ def test_two_runs_of_one_kind_do_not_share_a_folder():
 
 def test_old_runs_are_swept(pipeline, clip_u8):
     run(pipeline, clip_u8, 1)
-    (folder,) = settings.UNFINISHED.iterdir()
+    (folder,) = host.UNFINISHED.iterdir()
     sweep()
     assert folder.is_dir()
-    long_ago = time.time() - 86400 * (settings.UNFINISHED_DAYS + 1)
+    long_ago = time.time() - 86400 * (host.UNFINISHED_DAYS + 1)
     os.utime(folder, (long_ago, long_ago))
     sweep()
     assert not folder.exists()

@@ -20,7 +20,8 @@ from mgld import errors, worker
 from mgld.comparison import estimate
 from mgld.comparison.cost import CostModel
 from mgld.errors import UserError
-from mgld.settings import GPU_SECONDS, GPU_SECONDS_UNKNOWN, Settings
+from mgld.host import GPU_SECONDS, GPU_SECONDS_UNKNOWN
+from mgld.settings import Settings
 from mgld.sharing import sampled_as
 from mgld.ui import page
 from mgld.video import Frame
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_nothing_is_compiled_or_captured_where_a_gpu_is_lent_by_the_call():
     """ZeroGPU forks for every job, which neither survives; the one module that records steps is switched off there."""
-    asked = "from mgld.settings import CUDA_GRAPHS; print(CUDA_GRAPHS)"
+    asked = "from mgld.host import CUDA_GRAPHS; print(CUDA_GRAPHS)"
     environment = os.environ | {"SPACES_ZERO_GPU": "true", "MGLD_CUDA_GRAPHS": "4"}
     told = subprocess.run(
         [sys.executable, "-c", asked], env=environment, cwd=ROOT, capture_output=True, text=True, check=True

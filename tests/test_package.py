@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import mgld
-from mgld import settings
+from mgld import host, settings
 from mgld.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,11 +51,11 @@ def test_assets_are_found_in_a_checkout_and_in_a_wheel(tmp_path):
     stranger = package.parent / "assets"  # of another distribution: not ours to open
     stranger.mkdir()
     with pytest.raises(UserError, match="lacks its assets folder"):
-        settings.assets_of(package)
+        host.assets_of(package)
     (package.parent / "app.py").touch()
-    assert settings.assets_of(package) == stranger
+    assert host.assets_of(package) == stranger
     (package / "assets").mkdir()
-    assert settings.assets_of(package) == package / "assets"
+    assert host.assets_of(package) == package / "assets"
 
 
 def test_the_wheel_holds_every_asset_but_those_that_are_named():

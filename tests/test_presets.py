@@ -13,7 +13,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from mgld import settings
+from mgld import host
 from mgld.errors import UserError
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
@@ -46,7 +46,7 @@ def test_shipped_weights_are_the_preset_and_finite(name):
 
 
 def test_shipped_models_fit_the_promise():
-    sizes = [f.stat().st_size for f in (settings.MODELS / "tiny").rglob("*.safetensors")]
+    sizes = [f.stat().st_size for f in (host.MODELS / "tiny").rglob("*.safetensors")]
     assert sizes and max(sizes) < 10_000_000 and sum(sizes) < 64_000_000
 
 
@@ -163,12 +163,12 @@ def test_what_is_no_name_of_a_model_is_refused_before_anybody_is_asked(name):
 def test_visitors_may_choose_what_the_host_names_and_nothing_else(tmp_path, monkeypatch):
     mine = tmp_path / "mine"
     (mine / "unet").mkdir(parents=True)
-    monkeypatch.setattr(settings, "PAGE_MODELS", (str(mine), "me/weights@0123abc"))
+    monkeypatch.setattr(host, "PAGE_MODELS", (str(mine), "me/weights@0123abc"))
     assert offered("sd21") == {
         "tiny": "tiny", "sd21": "sd21", "mine": str(mine), "me/weights@0123abc": "me/weights@0123abc",
     }  # fmt: skip
     assert name_of(mine) == "mine"  # where it lies is nobody's business
-    monkeypatch.setattr(settings, "PAGE_MODELS", (str(mine), str(mine / ".." / "other" / "mine")))
+    monkeypatch.setattr(host, "PAGE_MODELS", (str(mine), str(mine / ".." / "other" / "mine")))
     (tmp_path / "other" / "mine").mkdir(parents=True)
     with pytest.raises(UserError, match="Two models would be called mine"):
         offered("tiny")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from mgld.errors import UserError
-from mgld.settings import Settings, limit_of
+from mgld.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMBERS = [f for f in fields(Settings) if "range" in f.metadata]
@@ -57,63 +54,6 @@ def test_overlap_must_be_shorter_than_the_segment():
 def test_a_setting_that_the_engine_does_not_read_would_change_nothing_in_silence(field):
     source = "".join(path.read_text(encoding="utf-8") for path in ENGINE)
     assert re.search(rf"(settings|wanted)\.{field.name}\b", source)
-
-
-@pytest.mark.parametrize("text", ["many", "", "  ", "0", "-3", "1e3", "2.5", "٣", "1001"])
-def test_a_limit_of_the_environment_is_a_whole_number_within_its_range(monkeypatch, text):
-    monkeypatch.setenv("MGLD_QUEUE", text)
-    if not text.strip():
-        assert limit_of("MGLD_QUEUE", 8, 1, 1000) == 8
-        return
-    with pytest.raises(UserError, match=r"MGLD_QUEUE is .*; it must be a whole number from 1 to 1000\."):
-        limit_of("MGLD_QUEUE", 8, 1, 1000)
-
-
-def test_limits_of_the_environment_are_taken():
-    told = {
-        "MGLD_PAGE_FRAMES": "9",
-        "MGLD_UPLOAD_MB": "2",
-        "MGLD_KEPT_MB": "3",
-        "MGLD_QUEUE": "4",
-        "MGLD_GPU_SECONDS": "50",
-    }
-    names = "PAGE_FRAMES, PAGE_DEFAULT_FRAMES, UPLOAD_BYTES, KEPT_BYTES, QUEUE, GPU_SECONDS, GPU_SECONDS_UNKNOWN"
-    names += ", PAGE_MODEL, PAGE_MODELS"
-    done = started(
-        f"from mgld.settings import {names}; print([{names}])",
-        told | {"MGLD_MODEL": "me/weights", "MGLD_MODELS": "a, b/c@1,"},
-    )
-    assert done.stdout.strip() == "[9, 9, 2097152, 3000000, 4, (30, 50), 50, 'me/weights', ('a', 'b/c@1')]"
-    done = started(f"from mgld.settings import {names}; print([{names}])", {})
-    assert done.stdout.strip() == "[60, 16, 67108864, 1500000000, 32, (30, 300), 60, 'tiny', ()]"
-
-
-@pytest.mark.parametrize("program", [["app.py"], ["-m", "mgld", "doctor"]])
-def test_a_limit_that_is_no_number_ends_a_program_with_one_sentence(program):
-    done = subprocess.run(
-        [sys.executable, *program], env=clean({"MGLD_QUEUE": "many"}), cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert done.stderr.endswith(
-        "The environment variable MGLD_QUEUE is 'many'; it must be a whole number from 1 to 1000.\n"
-    )
-
-
-def started(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", code], env=clean(environment), cwd=ROOT, capture_output=True, text=True
-    )
-
-
-def clean(more: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("MGLD_")} | more
-
-
-def test_every_variable_is_documented():
-    read = set(re.findall(r'"(MGLD_\w+)"', (ROOT / "mgld" / "settings.py").read_text(encoding="utf-8")))
-    assert read == set(
-        re.findall(r"^\| `(MGLD_\w+)`", (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8"), re.M)
-    )
 
 
 def test_there_cannot_be_more_steps_than_timesteps():

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from mgld.settings import QUEUE
+from mgld.host import QUEUE
 from mgld.ui import page
 
 ROOT = Path(__file__).resolve().parent.parent

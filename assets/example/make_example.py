@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mgld import settings  # noqa: E402
+from mgld import constants, host  # noqa: E402
 from mgld.comparison import sweep  # noqa: E402
 from mgld.comparison.ablation import table_3  # noqa: E402
 from mgld.comparison.figures import measure, notes_of, told_of, write_stage  # noqa: E402
@@ -34,7 +34,7 @@ from mgld.ui.first_sight import write_stills  # noqa: E402
 from mgld.worker import run_all  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-CLIP = settings.ASSETS / "clips" / "reef.mp4"
+CLIP = host.ASSETS / "clips" / "reef.mp4"
 FRAMES = 16
 SCOPED = "1/1"  # a pair of frames of the second segment
 
@@ -54,7 +54,7 @@ def main() -> None:
     two.figures, two.taken_s = figures, sum(sum(run.report["seconds"].values()) for run in two.finished.values())
     _write("report.json", outcome_of(two).record)
 
-    strengths = settings.SWEEP
+    strengths = constants.SWEEP
     swept = _run(machine, replace(request, methods=("mgld",)), sweep.runs_of(request, strengths), store)
     of_sweep = sweep.measure_sweep(swept)
     _picture("sweep.webp", sweep.picture(swept, strengths, of_sweep))

@@ -13,7 +13,7 @@ import numpy as np
 
 from mgld.cluster import refusals
 from mgld.cluster.worker import Errand, Opened, Report
-from mgld.settings import SEGMENTS_PER_WORKER, WORK_ATTEMPTS
+from mgld.constants import SEGMENTS_PER_WORKER, WORK_ATTEMPTS
 
 Answer = TypeVar("Answer")
 MAY_DIFFER = ("device", "threads", "torch")  # of Opened: rounding depends on them

@@ -17,12 +17,12 @@ import numpy as np
 import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, RayError, RayTaskError
 
-from mgld import settings
+from mgld import host
 from mgld.cluster import refusals
 from mgld.cluster.crew import InputLost, WorkerLost
 from mgld.cluster.worker import Errand, ModelOrder, Opened, Report, SegmentWorker
+from mgld.constants import WORKER_WAIT_S
 from mgld.errors import UserError
-from mgld.settings import WORKER_WAIT_S
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Seats:
 @contextmanager
 def cluster(address: str | None, cpus: int | None = None) -> Iterator[None]:
     """Join the cluster at address, the one that RAY_ADDRESS or this machine knows, or start one of `cpus` on this machine."""
-    settings.keep_ray_from_reporting()
+    host.keep_ray_from_reporting()
     try:
         ray.init(
             address=address, num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,

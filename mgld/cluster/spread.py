@@ -15,12 +15,13 @@ from mgld.clock import Clock
 from mgld.cluster import refusals
 from mgld.cluster.crew import Crew, InputLost, Pictures, Worker
 from mgld.cluster.worker import Errand, Report
+from mgld.constants import WORK_ATTEMPTS
 from mgld.events import Event, FramesDone, Note, Result, Sampled
 from mgld.kept import NOTHING_KEPT, FinishedSegment, KeptRun
 from mgld.methods import holds_repeats, overlap_of
 from mgld.sampling.repeats import Repeats
 from mgld.segment import Piece, cut
-from mgld.settings import WORK_ATTEMPTS, Settings
+from mgld.settings import Settings
 from mgld.video import Frame
 
 

@@ -14,8 +14,9 @@ from mgld import errors
 from mgld.commands.console import say
 from mgld.commands.options import add_device, add_model, add_settings, open_pipeline, settings_of
 from mgld.commands.report import check_place, write_json
+from mgld.constants import LIMITS, SCALE
 from mgld.methods import COMPARED, OURS
-from mgld.settings import LIMITS, SCALE, Settings
+from mgld.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np

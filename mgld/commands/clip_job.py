@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from mgld import errors
 from mgld.commands.console import say, say_notes, say_progress
 from mgld.commands.options import check_output, check_rate, check_start
+from mgld.constants import SCALE
 from mgld.methods import PEERS
-from mgld.settings import SCALE, Settings
+from mgld.settings import Settings
 
 if TYPE_CHECKING:
     from mgld.events import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mgld import errors, settings
+from mgld import errors, host, settings
 from mgld.commands.console import say, say_notes, say_progress
 from mgld.commands.options import (
     add_device,
@@ -32,7 +32,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     )
     add_model(command)
     held = "stop after this many frames, since all results are held in memory (default %(default)s)"
-    command.add_argument("--frames", type=int, default=settings.PAGE_FRAMES, help=held)
+    command.add_argument("--frames", type=int, default=host.PAGE_FRAMES, help=held)
     command.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where in the clip to begin")
     command.add_argument("--crop", default="", metavar="L,T,R,B", help="the part of the frame to work on, in per cent")
     command.add_argument("--lossless", action="store_true", help="write the results as FFV1 too")

@@ -6,7 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-from mgld import settings
+from mgld import host
 from mgld.commands.console import say
 
 METRICS = {
@@ -99,7 +99,7 @@ def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
     from mgld.convert.flow import convert_flow
 
-    for path in convert_flow(chosen.name, chosen.checkpoint, settings.MODELS / "flow"):
+    for path in convert_flow(chosen.name, chosen.checkpoint, host.MODELS / "flow"):
         say(f"→ {path}")
 
 
@@ -109,7 +109,7 @@ def run_esrgan(chosen: argparse.Namespace) -> None:
     from mgld.convert.esrgan import MODELS, convert_esrgan
 
     for name in MODELS:
-        say(f"→ {convert_esrgan(chosen.package, name, settings.CACHE / f'{name}.safetensors')}")
+        say(f"→ {convert_esrgan(chosen.package, name, host.CACHE / f'{name}.safetensors')}")
 
 
 def run_metric(chosen: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgld import errors, settings
+from mgld import constants, errors, settings
 from mgld.commands.console import say
 from mgld.commands.options import (
     add_device,
@@ -36,7 +36,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--add", action="store_true", help="keep what OUT.csv says of other clips")
     command.add_argument("--frames", type=int, default=5, help="stop after this many frames (default %(default)s)")
-    command.add_argument("--step-counts", nargs="+", type=int, default=settings.DIAL_STEPS, metavar="N")
+    command.add_argument("--step-counts", nargs="+", type=int, default=constants.DIAL_STEPS, metavar="N")
     command.add_argument("--metric-flow", choices=settings.FLOWS, default="raft", help="flow network of WE")
     add_model(command)
     add_settings(command, without=("steps", "sampler", "first_timestep", "deepcache"))

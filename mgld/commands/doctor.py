@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
-from mgld import errors, settings
+from mgld import errors, host
 from mgld.commands.console import say
 from mgld.commands.report import write_json
 
@@ -73,7 +73,7 @@ def findings() -> dict:
     from mgld.video import encoders
 
     device = best_device()
-    cached = sorted(p for p in settings.CACHE.rglob("*") if p.is_file()) if settings.CACHE.is_dir() else []
+    cached = sorted(p for p in host.CACHE.rglob("*") if p.is_file()) if host.CACHE.is_dir() else []
     return {
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
         "device": device,
@@ -81,8 +81,8 @@ def findings() -> dict:
         "weights": [asdict(finding) for finding in examine()],
         "encoders": encoders(),
         "cache": {
-            "folder": str(settings.CACHE),
-            "files": {str(p.relative_to(settings.CACHE)): p.stat().st_size for p in cached},
+            "folder": str(host.CACHE),
+            "files": {str(p.relative_to(host.CACHE)): p.stat().st_size for p in cached},
         },
     }
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from mgld import errors, settings
 from mgld.compat import COMPATS, overruled, settings_as
+from mgld.constants import DEFAULT_MODEL, LIMITS
 from mgld.presets import folder_of
-from mgld.settings import DEFAULT_MODEL, LIMITS, Settings
+from mgld.settings import Settings
 
 if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline

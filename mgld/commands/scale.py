@@ -15,12 +15,13 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from mgld.commands.published_work import precision
+from mgld.constants import SCALE
 from mgld.events import FramesDone, Result
 from mgld.flow import estimate_motion
 from mgld.nets.replay import CudaRecorder
 from mgld.pipeline import MGLDPipeline
 from mgld.sampling.guidance import StepState, guidance_step
-from mgld.settings import SCALE, Settings
+from mgld.settings import Settings
 from mgld.stages.motion import flow_network
 from mgld.video import Frame
 

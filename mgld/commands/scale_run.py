@@ -19,9 +19,10 @@ from mgld.commands.options import open_pipeline
 from mgld.commands.published_work import ours_of, published_of, random_sd21
 from mgld.commands.report import write_json
 from mgld.commands.scale_told import summary, told
+from mgld.constants import SCALE
 from mgld.device import best_dtype, device_of
+from mgld.host import CUDA_GRAPHS
 from mgld.pipeline import MGLDPipeline
-from mgld.settings import CUDA_GRAPHS, SCALE
 from mgld.stages.motion import flow_network
 
 LARGER = (180, 320, 4)  # height and width in pixels, steps: a clip that takes several tiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mgld.commands import scale
-from mgld.settings import SCALE
+from mgld.constants import SCALE
 
 PER_FRAME = ("encode", "decode", "flow")
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mgld import settings
+from mgld import constants, settings
 from mgld.commands import evaluate
 from mgld.commands.options import settings_of
 from mgld.settings import Settings
@@ -18,7 +18,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
     command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
     command.add_argument("--modes", nargs="+", choices=settings.GUIDANCE_MODES, default=("corrected",), metavar="MODE")
-    command.add_argument("--strengths", nargs="+", type=float, default=settings.SWEEP, metavar="S")
+    command.add_argument("--strengths", nargs="+", type=float, default=constants.SWEEP, metavar="S")
     evaluate.add_measuring(command)
     command.set_defaults(run=run)
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mgld import errors, settings
+from mgld import constants, errors, settings
 from mgld.commands.train_runs import BEGINNING, SITTING, STAGES, run_all, run_stage
 
 
@@ -46,7 +46,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     decoder.add_argument("--phase", choices=("backbone", "frame", "joint", "temporal"), required=True)
     decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
     decoder.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
-    decoder.add_argument("--gan-weight", type=float, default=settings.GAN_WEIGHT, help="of Eq. 8")
+    decoder.add_argument("--gan-weight", type=float, default=constants.GAN_WEIGHT, help="of Eq. 8")
     decoder.add_argument(
         "--bank-guidance", type=float, default=settings.Settings.guidance, help="guidance strength for them"
     )
@@ -60,10 +60,10 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def _add_distilling(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--critics", type=float, default=settings.CRITICS_SHARE, metavar="SHARE",
+        "--critics", type=float, default=constants.CRITICS_SHARE, metavar="SHARE",
         help="length of the critics' gradient at the picture, in that of the other losses'",
     )  # fmt: skip
-    command.add_argument("--flat", type=float, default=settings.FLAT_WEIGHT, help="weight of hatches on flat ground")
+    command.add_argument("--flat", type=float, default=constants.FLAT_WEIGHT, help="weight of hatches on flat ground")
     command.add_argument("--cleaner", action="store_true", help="begin a cleaning front-end, where the model has none")
     command.add_argument("--square", type=int, default=64, metavar="PX", help="square of a picture that LPIPS sees")
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, get_type_hints
 
-from mgld import errors, settings
+from mgld import constants, errors, host
+from mgld.constants import DEFAULT_MODEL
 from mgld.errors import UserError
+from mgld.host import PAGE_DEFAULT_FRAMES, PAGE_FRAMES
 from mgld.methods import COMPARED, METHODS, OURS
 from mgld.presets import offered
-from mgld.settings import DEFAULT_MODEL, PAGE_DEFAULT_FRAMES, PAGE_FRAMES, Settings
+from mgld.settings import Settings
 
-EXAMPLES = {p.stem: p for p in sorted((settings.ASSETS / "clips").glob("*.mp4"))}
+EXAMPLES = {p.stem: p for p in sorted((host.ASSETS / "clips").glob("*.mp4"))}
 HIGHEST_SEED = 2**31 - 1
 Crop = tuple[float, float, float, float]  # left, top, right, bottom as shares of the frame
 
@@ -156,6 +158,6 @@ def _knob(name: str, text: str) -> object:
     value = text if "options" in knob.metadata else type(knob.default)(text)
     alone = {"overlap": 0} if name == "segment" else {"segment": 64} if name == "overlap" else {}
     checked = getattr(replace(Settings(**alone), **{name: value}).checked(), name)
-    if name in settings.PAGE_HIGHEST:
-        _within(0, settings.PAGE_HIGHEST[name], checked)
+    if name in constants.PAGE_HIGHEST:
+        _within(0, constants.PAGE_HIGHEST[name], checked)
     return checked

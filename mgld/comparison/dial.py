@@ -11,10 +11,11 @@ from statistics import fmean
 
 import numpy as np
 
+from mgld.constants import DIAL_LOWER, DIAL_REUSE, DIAL_STEPS, PAGE_PRESETS
 from mgld.events import FramesDone
 from mgld.metrics.catalogue import METRICS
 from mgld.pipeline import MGLDPipeline
-from mgld.settings import DIAL_LOWER, DIAL_REUSE, DIAL_STEPS, PAGE_PRESETS, SAMPLERS, Settings
+from mgld.settings import SAMPLERS, Settings
 from mgld.video import Frame
 
 LPIPS = "lpips"  # of METRICS

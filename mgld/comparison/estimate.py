@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld import errors, memory, settings, worker
+from mgld import errors, host, memory, worker
 from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels, watched
 from mgld.comparison.figures import measure, write_stage
 from mgld.comparison.job import ComparisonJob
@@ -20,9 +20,10 @@ from mgld.comparison.layers import INPUT
 from mgld.comparison.produce import Machine
 from mgld.comparison.request import Extent, Request, part_of
 from mgld.comparison.store import ClipPart, Store
+from mgld.constants import SCALE
 from mgld.events import Event
 from mgld.methods import COMPARED, segment_count
-from mgld.settings import SCALE, Settings
+from mgld.settings import Settings
 from mgld.sharing import sampled_as
 from mgld.video.writer import WORST_H264, check_disk
 from mgld.worker import DeviceJob
@@ -135,10 +136,10 @@ def _learn_showing(model: str, machine: Machine, layers: dict[str, np.ndarray], 
 
 def gpu_seconds(job: DeviceJob) -> int:
     """Return how long to ask a shared GPU for; takes what run_all of mgld.worker takes."""
-    lowest, highest = settings.GPU_SECONDS
+    lowest, highest = host.GPU_SECONDS
     cost, count = cost_of(job.model), len(job.clip)
     if not cost.ready:
-        return settings.GPU_SECONDS_UNKNOWN
+        return host.GPU_SECONDS_UNKNOWN
     megapixels = megapixels_of(job.model, job.device, *job.clip[0].rgb_u8.shape[:2])
     known = [len(job.latents.get(sampled_as(wanted), ())) >= segment_count(wanted, count) for wanted in job.runs]
     # of a GPU, where a piece of work counts as a second

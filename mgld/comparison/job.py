@@ -14,8 +14,9 @@ from mgld.comparison.figures import Figures
 from mgld.comparison.layers import INPUT
 from mgld.comparison.request import Material, Request, read
 from mgld.comparison.store import FinishedRun
+from mgld.constants import KEPT_SESSIONS
 from mgld.events import Event, FramesDone, Guided, Resumed
-from mgld.settings import KEPT_SESSIONS, Settings
+from mgld.settings import Settings
 
 if TYPE_CHECKING:
     from mgld.comparison.takeaway import Takeaway

@@ -7,17 +7,18 @@ import json
 from collections.abc import Iterable
 from html import escape
 
-from mgld import settings
+from mgld import host
 from mgld.comparison.asked import FIELDS, KNOBS
 from mgld.comparison.figures import BEST_NOTE, BLUR_NOTE, Figures
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.comparison.report import TITLE, Outcome
+from mgld.constants import SCALE
 from mgld.methods import METHODS, decodes_together, is_guided, is_temporal
 from mgld.metrics.table import columns, marked
-from mgld.settings import LABELS, SCALE, Settings
+from mgld.settings import LABELS, Settings
 from mgld.sharing import settings_read
 
-STYLE = settings.ASSETS / "page" / "report.css"
+STYLE = host.ASSETS / "page" / "report.css"
 VIEW = '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
 DONE = (
     "{frames} of “{clip}”, from {start:g} s on, enlarged from {width}×{height} to {out_width}×{out_height} pixels by the model "

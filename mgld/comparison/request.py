@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld import errors, settings
+from mgld import constants, errors
 from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
 from mgld.comparison.layers import LABELS, TRUTH, label_of
 from mgld.comparison.store import ClipPart, sha256_of
+from mgld.constants import DEFAULT_MODEL, SCALE
 from mgld.methods import METHODS, OURS
 from mgld.presets import offered
-from mgld.settings import DEFAULT_MODEL, SCALE, Settings
+from mgld.settings import Settings
 
 UNNAMED = "Other"  # a clip whose file name holds nothing that can be shown
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
@@ -88,15 +89,15 @@ def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
     if asked.degrade and asked.truth:
         raise errors.truth_twice()
     others = tuple(Path(p) for p in asked.others or ())
-    if any(path.suffix.lower() in settings.PEER_SUFFIXES for path in others):
+    if any(path.suffix.lower() in constants.PEER_SUFFIXES for path in others):
         raise errors.peer_uploaded()  # networks of strangers are not run; whoever has the machine names theirs to `compare`
     truth = Path(asked.truth) if asked.truth else None
     request = Request(
         Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), models[asked.model], crop_of(asked.crop), truth, others,
         degrade_seed,
     )  # fmt: skip
-    if request.layers > settings.LAYERS_AT_MOST:
-        raise errors.layers_too_many(request.layers, settings.LAYERS_AT_MOST)
+    if request.layers > constants.LAYERS_AT_MOST:
+        raise errors.layers_too_many(request.layers, constants.LAYERS_AT_MOST)
     for path in filter(None, (request.clip, truth, *others)):
         if not path.exists():
             raise errors.clip_gone(path)
@@ -151,7 +152,7 @@ def read(request: Request) -> Material:
         height, width = ((side - side % (2 * SCALE)) // SCALE for side in (height, width))
     large = {TRUTH: request.truth} if request.truth else {}
     for name, path in (large | named(request.others)).items():
-        if path.suffix.lower() in settings.PEER_SUFFIXES:
+        if path.suffix.lower() in constants.PEER_SUFFIXES:
             given[name] = _by_peer(path, clip)
         else:
             given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
@@ -177,7 +178,7 @@ def degraded(clip: list, seed: int) -> list:
 def worked_box(request: Request, height: int, width: int) -> Box:
     """Return the part of the frame that is worked on; a clip to be degraded is cut so that a quarter of it is even."""
     left, top, right, bottom = request.crop or (0.0, 0.0, 1.0, 1.0)
-    smallest = settings.LIMITS.smallest_side_px * (SCALE if request.degrade_seed is not None else 1)
+    smallest = constants.LIMITS.smallest_side_px * (SCALE if request.degrade_seed is not None else 1)
     step = 2 * SCALE if request.degrade_seed is not None else 1
     x0, x1 = _span(left, right, width, smallest, step)
     y0, y1 = _span(top, bottom, height, smallest, step)

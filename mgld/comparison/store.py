@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mgld.constants import DEFAULT_MODEL, KEPT_SAMPLINGS
 from mgld.events import Event, Guided, Sampled
+from mgld.host import KEPT_BYTES
 from mgld.methods import is_guided
-from mgld.settings import DEFAULT_MODEL, KEPT_BYTES, KEPT_SAMPLINGS, Settings
+from mgld.settings import Settings
 from mgld.sharing import relevant, sampled_as
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import cv2
 import numpy as np
 
-from mgld import errors, plots, settings
+from mgld import constants, errors, plots
 from mgld.comparison.figures import Figures, measure, told_of
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.layers import INPUT, label_of
@@ -25,7 +25,7 @@ ALLOWED = "{fewest} to {most} different numbers from {low:g} to {high:g}, as in 
 def strengths_of(text: str) -> tuple[float, ...]:
     """Read "0, 0.5, 1"; raise UserError unless it is a few different strengths in range."""
     low, high = next(f.metadata["range"] for f in fields(Settings) if f.name == "guidance")
-    fewest, most = settings.SWEEP_COUNT
+    fewest, most = constants.SWEEP_COUNT
     parts = [p for p in re.split(r"[,;\s]+", text.strip()) if p]
     good = all(re.fullmatch(r"\d+(\.\d+)?", p) and low <= float(p) <= high for p in parts)
     found = tuple(sorted({float(p) for p in parts})) if good else ()

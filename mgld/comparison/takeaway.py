@@ -17,8 +17,8 @@ from mgld.comparison.grid import labelled_grid
 from mgld.comparison.layers import label_of
 from mgld.comparison.report import Line, Outcome, report_pictures
 from mgld.comparison.report_page import report_page
+from mgld.constants import TAKEN_BYTES
 from mgld.folders import WorkFolder
-from mgld.settings import TAKEN_BYTES
 from mgld.video import VideoWriter
 
 COMPARISON = "Comparison, all layers labelled"

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from mgld import errors, settings
+from mgld import errors, host, settings
 from mgld.convert.checkpoint import open_checkpoint
 from mgld.convert.fetch import CHECKPOINTS, pins, place_of
 from mgld.convert.flow import flow_sources
@@ -77,7 +77,7 @@ def _model(name: str, model: str) -> Finding:
     """Hold a model's headers against its networks: names, shapes and sizes, without reading gigabytes."""
     finding = _found("model", name, lambda: _networks(_here(model), name))
     if finding.state == "damaged":
-        return replace(finding, hint=f"{finding.hint} {settings.HOW_TO_GET.get(model, '')}".strip())
+        return replace(finding, hint=f"{finding.hint} {host.HOW_TO_GET.get(model, '')}".strip())
     if finding.state == "absent" and model not in PRESETS and HUB_NAME.fullmatch(model):
         return replace(finding, hint=errors.HUB_LATER)
     if finding.state == "present" and name != "tiny":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, hf_hub_download
 
-from mgld import errors, settings
+from mgld import errors, host
 from mgld.presets import sha256_of
 
 S_LAB = "S-Lab License 1.0, non-commercial"
@@ -53,7 +53,7 @@ CHECKPOINTS = {
 
 def place_of(name: str) -> Path:
     """Return where a checkpoint is looked for, and put by fetch."""
-    return settings.CACHE / "checkpoints" / name
+    return host.CACHE / "checkpoints" / name
 
 
 def on_hub() -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mgld.constants import SCALE
 from mgld.degrade import codec, kernels
 from mgld.degrade.recipe import FINAL_SINC_PROBABILITY, FIRST, SECOND, BlurRecipe, NoiseRecipe, ResizeRecipe, Stage
-from mgld.settings import SCALE
 
 Clip = list[np.ndarray]  # float32 [H,W,3] in 0…255; sizes may differ by a few pixels until the codec
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from mgld.constants import SCALE
 from mgld.degrade import INTERPOLATIONS, codec, kernels
-from mgld.settings import SCALE
 
 KERNEL_PX = 21
 # Chances and ranges, in the 0–255 domain; each is drawn once per clip.

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from mgld import errors, settings
+from mgld import errors, host, settings
 from mgld.flow.motion import FlowNetwork, Motion, estimate_motion
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
@@ -43,7 +43,7 @@ def load_flow(
 
 def weights_of(name: str, weights_dir: Path | None = None) -> list[Path]:
     """Return the files of a network's weights, none for WITHOUT_WEIGHTS; raise UserError saying how to get absent ones."""
-    shards = sorted(Path(weights_dir or settings.MODELS / "flow").glob(f"{name}*.safetensors"))
+    shards = sorted(Path(weights_dir or host.MODELS / "flow").glob(f"{name}*.safetensors"))
     if not shards and name not in WITHOUT_WEIGHTS:
         raise errors.weights_missing(name, f"Convert them once: `python -m mgld convert flow {name} FILE`.")
     return shards

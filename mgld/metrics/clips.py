@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mgld import errors
-from mgld.settings import PICTURE_SUFFIXES, SCALE, VIDEO_SUFFIXES
+from mgld.constants import PICTURE_SUFFIXES, SCALE, VIDEO_SUFFIXES
 from mgld.video import read_frames
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mgld import errors, settings
+from mgld import errors, host
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class StoredFile:
     @property
     def path(self) -> Path:
         """Return where it is, or will be."""
-        return settings.CACHE / self.file
+        return host.CACHE / self.file
 
     def found(self) -> Path:
         """Return where it is; raise UserError saying how to get it when absent."""

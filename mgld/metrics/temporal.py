@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mgld.constants import SCALE
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.flow.ops import in_bounds, resize_flow, warp
-from mgld.settings import SCALE
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 

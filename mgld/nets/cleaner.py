@@ -8,7 +8,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from mgld.settings import SCALE
+from mgld.constants import SCALE
 
 
 class Cleaner(ModelMixin, ConfigMixin):

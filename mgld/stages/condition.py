@@ -15,13 +15,14 @@ from torch import Tensor
 from mgld import errors
 from mgld.canvas import Canvas, from_u8
 from mgld.clock import Clock
+from mgld.constants import FEATURES_BYTES
 from mgld.events import Event
 from mgld.nets.cleaner import Cleaner, cleaned
 from mgld.sampling.noise import noise_of
 from mgld.sampling.segments import padded
 from mgld.sampling.tiles import blend
 from mgld.segment import Piece, SegmentRun, TileSides, Watch
-from mgld.settings import FEATURES_BYTES, Settings
+from mgld.settings import Settings
 from mgld.stages.networks import Networks, finite
 
 Features = list[list[Tensor]]

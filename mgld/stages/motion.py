@@ -6,11 +6,12 @@ from collections.abc import Generator
 
 import torch.nn.functional as F
 
+from mgld.constants import SCALE
 from mgld.events import Event
 from mgld.flow import FlowNetwork, Motion, estimate_motion, load_flow
 from mgld.methods import is_guided
 from mgld.segment import SegmentRun
-from mgld.settings import SCALE, Settings
+from mgld.settings import Settings
 from mgld.stages.networks import Networks
 
 

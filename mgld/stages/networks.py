@@ -11,12 +11,13 @@ from torch import Tensor
 
 from mgld import errors
 from mgld.canvas import Canvas, plan_canvas
+from mgld.constants import VAE_TILE
 from mgld.events import Outcome
 from mgld.flow import FlowNetwork
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.replay import Replay
 from mgld.segment import TileSides, alone_tile
-from mgld.settings import VAE_TILE, Settings
+from mgld.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from mgld.canvas import to_bytes
+from mgld.constants import AUTOENCODER_GAN_WEIGHT
 from mgld.metrics import fidelity, perceptual
 from mgld.metrics.vgg import load_perceptual
 from mgld.nets import VideoVAE
-from mgld.settings import AUTOENCODER_GAN_WEIGHT
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from mgld.training.losses import same_square
 from mgld.training.run import Plan, Run

@@ -17,8 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mgld import errors, settings
-from mgld.settings import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from mgld import errors, host
+from mgld.constants import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from mgld.video import read_frames
 
 log = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class Corpus:
         if not manifest.exists():
             raise errors.file_missing(manifest)
         key = hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]
-        cache = settings.CACHE / "corpus" / key
+        cache = host.CACHE / "corpus" / key
         if not (cache / "index.json").exists():
             _decode_all(folder, cache)
         self.items = [Item(**row) for row in json.loads((cache / "index.json").read_text(encoding="utf-8"))]

@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mgld import errors
 from mgld.canvas import from_bytes
+from mgld.constants import SCALE
 from mgld.degrade import degrade
 from mgld.degrade.mild import degrade_mildly
-from mgld.settings import SCALE
 from mgld.training import ranks
 from mgld.training.corpus import Corpus
 from mgld.training.motion import MovingClip, blob_layer, camera_path, move

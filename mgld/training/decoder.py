@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mgld import settings
+from mgld import constants
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.metrics.vgg import load_perceptual
 from mgld.nets import VideoVAE
@@ -58,7 +58,7 @@ def train_decoder(
     flow: FlowNetwork | None = None,
     perceptual: bool = True,
     sheet: Callable[[VideoVAE], Tensor] | None = None,
-    gan_weight: float = settings.GAN_WEIGHT,
+    gan_weight: float = constants.GAN_WEIGHT,
 ) -> VideoVAE:
     """Train one phase and return the averaged autoencoder.
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mgld import settings
+from mgld import constants
 from mgld.canvas import enlarged
 from mgld.flow import FlowNetwork
 from mgld.metrics.perceptual import Dists, load_dists
@@ -46,8 +46,8 @@ POOL_SAMPLES, SAMPLE_USES = 2048, 8
 class Weights:
     """What a person may weigh: the critics' gradient as a share of the others' at the picture, and the loss against hatches."""
 
-    critics: float = settings.CRITICS_SHARE
-    flat: float = settings.FLAT_WEIGHT
+    critics: float = constants.CRITICS_SHARE
+    flat: float = constants.FLAT_WEIGHT
 
 
 class Kind(NamedTuple):

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio import component_meta
 from gradio.data_classes import GradioModel
 
-from mgld.settings import ASSETS
+from mgld.host import ASSETS
 
 PAGE = ASSETS / "page"
 STYLE = "".join((PAGE / name).read_text(encoding="utf-8") for name in ("page.css", "controls.css", "results.css"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from gradio.data_classes import FileData, GradioModel
 
 from mgld.comparison.takeaway import Takeaway, Taken
-from mgld.settings import TAKEN_BYTES
+from mgld.constants import TAKEN_BYTES
 from mgld.ui import words
 from mgld.ui.element import PAGE, PageElement, joined
 

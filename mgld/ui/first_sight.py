@@ -19,7 +19,8 @@ from mgld.comparison.report import Outcome
 from mgld.comparison.request import Request
 from mgld.comparison.stage import StageVideo
 from mgld.comparison.takeaway import Takeaway
-from mgld.settings import ASSETS, Settings
+from mgld.host import ASSETS
+from mgld.settings import Settings
 from mgld.ui import words
 from mgld.ui.compare import Opening, shown
 

@@ -9,10 +9,11 @@ import gradio as gr
 
 from mgld import settings
 from mgld.comparison.asked import FIELDS, KNOBS, OWN, TYPES, Asked
+from mgld.constants import DEFAULT_MODEL, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
 from mgld.errors import UserError
 from mgld.flow import weights_of
 from mgld.presets import folder_of
-from mgld.settings import DEFAULT_MODEL, LABELS, PAGE_HIGHEST, PAGE_PRESETS, PAGE_STEP
+from mgld.settings import LABELS
 from mgld.ui import source, words
 from mgld.ui.crop import CropBox
 

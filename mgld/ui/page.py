@@ -8,16 +8,17 @@ from collections.abc import Callable
 import gradio as gr
 from starlette.middleware import Middleware
 
-from mgld import settings
+from mgld import constants, host
 from mgld.comparison import estimate
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import LINKED
 from mgld.comparison.figures import told_of
 from mgld.comparison.produce import Machine
 from mgld.comparison.report import TITLE
+from mgld.constants import PAGE_PRESETS
 from mgld.errors import UserError
+from mgld.host import PAGE_MODEL
 from mgld.presets import name_of, offered
-from mgld.settings import PAGE_MODEL, PAGE_PRESETS
 from mgld.ui import crop, form, handlers, planning, running, scope, study_tab, taking, uploads, words
 from mgld.ui.asking import of_form
 from mgld.ui.compare import CompareStage
@@ -113,7 +114,7 @@ def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
     with gr.Tab(words.TABS["sweep"], id="sweep"):
         gr.Markdown(words.SWEEP_INTRO, elem_classes="quiet")
         with gr.Row(elem_classes="asked"):
-            text = ", ".join(f"{s:g}" for s in settings.SWEEP)
+            text = ", ".join(f"{s:g}" for s in constants.SWEEP)
             strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
             run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
         example = finished_example()
@@ -207,13 +208,13 @@ def launch(
 ) -> None:
     """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
     _prepare(model, machine)
-    page.queue(max_size=settings.QUEUE, api_open=False, default_concurrency_limit=8)
-    uploads.watch(page, settings.FILES_S)
+    page.queue(max_size=host.QUEUE, api_open=False, default_concurrency_limit=8)
+    uploads.watch(page, host.FILES_S)
     page.launch(
         server_port=port,
         share=share,
-        max_file_size=settings.UPLOAD_BYTES,
-        state_session_capacity=settings.PAGE_SESSIONS,
+        max_file_size=host.UPLOAD_BYTES,
+        state_session_capacity=constants.PAGE_SESSIONS,
         app_kwargs={"middleware": [Middleware(uploads.Bounds, page=page)]},
         show_error=False,
         ssr_mode=False,

@@ -16,10 +16,10 @@ from mgld.comparison import estimate, request
 from mgld.comparison.asked import EXAMPLES, LINKED, Asked, read_link
 from mgld.comparison.layers import TRUTH
 from mgld.comparison.produce import Machine
+from mgld.constants import DEFAULT_MODEL, SCALE
 from mgld.errors import UserError
 from mgld.methods import segment_count
 from mgld.presets import folder_of
-from mgld.settings import DEFAULT_MODEL, SCALE
 from mgld.ui import crop, running, source, words
 from mgld.ui.asking import files_of, of_form, with_names_alone
 from mgld.ui.element import PAGE, joined

@@ -26,13 +26,14 @@ from mgld.comparison.report import outcome_of
 from mgld.comparison.request import Request, extent_of
 from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
+from mgld.constants import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S
 from mgld.errors import UserError
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.folders import WorkFolder
 from mgld.kept import told
 from mgld.presets import name_of
 from mgld.segment import Watch
-from mgld.settings import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S, Settings
+from mgld.settings import Settings
 from mgld.ui import words
 from mgld.ui.compare import Comparison, shown
 from mgld.ui.files import TakenFiles, listed

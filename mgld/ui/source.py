@@ -14,7 +14,8 @@ import numpy as np
 
 from mgld import errors
 from mgld.comparison.asked import EXAMPLES
-from mgld.settings import PICTURE_SUFFIXES, UPLOAD_BYTES
+from mgld.constants import PICTURE_SUFFIXES
+from mgld.host import UPLOAD_BYTES
 from mgld.ui import words
 from mgld.ui.running import in_gradios_words, job_folder
 

@@ -11,7 +11,7 @@ import numpy as np
 from mgld.comparison import study
 from mgld.comparison.layers import PREFERRED, TRUTH, label_of
 from mgld.comparison.study import LEFT, RIGHT, TIE, Study
-from mgld.settings import ASSETS
+from mgld.host import ASSETS
 from mgld.ui import words
 from mgld.ui.first_sight import example_layers
 from mgld.ui.running import SESSIONS, job_folder

@@ -18,7 +18,7 @@ import gradio as gr
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mgld import settings
+from mgld import constants, host
 from mgld.folders import LOCK, WorkFolder
 from mgld.ui import words
 
@@ -29,12 +29,12 @@ LOOKS = 10  # in the time after which a file would be swept
 @lru_cache(maxsize=1)
 def own_folder() -> Path:
     """Return this process's folder of uploads and results; what killed processes left beside it is removed."""
-    if settings.UPLOADS_IN is not None:
-        settings.UPLOADS_IN.mkdir(parents=True, exist_ok=True)
-    folder = WorkFolder("mgld-page-", parent=settings.UPLOADS_IN)
+    if host.UPLOADS_IN is not None:
+        host.UPLOADS_IN.mkdir(parents=True, exist_ok=True)
+    folder = WorkFolder("mgld-page-", parent=host.UPLOADS_IN)
     owner = os.getpid()
     atexit.register(lambda: os.getpid() == owner and folder.close())  # ZeroGPU forks for every job
-    settings.keep_uploads_in(folder.path)
+    host.keep_uploads_in(folder.path)
     return folder.path
 
 
@@ -112,7 +112,7 @@ class Bounds:
             await self._app(scope, receive, send)
             return
         is_upload = scope["path"].rstrip("/").endswith("/upload")
-        most = settings.UPLOAD_REQUEST_BYTES if is_upload else settings.REQUEST_BYTES
+        most = host.UPLOAD_REQUEST_BYTES if is_upload else constants.REQUEST_BYTES
         stated = dict(scope["headers"]).get(b"content-length", b"")
         size = int(stated) if stated.isdigit() else most
         if size > most:
@@ -126,7 +126,7 @@ class Bounds:
     def _room(self, size: int) -> Iterator[bool]:
         """Keep so many bytes free until the upload lies there or has failed; say whether that can be."""
         with self._lock:
-            there_is = make_room(self._page, settings.UPLOADS_BYTES - self._arriving - size)
+            there_is = make_room(self._page, host.UPLOADS_BYTES - self._arriving - size)
             self._arriving += size if there_is else 0
         try:
             yield there_is

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mgld.comparison.report import CURVES_TITLE, PROFILE_TITLE
-from mgld.settings import ASSETS
+from mgld.host import ASSETS
 
 EXAMPLE = "Example clip {name}"
 INTRO = (

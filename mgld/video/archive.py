@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from mgld.settings import LIMITS, PICTURE_SUFFIXES
+from mgld.constants import LIMITS, PICTURE_SUFFIXES
 from mgld.video import refusals
 
 BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")  # of an archive, and of an empty one

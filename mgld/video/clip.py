@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mgld.settings import LIMITS
+from mgld.constants import LIMITS
 
 INTERLACED = "looks interlaced: results may show combing"
 RATE_ASSUMED = f"a folder of frames states no rate: {LIMITS.default_fps:g} frames per second assumed"

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from mgld.settings import LIMITS
+from mgld.constants import LIMITS
 
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000  # Linux: <linux/sched.h>
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from mgld.constants import LIMITS
 from mgld.errors import UserError
-from mgld.settings import LIMITS
 from mgld.video import kinds, refusals
 from mgld.video.damage import Damage
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from mgld import errors
-from mgld.settings import LIMITS
+from mgld.constants import LIMITS
 from mgld.video import animation, folder, gamut, refusals
 from mgld.video.clip import INTERLACED, RATE_ASSUMED, Frame, Probe
 from mgld.video.container import (

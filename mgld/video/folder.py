@@ -12,7 +12,7 @@ import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
-from mgld.settings import LIMITS, PICTURE_SUFFIXES
+from mgld.constants import LIMITS, PICTURE_SUFFIXES
 from mgld.video import icc, refusals
 from mgld.video.archive import Archive, Packed
 from mgld.video.container import check_size

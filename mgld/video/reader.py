@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mgld.settings import LIMITS
+from mgld.constants import LIMITS
 from mgld.video import refusals
 from mgld.video.clip import Frame, Probe
 from mgld.video.sandbox import ask

@@ -11,8 +11,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from mgld.constants import LIMITS
 from mgld.errors import UserError
-from mgld.settings import LIMITS, PASSED_ON
+from mgld.host import PASSED_ON
 from mgld.video import refusals, wire
 
 ROOT = Path(__file__).resolve().parents[2]

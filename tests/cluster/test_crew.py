@@ -9,8 +9,8 @@ import pytest
 
 from mgld.cluster.crew import Crew, WorkerLost
 from mgld.cluster.worker import Opened
+from mgld.constants import WORK_ATTEMPTS
 from mgld.errors import UserError
-from mgld.settings import WORK_ATTEMPTS
 from tests.cluster.crews import ran
 
 OPENED = Opened("one", 7, "0.2.0", {"unet": "ab"}, "cpu", "float32", 1, "2.8")

@@ -11,11 +11,12 @@ import pytest
 from mgld.cluster.crew import InputLost, WorkerLost
 from mgld.cluster.spread import links
 from mgld.cluster.worker import ModelOrder
+from mgld.constants import WORK_ATTEMPTS
 from mgld.errors import UserError
 from mgld.events import FramesDone, Progress, Result, Resumed, Sampled
 from mgld.kept import KeptRun
 from mgld.pipeline import MGLDPipeline
-from mgld.settings import WORK_ATTEMPTS, Settings
+from mgld.settings import Settings
 from mgld.video import Frame
 from tests.cluster.crews import collected, crew_of, frames_of, ran
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mgld import settings
+from mgld import host
 from mgld.convert import fetch
 from mgld.convert.doctor import Finding, examine
 
-SHIPPED = settings.MODELS
+SHIPPED = host.MODELS
 
 
 def found(name: str) -> Finding:
@@ -24,8 +24,8 @@ def found(name: str) -> Finding:
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """Make an empty machine: no models, no cache."""
-    monkeypatch.setattr(settings, "MODELS", tmp_path / "models")
-    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(host, "MODELS", tmp_path / "models")
+    monkeypatch.setattr(host, "CACHE", tmp_path / "cache")
     return tmp_path
 
 

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from mgld import settings
+from mgld import host
 from mgld.__main__ import main
 from mgld.convert.fetch import CHECKPOINTS, fetch, on_hub, pins, place_of
 from mgld.errors import UserError
@@ -64,7 +64,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch) -> Iterator[Hub]:
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     with Hub() as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -98,13 +98,13 @@ def test_a_trusted_hash_decides(hub):
 
 
 def test_without_network_it_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     with pytest.raises(UserError, match="Iceclear/StableSR cannot be reached on the Hub"):
         fetch(NAME, endpoint="http://127.0.0.1:9")
 
 
 def test_what_the_hub_has_not_and_bad_hashes_are_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     assert main(["doctor", "--fetch", "mgldvsr_unet.ckpt"]) == 1
     assert "is not on the Hub" in capsys.readouterr().err
     assert main(["doctor", "--fetch", "--sha256", f"{NAME}=12"]) == 1

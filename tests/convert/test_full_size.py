@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.serialization import skip_data
 
-from mgld import settings
+from mgld import host
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from tests.convert import published_files as files
 from tests.convert.test_official import KEYS, published_vae
@@ -63,7 +63,7 @@ def test_files_of_full_size_are_streamed(tmp_path):
             paths.append(files.save(tmp_path, name, state))
     command = ["convert", "sd21", "--mgld-unet", str(paths[0]), "--mgld-vae", str(paths[1]), str(tmp_path / "out")]
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, cwd=settings.ASSETS.parent,
+        [sys.executable, "-c", MEASURED, *command], capture_output=True, text=True, cwd=host.ASSETS.parent,
         env=os.environ | {"OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from mgld import settings
+from mgld import host
 from mgld.__main__ import main
 from mgld.convert.metrics import convert_brisque, convert_dists, convert_niqe, convert_perceptual
 from mgld.errors import UserError
@@ -50,7 +50,7 @@ def test_niqe(tmp_path):
 def test_brisque_and_its_regression(tmp_path, monkeypatch):
     ranges = pickle.dumps({"min_": [0.0, 0.0], "max_": [1.0, 2.0]})
     members = {"brisque/models/svm.txt": MACHINE.encode(), "brisque/models/normalize.pickle": ranges}
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     convert_brisque(wheel(tmp_path / "b.whl", **members), stored.BRISQUE.path)
     model = naturalness.load_brisque()
     assert model.vectors.tolist() == [[-0.5, 0.25], [1, 0]] and model.coefficients.tolist() == [-1, 2]

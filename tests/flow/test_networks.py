@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from mgld import settings
+from mgld import host
 from mgld.errors import UserError
 from mgld.flow import load_flow, ops
 from mgld.flow.raft import Raft
@@ -67,7 +67,7 @@ def test_shipped_weights_follow_a_known_shift(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["spynet", "raft"])
 def test_shipped_shards_are_small_and_say_where_they_come_from(name: str) -> None:
-    shards = sorted((settings.MODELS / "flow").glob(f"{name}*.safetensors"))
+    shards = sorted((host.MODELS / "flow").glob(f"{name}*.safetensors"))
     assert shards
     for shard in shards:
         assert shard.stat().st_size < 10_000_000
@@ -95,4 +95,4 @@ def test_broken_weights_are_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_flow_imports_no_opencv_before_it_is_asked_for() -> None:
     code = "import sys, mgld.flow; assert 'cv2' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=settings.ASSETS.parent)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=host.ASSETS.parent)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mgld import settings
+from mgld import host
 from mgld.metrics import naturalness, stored
 from mgld.metrics.clips import read_clip
 
@@ -14,7 +14,7 @@ from mgld.metrics.clips import read_clip
 @pytest.fixture(scope="module")
 def photo() -> np.ndarray:
     """Read one frame of a photograph, u8 [1,256,256,3]."""
-    return read_clip(settings.ASSETS / "eval" / "gt" / "town", 1)
+    return read_clip(host.ASSETS / "eval" / "gt" / "town", 1)
 
 
 def worsened(clip_u8: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgld import settings
+from mgld import host
 from mgld.errors import UserError
 from mgld.metrics import perceptual, stored
 from mgld.metrics.vgg import Perceptual, load_perceptual
@@ -61,6 +61,6 @@ def test_dists_of_known_maps_without_weights():
 
 
 def test_absent_weights_say_how_to_get_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     with pytest.raises(UserError, match="convert dists"):
         perceptual.load_dists("cpu")

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from mgld import settings
+from mgld import host
 from mgld.metrics.catalogue import METRICS
 from mgld.metrics.suite import Suite
 
@@ -15,7 +15,7 @@ from mgld.metrics.suite import Suite
 @pytest.fixture
 def bare(tmp_path, monkeypatch) -> Suite:
     """Make a suite on a machine without any metric's weights."""
-    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(host, "CACHE", tmp_path)
     return Suite("dis")
 
 

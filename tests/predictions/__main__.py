@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from mgld.comparison import estimate
 from mgld.comparison.asked import EXAMPLES, Asked
 from mgld.comparison.request import checked
-from mgld.settings import DEFAULT_MODEL, PREDICTED_RANGE, Settings
+from mgld.constants import DEFAULT_MODEL, PREDICTED_RANGE
+from mgld.settings import Settings
 from mgld.ui import running, words
 from mgld.ui.page import this_machine
 

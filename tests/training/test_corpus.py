@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgld import settings
+from mgld import host
 from mgld.errors import UserError
 from mgld.training import corpus, data
 from tests import media
@@ -18,7 +18,7 @@ from tests import media
 @pytest.fixture
 def packed(tmp_path, monkeypatch):
     """Pack six photographs, one video and one folder of frames."""
-    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(host, "CACHE", tmp_path / "cache")
     source = tmp_path / "source"
     (source / "shot").mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def test_samples_depend_on_seed_and_number_alone(packed):
 
 
 def test_a_small_corpus_holds_one_file_back_and_films_stand_in_for_photographs(tmp_path, monkeypatch):
-    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(host, "CACHE", tmp_path / "cache")
     films = [media.make_video(tmp_path / f"{i}.mp4", media.coded_frames(4 + i, 352, 400)) for i in range(2)]
     items = corpus.pack_corpus(films, tmp_path / "out")
     assert sorted(item.split for item in items) == ["held_out", "train"]

@@ -13,7 +13,7 @@ from mgld.training.corpus import Corpus, pack_corpus
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch) -> Corpus:
-    monkeypatch.setattr("mgld.settings.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("mgld.host.CACHE", tmp_path / "cache")
     rng = np.random.default_rng(0)
     for name in "abc":
         picture = cv2.resize(rng.integers(0, 256, (60, 80, 3), np.uint8), (240, 180), interpolation=cv2.INTER_NEAREST)

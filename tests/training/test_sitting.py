@@ -77,7 +77,7 @@ def corpus(tmp_path):
 
 def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mgld.settings.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("mgld.host.CACHE", tmp_path / "cache")
     (tmp_path / "shapes.json").write_text(SHAPES)
     stages = ["autoencoder", "denoiser:spatial", "distil:spatial=2", "denoiser:temporal", "distil:temporal"]
     command = [
@@ -154,7 +154,7 @@ def test_a_fresh_model_begins_with_its_autoencoder_and_batches_may_differ(tmp_pa
 
 
 def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("mgld.settings.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("mgld.host.CACHE", tmp_path / "cache")
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
     assert "convert perceptual" in capsys.readouterr().err
     (tmp_path / "cache").mkdir()

@@ -8,8 +8,9 @@ import gradio as gr
 import pytest
 
 from mgld.comparison.asked import KNOBS
+from mgld.constants import PAGE_PRESETS
 from mgld.errors import UserError
-from mgld.settings import PAGE_PRESETS, Settings
+from mgld.settings import Settings
 from mgld.ui import form, words
 from mgld.ui.form import PRESET_KNOBS, preset_of
 

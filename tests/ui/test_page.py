@@ -14,7 +14,7 @@ import pytest
 from mgld import worker
 from mgld.errors import UserError
 from mgld.folders import WorkFolder
-from mgld.settings import ASSETS
+from mgld.host import ASSETS
 from mgld.ui import handlers, running, words
 from mgld.ui.element import PAGE
 from mgld.video import probe

@@ -13,7 +13,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from mgld import memory, settings, worker
+from mgld import host, memory, worker
 from mgld.comparison import estimate, sweep
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import FIELDS, Asked
@@ -154,7 +154,7 @@ def test_a_server_that_was_killed_goes_on_from_its_finished_segments(machine, cl
     assert spent and any("1 of 2 segments were there" in line for line, *_ in shown[:-3])
     assert "MGLD: 1 of 2 segments were there" in shown[-1][0]
     assert np.array_equal(running.SESSIONS.get("me").finished["mgld"].frames_u8, first)
-    assert not list(settings.UNFINISHED.iterdir())
+    assert not list(host.UNFINISHED.iterdir())
 
 
 def test_cancel_without_anything_finished_or_running_says_so(machine, clip):

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from mgld import settings
+from mgld import constants, host
 from mgld.ui import handlers, uploads, words
 from tests import media
 from tests.served import Served, answering, given
@@ -72,7 +72,7 @@ def quota(served, monkeypatch) -> None:
     """Ten kilobytes for all uploads together; none of other tests lies there."""
     for path in set(served.page.upload_file_set):
         Path(path).unlink(missing_ok=True)
-    monkeypatch.setattr(settings, "UPLOADS_BYTES", 10_000)
+    monkeypatch.setattr(host, "UPLOADS_BYTES", 10_000)
 
 
 def sent(served: Served, name: str, size: int):
@@ -128,15 +128,15 @@ def test_what_is_left_of_an_upload_that_broke_off_is_counted_and_then_removed(se
 
 
 def test_no_request_is_larger_than_any_use_of_the_page(served, monkeypatch):
-    monkeypatch.setattr(settings, "UPLOAD_REQUEST_BYTES", 100_000)
-    monkeypatch.setattr(settings, "REQUEST_BYTES", 50_000)
+    monkeypatch.setattr(host, "UPLOAD_REQUEST_BYTES", 100_000)
+    monkeypatch.setattr(constants, "REQUEST_BYTES", 50_000)
     assert sent(served, "a.mp4", 200_000).status_code == 413
     asked = {"data": ["x" * 60_000], "fn_index": 0, "session_hash": "s"}
     assert served.http.post("/gradio_api/queue/join", json=asked).status_code == 413
 
 
 def test_a_request_of_no_stated_length_ends_where_it_is_too_large(monkeypatch):
-    monkeypatch.setattr(settings, "REQUEST_BYTES", 2500)
+    monkeypatch.setattr(constants, "REQUEST_BYTES", 2500)
     took = []
 
     async def app(scope, receive, send):

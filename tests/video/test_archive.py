@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mgld.constants import LIMITS
 from mgld.errors import UserError
-from mgld.settings import LIMITS
 from mgld.video import VideoWriter, archive, probe, read_frames
 from tests import media
 

@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pytest
 
+from mgld.constants import LIMITS
 from mgld.errors import UserError
-from mgld.settings import LIMITS
 from mgld.video import probe, read_frames
 from tests import media
 

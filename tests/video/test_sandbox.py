@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mgld import settings
+from mgld import constants
 from mgld.errors import UserError
 from mgld.video import probe, read_frames, sandbox
 from mgld.video.sandbox import ask
@@ -63,7 +63,7 @@ def test_a_crash_midway_keeps_what_came_before(clip, started):
 
 
 def test_a_decoder_that_hangs_is_given_up(clip, monkeypatch, started):
-    monkeypatch.setattr(sandbox, "LIMITS", replace(settings.LIMITS, decoder_stall_s=1.5))
+    monkeypatch.setattr(sandbox, "LIMITS", replace(constants.LIMITS, decoder_stall_s=1.5))
     misbehaving(monkeypatch, "import time; time.sleep(60)")
     before = time.monotonic()
     with pytest.raises(UserError, match="kept the decoder busy"):
@@ -72,10 +72,10 @@ def test_a_decoder_that_hangs_is_given_up(clip, monkeypatch, started):
 
 
 def test_waiting_for_the_reader_is_no_hang(clip, monkeypatch):
-    monkeypatch.setattr(sandbox, "LIMITS", replace(settings.LIMITS, decoder_stall_s=5))
+    monkeypatch.setattr(sandbox, "LIMITS", replace(constants.LIMITS, decoder_stall_s=5))
     frames = read_frames(clip)
     next(frames)
-    monkeypatch.setattr(sandbox, "LIMITS", replace(settings.LIMITS, decoder_stall_s=1))
+    monkeypatch.setattr(sandbox, "LIMITS", replace(constants.LIMITS, decoder_stall_s=1))
     time.sleep(1.5)  # a slow model
     assert len(list(frames)) == 39
 
