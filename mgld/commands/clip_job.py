@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgld import errors
+from mgld.commands import refusals
 from mgld.commands.console import say, say_notes, say_progress
 from mgld.commands.options import check_output, check_rate, check_start
 from mgld.constants import SCALE
@@ -123,13 +123,13 @@ def jobs_of(chosen: argparse.Namespace) -> list[ClipJob]:
     """Return one job for IN OUT, or one for each IN of --out FOLDER; raise UserError where two would write one file."""
     if chosen.out is None:
         if len(chosen.paths) != 2:
-            raise errors.output_unnamed()
+            raise refusals.output_unnamed()
         return [ClipJob(chosen, *chosen.paths)]
     jobs: dict[Path, ClipJob] = {}
     for source in chosen.paths:
         output = chosen.out / (source.stem + _suffix(source, chosen.lossless))
         if output in jobs:
-            raise errors.outputs_clash(output, jobs[output].source, source)
+            raise refusals.outputs_clash(output, jobs[output].source, source)
         jobs[output] = ClipJob(chosen, source, output, f"{source.name}: ")
     return list(jobs.values())
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mgld import errors, host
+from mgld.commands import refusals
 from mgld.commands.console import say
 from mgld.commands.report import write_json
 
@@ -44,7 +45,7 @@ def run(chosen: argparse.Namespace) -> None:
     lacking = [name for name, there in found["encoders"].items() if not there]
     lacking += [f["name"] for f in found["weights"] if f["name"] == "tiny" and f["state"] != "present"]
     if lacking:
-        raise errors.not_ready(lacking)
+        raise refusals.not_ready(lacking)
     print("\nReady: python -m mgld upscale clip.mp4 out.mp4")
 
 

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgld import errors, settings
+from mgld import settings
+from mgld.commands import refusals
 from mgld.commands.console import say, say_notes
 from mgld.commands.options import (
     add_device,
@@ -68,7 +69,7 @@ def run(chosen: argparse.Namespace) -> None:
     results, peers = _named_results(chosen.results), peers_among(chosen.methods)
     say_notes(notes_of_compat(chosen, ours_among(chosen.methods)))
     if taken := [name for name in peers if name in (*results, *METHODS, TRUTH)]:
-        raise errors.results_unnamed(taken[0])
+        raise refusals.results_unnamed(taken[0])
     report = evaluate(chosen, recipes_of(chosen, ours_among(chosen.methods)), results, peers)
     from mgld.metrics.catalogue import METRICS
     from mgld.metrics.table import markdown
@@ -199,7 +200,7 @@ def metric_flow(wished: str | None, recipes: Iterable[Settings]) -> str:
     if wished is None:
         return "dis" if "raft" in guided else "raft"
     if wished in guided:
-        raise errors.flow_judges_itself(wished)
+        raise refusals.flow_judges_itself(wished)
     return wished
 
 
@@ -215,6 +216,6 @@ def _named_results(texts: tuple[str, ...]) -> dict[str, Path]:
     for text in texts:
         name, equals, folder = text.partition("=")
         if not (name and equals and folder) or name in results or name in (*METHODS, TRUTH):
-            raise errors.results_unnamed(text)
+            raise refusals.results_unnamed(text)
         results[name] = Path(folder)
     return results

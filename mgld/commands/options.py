@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
+from mgld.commands import refusals
 from mgld.compat import COMPATS, overruled, settings_as
 from mgld.constants import DEFAULT_MODEL, LIMITS
 from mgld.presets import folder_of
@@ -53,7 +54,7 @@ class _Once(argparse.Action):
 
     def __call__(self, parser, namespace, word, option_string=None) -> None:
         if getattr(namespace, self.dest) not in (None, word):
-            parser.error(str(errors.option_twice(option_string, getattr(namespace, self.dest), word)))
+            parser.error(str(refusals.option_twice(option_string, getattr(namespace, self.dest), word)))
         setattr(namespace, self.dest, word)
 
 
@@ -160,13 +161,13 @@ def check_model(chosen: argparse.Namespace) -> None:
 def check_start(clip: Probe, start_s: float) -> None:
     """Refuse to begin after the clip's end."""
     if clip.duration_s is not None and start_s >= clip.duration_s > 0:
-        raise errors.start_beyond(start_s, clip.duration_s)
+        raise refusals.start_beyond(start_s, clip.duration_s)
 
 
 def check_output(source: Path, output: Path) -> None:
     """Refuse to write over what is read."""
     if source.exists() and output.exists() and source.samefile(output):
-        raise errors.output_is_input(output)
+        raise refusals.output_is_input(output)
 
 
 def open_pipeline(chosen: argparse.Namespace) -> MGLDPipeline:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from mgld import errors
-from mgld.commands import scale
+from mgld.commands import refusals, scale
 from mgld.commands.benchmark import panned_noise
 from mgld.commands.console import say
 from mgld.commands.options import open_pipeline
@@ -175,7 +175,7 @@ def run_scale(chosen: argparse.Namespace) -> None:
         bench.note()
         print(told(bench.report, wanted))
     if bench.report["failed"]:
-        raise errors.sections_failed(list(bench.report["failed"]))
+        raise refusals.sections_failed(list(bench.report["failed"]))
 
 
 def _pipelines(chosen: argparse.Namespace, wanted: scale.Scale) -> tuple[MGLDPipeline, MGLDPipeline, str]:

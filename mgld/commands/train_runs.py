@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
+from mgld.commands import refusals
 
 if TYPE_CHECKING:
     from mgld.training.run import Plan
@@ -175,11 +176,11 @@ def _shapes(path: Path | None) -> dict[str, dict[str, object]]:
     try:
         shapes = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise errors.config_broken(path, "it is not JSON") from error
+        raise refusals.config_broken(path, "it is not JSON") from error
     if not isinstance(shapes, dict) or not all(isinstance(shape, dict) for shape in shapes.values()):
-        raise errors.config_broken(path, "it is not a table of networks")
+        raise refusals.config_broken(path, "it is not a table of networks")
     if unknown := sorted(set(shapes) - set(NETWORKS)):
-        raise errors.config_broken(path, f"there is no network {unknown[0]!r}, only {', '.join(NETWORKS)}")
+        raise refusals.config_broken(path, f"there is no network {unknown[0]!r}, only {', '.join(NETWORKS)}")
     return shapes
 
 

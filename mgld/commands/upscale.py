@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mgld import errors
+from mgld.commands import refusals
 from mgld.commands.clip_job import ClipJob, jobs_of
 from mgld.commands.console import say, say_notes
 from mgld.commands.options import (
@@ -136,4 +137,4 @@ def _conclude(chosen: argparse.Namespace, jobs: Sequence[ClipJob], failed: dict[
     if chosen.out is not None:
         say(f"{len(jobs) - len(failed)} of {len(jobs)} clips are in {chosen.out}")
     if failed:
-        raise errors.clips_failed({str(source): reason for source, reason in failed.items()}, len(jobs))
+        raise refusals.clips_failed({str(source): reason for source, reason in failed.items()}, len(jobs))

@@ -10,7 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from mgld import errors
+from mgld.commands import refusals
 from mgld.commands.clip_job import ClipJob
 from mgld.commands.console import say, say_notes
 from mgld.commands.upscale import surviving
@@ -22,7 +22,7 @@ def upscale_there(
 ) -> None:
     """Join the cluster, open one model in each worker, and bring all clips through; a refusal ends one clip only."""
     if find_spec("ray") is None:
-        raise errors.engine_missing("ray")
+        raise refusals.engine_missing("ray")
     from mgld.cluster.crew import Crew
     from mgld.cluster.pool import RayWorker, cluster, seats
     from mgld.cluster.worker import ModelOrder

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, get_type_hints
 
-from mgld import constants, errors, host
+from mgld import constants, host
+from mgld.comparison import refusals
 from mgld.constants import DEFAULT_MODEL
 from mgld.errors import UserError
 from mgld.host import PAGE_DEFAULT_FRAMES, PAGE_FRAMES
@@ -27,7 +28,7 @@ def crop_of(text: str | None) -> Crop | None:
     numbers = re.fullmatch(r"\s*" + r"[\s,]+".join([r"(\d+(?:\.\d+)?)"] * 4) + r"\s*", text)
     left, top, right, bottom = (float(n) / 100 for n in numbers.groups()) if numbers else (1, 1, 0, 0)
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        raise errors.crop_unreadable(text)
+        raise refusals.crop_unreadable(text)
     return None if (left, top, right, bottom) == (0, 0, 1, 1) else (left, top, right, bottom)
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld import errors, host, memory, worker
+from mgld import host, memory, worker
+from mgld.comparison import refusals
 from mgld.comparison.cost import SHOWING, CostModel, canvas_megapixels, watched
 from mgld.comparison.figures import measure, write_stage
 from mgld.comparison.job import ComparisonJob
@@ -102,7 +103,7 @@ def check_fits(device: str, request: Request, size_hw: tuple[int, int], frames: 
         return
     fits = [count for count in range(1, frames) if needs(count, 1.0) <= ROOM_SHARE * room]
     shares = [p / 100 for p in range(5, 100, 5) if needs(frames, p / 100) <= ROOM_SHARE * room]
-    raise errors.memory_too_small(needs(frames, 1.0), room, max(shares, default=None), max(fits, default=None))
+    raise refusals.memory_too_small(needs(frames, 1.0), room, max(shares, default=None), max(fits, default=None))
 
 
 def _floor_bytes(

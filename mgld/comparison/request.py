@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mgld import constants, errors
+from mgld.comparison import refusals
 from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
 from mgld.comparison.layers import LABELS, TRUTH, label_of
 from mgld.comparison.store import ClipPart, sha256_of
@@ -77,30 +78,30 @@ def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
     """
     models = offered() if models is None else models
     if asked.model not in tuple(models):  # an API client may send what is no name
-        raise errors.model_not_offered(asked.model, models)
+        raise refusals.model_not_offered(asked.model, models)
     if asked.clip is None:
-        raise errors.clip_unchosen()
+        raise refusals.clip_unchosen()
     methods = tuple(m for m in OURS if m in (asked.methods or ()))
     if not methods:
-        raise errors.method_unchosen()
+        raise refusals.method_unchosen()
     frames = _whole("frames", asked.frames)
     start_s = _within("start_s", asked.start_s)
     degrade_seed = _whole("degrade_seed", asked.degrade_seed) if asked.degrade else None
     if asked.degrade and asked.truth:
-        raise errors.truth_twice()
+        raise refusals.truth_twice()
     others = tuple(Path(p) for p in asked.others or ())
     if any(path.suffix.lower() in constants.PEER_SUFFIXES for path in others):
-        raise errors.peer_uploaded()  # networks of strangers are not run; whoever has the machine names theirs to `compare`
+        raise refusals.peer_uploaded()  # networks of strangers are not run; whoever has the machine names theirs to `compare`
     truth = Path(asked.truth) if asked.truth else None
     request = Request(
         Path(asked.clip), start_s, frames, methods, asked.knobs.checked(), models[asked.model], crop_of(asked.crop), truth, others,
         degrade_seed,
     )  # fmt: skip
     if request.layers > constants.LAYERS_AT_MOST:
-        raise errors.layers_too_many(request.layers, constants.LAYERS_AT_MOST)
+        raise refusals.layers_too_many(request.layers, constants.LAYERS_AT_MOST)
     for path in filter(None, (request.clip, truth, *others)):
         if not path.exists():
-            raise errors.clip_gone(path)
+            raise refusals.clip_gone(path)
     return request
 
 
@@ -183,7 +184,7 @@ def worked_box(request: Request, height: int, width: int) -> Box:
     x0, x1 = _span(left, right, width, smallest, step)
     y0, y1 = _span(top, bottom, height, smallest, step)
     if min(x1 - x0, y1 - y0) < smallest:
-        raise errors.crop_small(x1 - x0, y1 - y0, smallest)
+        raise refusals.crop_small(x1 - x0, y1 - y0, smallest)
     return x0, y0, x1, y1
 
 
@@ -249,6 +250,6 @@ def _large(path: Path, label: str, request: Request, frames: int, box: Box, whol
     wanted = tuple(SCALE * side for side in whole_hw)
     if len(clip_u8) != frames or clip_u8.shape[1:3] != wanted:
         size = len(clip_u8), clip_u8.shape[2], clip_u8.shape[1]
-        raise errors.large_clip_differs(label, *size, frames, wanted[1], wanted[0])
+        raise refusals.large_clip_differs(label, *size, frames, wanted[1], wanted[0])
     left, top, right, bottom = (SCALE * side for side in box)
     return np.ascontiguousarray(clip_u8[:, top:bottom, left:right])

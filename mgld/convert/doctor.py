@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from mgld import errors, host, settings
+from mgld.convert import refusals
 from mgld.convert.checkpoint import open_checkpoint
 from mgld.convert.fetch import CHECKPOINTS, pins, place_of
 from mgld.convert.flow import flow_sources
@@ -79,7 +80,7 @@ def _model(name: str, model: str) -> Finding:
     if finding.state == "damaged":
         return replace(finding, hint=f"{finding.hint} {host.HOW_TO_GET.get(model, '')}".strip())
     if finding.state == "absent" and model not in PRESETS and HUB_NAME.fullmatch(model):
-        return replace(finding, hint=errors.HUB_LATER)
+        return replace(finding, hint=refusals.HUB_LATER)
     if finding.state == "present" and name != "tiny":
         return replace(finding, hint=f"python -m mgld upscale clip.mp4 out.mp4 --model {model}")
     return finding

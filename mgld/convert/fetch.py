@@ -11,6 +11,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, hf_hub_download
 
 from mgld import errors, host
+from mgld.convert import refusals
 from mgld.presets import sha256_of
 
 S_LAB = "S-Lab License 1.0, non-commercial"
@@ -77,7 +78,7 @@ def fetch(name: str, revision: str = "", sha256: str = "", endpoint: str | None 
     otherwise. Raises UserError if the Hub cannot be reached or the file is another one, which is then deleted.
     """
     if name not in CHECKPOINTS or not CHECKPOINTS[name].repo:
-        raise errors.not_on_hub(name, on_hub())
+        raise refusals.not_on_hub(name, on_hub())
     repo, path, known = CHECKPOINTS[name].repo, place_of(name), {} if revision else pins().get(name, {})
     asked = revision or known.get("revision", "main")
     info = _asking(repo, lambda: HfApi(endpoint).model_info(repo, revision=asked, files_metadata=True))
@@ -88,7 +89,7 @@ def fetch(name: str, revision: str = "", sha256: str = "", endpoint: str | None 
     found = sha256_of(path)
     if expected and found != expected:
         path.unlink()
-        raise errors.hash_differs(name, found, expected)
+        raise refusals.hash_differs(name, found, expected)
     fetched = {"revision": info.sha, "sha256": found}
     place_of(PINS).write_text(json.dumps(pins() | {name: fetched}, indent=2) + "\n", encoding="utf-8")
     return fetched

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mgld import errors
+from mgld.convert import refusals
 from mgld.convert.account import Account
 from mgld.convert.checkpoint import open_checkpoint
 from mgld.convert.official import Source
@@ -43,7 +44,7 @@ def convert_flow(name: str, source: Path, folder: Path) -> list[Path]:
         raise errors.bad_setting("Flow network", name, "one of " + ", ".join(LICENCES))
     account = flow_account(name, Path(source))
     if faults := account.report():
-        raise errors.checkpoints_refused(faults)
+        raise refusals.checkpoints_refused(faults)
     state = {key: account[key] for key in flow_sources(name)}
     return store_flow(name, state, Path(folder), Path(source).name, sha256_of(source))
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mgld import errors
-from mgld.convert import official, shapes
+from mgld.convert import official, refusals, shapes
 from mgld.convert.account import SCHEDULE, Account, Left, placed
 from mgld.convert.checkpoint import open_checkpoint
 from mgld.convert.flow import HALF, flow_account, flow_sources
@@ -105,7 +104,7 @@ def examine(published: Published, files: dict[str, Path], told: Listener) -> Con
     for system in SYSTEMS if published.stablesr else SYSTEMS[:1]:
         _examine(system, plan, published, read)
     if faults := [line for account in plan.accounts.values() for line in account.report()]:
-        raise errors.checkpoints_refused(faults)
+        raise refusals.checkpoints_refused(faults)
     return plan
 
 
@@ -251,7 +250,7 @@ def _embed(plan: Conversion, published: Published, unet: ConvertedNet, tower: Co
     elif published.text is not None:
         plan.text = stored_text(Path(published.text), channels)
     if plan.text is None:
-        unet.account.lack(f"the empty prompt's embedding (no {TOWER}*): {errors.HOW_TO_GET_TEXT}")
+        unet.account.lack(f"the empty prompt's embedding (no {TOWER}*): {refusals.HOW_TO_GET_TEXT}")
         return
     if plan.text.shape[-1] != channels:
         unet.account.lack(f"an embedding of {channels} channels (its text tower gives {plan.text.shape[-1]})")

@@ -8,6 +8,7 @@ import numpy as np
 
 from mgld import errors
 from mgld.constants import PICTURE_SUFFIXES, SCALE, VIDEO_SUFFIXES
+from mgld.metrics import refusals
 from mgld.video import read_frames
 
 
@@ -21,7 +22,7 @@ def clips_in(path: Path) -> dict[str, Path]:
     found = {p.name: p for p in inside if p.is_dir() and _holds_frames(p)}
     found |= {p.stem: p for p in inside if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES}
     if not found:
-        raise errors.clips_missing(path)
+        raise refusals.clips_missing(path)
     return found
 
 
@@ -31,7 +32,7 @@ def match(name: str, path: Path, only: bool) -> Path:
     if only and len(found) == 1:
         return next(iter(found.values()))
     if name not in found:
-        raise errors.clip_unmatched(name, path)
+        raise refusals.clip_unmatched(name, path)
     return found[name]
 
 
@@ -45,9 +46,9 @@ def read_large(path: Path, name: str, of: str, lq_u8: np.ndarray, limit: int | N
     clip_u8 = read_clip(path, limit)
     wanted_hw = (lq_u8.shape[1] * SCALE, lq_u8.shape[2] * SCALE)
     if clip_u8.shape[1:3] != wanted_hw:
-        raise errors.clip_sizes_differ(name, of, clip_u8.shape[1:3], wanted_hw)
+        raise refusals.clip_sizes_differ(name, of, clip_u8.shape[1:3], wanted_hw)
     if len(clip_u8) != len(lq_u8):
-        raise errors.clip_counts_differ(name, of, len(clip_u8), len(lq_u8))
+        raise refusals.clip_counts_differ(name, of, len(clip_u8), len(lq_u8))
     return clip_u8
 
 

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from mgld import errors
 from mgld.canvas import enlarged, from_bytes, to_bytes
 from mgld.nets import Cleaner
 from mgld.nets.cleaner import seen
 from mgld.pipeline import MGLDPipeline
 from mgld.settings import Settings
+from mgld.training import refusals
 from mgld.training.decoder import BankedClip
 
 log = logging.getLogger(__name__)
@@ -80,13 +80,13 @@ def _claim(folder: Path, origin: dict[str, object]) -> None:
     known = folder / ORIGIN
     if not known.exists():
         if count_bank(folder):
-            raise errors.bank_of_another(folder, ["weights"])
+            raise refusals.bank_of_another(folder, ["weights"])
         known.write_text(json.dumps(origin, indent=1), encoding="utf-8")
         return
     stored = json.loads(known.read_text(encoding="utf-8"))
     differing = [name for name in origin if stored.get(name) != origin[name]]
     if differing:
-        raise errors.bank_of_another(folder, differing)
+        raise refusals.bank_of_another(folder, differing)
 
 
 def count_bank(folder: Path) -> int:

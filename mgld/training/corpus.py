@@ -19,6 +19,7 @@ import numpy as np
 
 from mgld import errors, host
 from mgld.constants import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from mgld.training import refusals
 from mgld.video import read_frames
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
         written += size
         items.append(item)
     if archive is None:
-        raise errors.corpus_empty(sources)
+        raise refusals.corpus_empty(sources)
     archive.close()
     items = _with_held_out(items)
     _write_manifest(out / "manifest.csv", items)

@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from mgld import errors
 from mgld.canvas import from_bytes
 from mgld.constants import SCALE
 from mgld.degrade import degrade
 from mgld.degrade.mild import degrade_mildly
-from mgld.training import ranks
+from mgld.training import ranks, refusals
 from mgld.training.corpus import Corpus
 from mgld.training.motion import MovingClip, blob_layer, camera_path, move
 
@@ -116,7 +115,7 @@ def _still(corpus: Corpus, split: str, rng: np.random.Generator) -> np.ndarray:
         return corpus.pixels(int(rng.choice(stills)))[0]
     clips = corpus.split(split, clips=True)
     if not clips:
-        raise errors.split_empty(split)
+        raise refusals.split_empty(split)
     frames = corpus.pixels(int(rng.choice(clips)))
     return frames[int(rng.integers(len(frames)))]
 

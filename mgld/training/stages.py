@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
-from mgld import errors
 from mgld.canvas import from_bytes, to_u8
 from mgld.flow import load_flow
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE, loading
@@ -20,7 +19,7 @@ from mgld.nets.loading import CLEANER, KINDS, NETS
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import TINY
 from mgld.settings import Settings
-from mgld.training import data, ranks
+from mgld.training import data, ranks, refusals
 from mgld.training.autoencoder import reconstruction, train_autoencoder
 from mgld.training.bank import count_bank, fill_bank, read_bank
 from mgld.training.decoder import train_decoder
@@ -191,7 +190,7 @@ def _check_shape(name: str, model: Path, shape: dict[str, object]) -> None:
     stored = KINDS[name].load_config(model, subfolder=name)
     for key, wanted in shape.items():
         if _plain(stored.get(key)) != _plain(wanted):
-            raise errors.shape_differs(model, name, key, stored.get(key), wanted)
+            raise refusals.shape_differs(model, name, key, stored.get(key), wanted)
 
 
 def _plain(value: object) -> object:
@@ -201,7 +200,7 @@ def _plain(value: object) -> object:
 def _need_autoencoder(model: Path) -> None:
     """Raise UserError where there is none: a fresh one is noise, and what learns its latents learns nothing."""
     if not _begun(model, "vae"):
-        raise errors.autoencoder_missing(model)
+        raise refusals.autoencoder_missing(model)
 
 
 def _begun(model: Path, name: str) -> bool:

@@ -12,11 +12,10 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from mgld import errors
 from mgld.comparison.asked import EXAMPLES
 from mgld.constants import PICTURE_SUFFIXES
 from mgld.host import UPLOAD_BYTES
-from mgld.ui import words
+from mgld.ui import refusals, words
 from mgld.ui.running import in_gradios_words, job_folder
 
 POSTER_PX = 96  # the longer side
@@ -53,9 +52,9 @@ def gathered(files: list[str] | None) -> Iterator[str]:
     pictures = [Path(file) for file in files or () if Path(file).suffix.lower() in PICTURE_SUFFIXES]
     with in_gradios_words(), job_folder() as folder:
         if not pictures:
-            raise errors.pictures_missing()
+            raise refusals.pictures_missing()
         if sum(file.stat().st_size for file in pictures) > UPLOAD_BYTES:
-            raise errors.pictures_too_large(UPLOAD_BYTES)
+            raise refusals.pictures_too_large(UPLOAD_BYTES)
         path = folder / f"{pictures[0].stem[:NAME_LENGTH]} and {len(pictures) - 1} more.zip"
         with zipfile.ZipFile(path, "w") as archive:  # stored: pictures are compressed already
             for file in pictures:
