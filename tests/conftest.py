@@ -90,8 +90,8 @@ SLOW_PLACES = (
     "video", "fuzz", "training", "parity", "flow/test_cuts.py", "convert/test_full_size.py", "convert/test_published.py",
     "convert/test_sd21.py", "test_commands.py", "test_example.py", "test_kept.py", "test_folders.py", "test_evaluate.py",
     "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
-    "comparison/test_cost.py", "ui/test_running.py", "ui/test_files.py", "ui/test_page.py", "ui/test_first_sight.py",
-    "ui/test_uploads.py",
+    "comparison/test_cost.py", "ui/test_running.py", "ui/test_planning.py", "ui/test_handlers.py", "ui/test_scope.py",
+    "ui/test_taking.py", "ui/test_files.py", "ui/test_page.py", "ui/test_first_sight.py", "ui/test_uploads.py",
 )  # fmt: skip
 
 
