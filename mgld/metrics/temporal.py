@@ -45,10 +45,10 @@ def at_lq_size(network: FlowNetwork) -> FlowNetwork:
     """
 
     def measure(a: Tensor, b: Tensor) -> Tensor:
-        size_hw = a.shape[-2:]
-        small = [max(side // SCALE, 1) for side in size_hw]
+        height, width = a.shape[-2:]
+        small = [max(side // SCALE, 1) for side in (height, width)]
         flow_px = network(*(F.interpolate(x, small, mode="area") for x in (a, b)))
-        return resize_flow(flow_px, size_hw)
+        return resize_flow(flow_px, (height, width))
 
     return measure
 
