@@ -221,8 +221,7 @@ def _finished(
     # nothing of a scene's end fades into the next one: not what it was padded with either
     z = latent_seam.join(z, len(z) if segment.ends_scene else segment.ready)
     x = yield from decoded(nets, segment, condition, z)
-    x = pixel_seam.join(x, segment.ready)
-    done = segment.canvas.finish(x[: segment.ready], segment.settings.rounding)
+    done = segment.finish(pixel_seam.join(x, segment.ready))
     segment.clock.mark("finish")
     return done
 

@@ -118,6 +118,10 @@ class SegmentRun:
         """Count its frames that no later segment will touch."""
         return len(self.times_s) if self.ends_scene else len(self.times_s) - overlap_of(self.settings)
 
+    def finish(self, x: Tensor) -> np.ndarray:
+        """Return the frames u8 [n,4h,4w,3] that no later segment will touch, of x [T,3,H,W] that is joined to its neighbours."""
+        return self.canvas.finish(x[: self.ready], self.settings.rounding)
+
     def progress(self, stage: str, step: int = 0, steps: int = 1) -> Progress:
         """Return where the run stands."""
         index, count = self.tile

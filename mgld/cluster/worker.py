@@ -116,7 +116,7 @@ class SegmentWorker:
         """Return the frames u8 [n,4h,4w,3] that no later segment touches; pictures are x as `decode` gave it, its own last."""
         clock = Clock(None)
         segment = self._segment(errand, clock)
-        done = segment.canvas.finish(self._joined(segment, pictures)[: segment.ready])
+        done = segment.finish(self._joined(segment, pictures))
         clock.mark("finish")
         return self._report(errand, clock), done
 
@@ -129,7 +129,7 @@ class SegmentWorker:
             return self._report(errand, clock), self._pipeline(errand.piece.frames_u8, errand.settings)
         segment, nets = self._segment(errand, clock), self._networks(errand)
         condition, z = end_of(sampled(nets, segment), self._hear)
-        done = segment.canvas.finish(end_of(decoded(nets, segment, condition, z), self._hear))
+        done = segment.finish(end_of(decoded(nets, segment, condition, z), self._hear))
         return self._report(errand, clock), done
 
     def _engine(self, errand: Errand) -> MGLDPipeline:

@@ -61,9 +61,11 @@ def test_a_segment_waits_for_those_whose_frames_it_shares_and_for_no_others():
         replace(QUICK, method="per_frame"),
         replace(QUICK, method="per_frame+tsd", colour="wavelet", cfw=0.5),
         replace(QUICK, segment=16),  # one segment
+        replace(QUICK, segment=4, rounding="down"),
+        replace(QUICK, segment=16, rounding="down"),
         replace(QUICK, method="bicubic"),
     ],
-    ids=lambda s: f"{s.method}-{s.segment}-{s.overlap}-{s.segments}",
+    ids=lambda s: f"{s.method}-{s.segment}-{s.overlap}-{s.segments}-{s.rounding}",
 )
 def test_any_cut_gives_the_bytes_of_one_process(opening, clip_u8, settings):
     events, _ = spread(opening, clip_u8, settings)
