@@ -18,7 +18,6 @@ from mgld.pipeline import MGLDPipeline
 from mgld.settings import SAMPLERS, Settings
 from mgld.video import Frame
 
-LPIPS = "lpips"  # of METRICS
 TIMING = 0.1  # seconds of one run are good to about this share
 MEAN = "mean"  # over clips, as the clip of a point
 Measure = Callable[[np.ndarray], tuple[float, float, float | None]]  # u8 [T,H,W,3] -> figures of a Point

@@ -63,11 +63,6 @@ class VideoUNet(ModelMixin, ConfigMixin):
         # The only prompt the system ever uses is the empty one, so its embedding travels with the weights.
         self.register_buffer("text", torch.zeros(1, text_tokens, text_channels))
 
-    @property
-    def multiple(self) -> int:
-        """Sides of the latent must be divisible by this."""
-        return 2 ** (len(self.config.channels) - 1)
-
     def temporal_parameters(self) -> list[nn.Parameter]:
         """Return what the second phase of stage 1 trains."""
         modules = (self.temporal_first, self.temporal_attention, self.temporal_last)
