@@ -23,7 +23,7 @@ export function pack(rgba, width, height) {
 }
 
 // One pixel of a packed frame into RGBA bytes.
-export function unpack(copy, x, y, to, at) {
+function unpack(copy, x, y, to, at) {
   const luma = copy.y[y * copy.width + x];
   const c = (y >> 1) * copy.half + (x >> 1);
   const cb = copy.cb[c] - 128;
