@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,4 +67,5 @@ def test_a_model_folder_keeps_its_cleaner(pipeline, clip_u8, tmp_path):
     for name in ("vae", "unet", "structure_encoder", "cleaner", "scheduler"):
         getattr(pipeline, name).save_pretrained(tmp_path / name)
     again = type(pipeline).from_pretrained(tmp_path, device="cpu", dtype="float32")
-    assert (again(clip_u8, QUICK) == pipeline(clip_u8, QUICK)).all()
+    # Loading lays weights out channels-last, which may round the last bit differently; without its cleaner all would be another.
+    assert np.abs(again(clip_u8, QUICK).astype(int) - pipeline(clip_u8, QUICK)).max() <= 1
