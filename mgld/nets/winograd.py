@@ -7,6 +7,9 @@ core can, so fewer multiplications are the only way left; where a CPU computes i
 
 from __future__ import annotations
 
+import math
+import threading
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,7 +24,8 @@ POINTS_KERNEL = (
 )  # fmt: skip
 POINTS_OUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
 # products of channels: below, the maps around cost more than is saved; above, kernels four times as large fill the memory
-PAYS = range(8192, 2**18 + 1)
+PAYS = range(4096, 2**18 + 1)
+FEWEST = 16  # tiles: with fewer, reading the kernels takes longer than what is saved
 AT_ONCE = 2**14  # tiles times channels that are worked on together
 
 
@@ -39,7 +43,7 @@ class WinogradConv(nn.Conv2d):
     _made: tuple[tuple[int, int], Tensor] | None = None  # of which weights, and what they became
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled():
+        if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled() or _tiles_of(x) < FEWEST:
             return super()._conv_forward(x, weight, bias)
         return convolved(x, self._kernels(), bias)
 
@@ -70,7 +74,7 @@ def _pays(conv: nn.Conv2d) -> bool:
 def kernels_of(weight: Tensor) -> Tensor:
     """Return what each pair of channels is multiplied by, [36,C,K], for weight [K,C,3,3]."""
     made = KERNEL @ weight.reshape(-1, 9).T
-    return made.view(REACH**2, *weight.shape[:2]).transpose(1, 2)
+    return made.view(REACH**2, *weight.shape[:2]).transpose(1, 2).contiguous()  # a third faster to multiply with
 
 
 def convolved(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
@@ -91,12 +95,42 @@ def convolved(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
 
 def _tiles(padded: Tensor, kernels: Tensor, bias: Tensor | None, y: Tensor) -> None:
     """Write y [N,rows,4,columns,4,K] from what lies around its tiles, at the top of padded [N,H,W,C]."""
-    (n, rows, _, columns, _, k), (frame, line, pixel, _) = y.shape, padded.stride()
-    steps = (line, pixel, frame, TILE * line, TILE * pixel, 1)
-    around = padded.as_strided((REACH, REACH, n, rows, columns, padded.shape[-1]), steps, padded.storage_offset())
-    products = torch.bmm((INTO @ around.reshape(REACH**2, -1)).view(REACH**2, -1, padded.shape[-1]), kernels)
-    made = (BACK @ products.view(REACH**2, -1)).view(TILE, TILE, n, rows, columns, k).permute(2, 3, 0, 4, 1, 5)
+    (n, rows, _, columns, _, k), (frame, line, pixel, _), c = y.shape, padded.stride(), padded.shape[-1]
+    count, steps = n * rows * columns, (line, pixel, frame, TILE * line, TILE * pixel, 1)
+    here, there = ROOM.halves(REACH**2 * count * max(c, k))
+    around = _begin(here, REACH, REACH, n, rows, columns, c)
+    around.copy_(padded.as_strided(around.shape, steps, padded.storage_offset()))
+    mapped = torch.mm(INTO, around.view(REACH**2, -1), out=_begin(there, REACH**2, count * c))
+    products = torch.bmm(mapped.view(REACH**2, count, c), kernels, out=_begin(here, REACH**2, count, k))
+    made = torch.mm(BACK, products.view(REACH**2, -1), out=_begin(there, TILE**2, count * k))
+    made = made.view(TILE, TILE, n, rows, columns, k).permute(2, 3, 0, 4, 1, 5)
     if bias is None:
         y.copy_(made)
     else:
         torch.add(made, bias, out=y)
+
+
+class Room(threading.local):
+    """Each thread's memory for what lies between a convolution's input and result: fresh pages would cost as much as the maps."""
+
+    def __init__(self) -> None:
+        self._floats = torch.empty(0)
+
+    def halves(self, count: int) -> tuple[Tensor, Tensor]:
+        """Return two buffers [count], float32, of which each is overwritten by the next call."""
+        if len(self._floats) < 2 * count:
+            with torch.inference_mode(False):  # else nothing outside of that mode could write to it
+                self._floats = torch.empty(2 * count)
+        return self._floats[:count], self._floats[count : 2 * count]
+
+
+ROOM = Room()
+
+
+def _begin(buffer: Tensor, *shape: int) -> Tensor:
+    """Return the beginning of a buffer in a shape."""
+    return buffer[: math.prod(shape)].view(shape)
+
+
+def _tiles_of(x: Tensor) -> int:
+    return len(x) * math.prod(-(-side // TILE) for side in x.shape[-2:])

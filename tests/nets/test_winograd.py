@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -86,3 +88,28 @@ def test_a_pipeline_is_opened_with_them_where_it_computes_in_float32(
     if quick:
         apart = opened(clip_u8, Settings()).astype(np.int16) - pipeline(clip_u8, Settings())
         assert np.abs(apart).max() <= 1
+
+
+@torch.no_grad()
+def test_few_tiles_go_torchs_way_and_many_do_not(conv, monkeypatch):
+    monkeypatch.setattr(winograd, "convolved", lambda x, kernels, bias: "quick")
+    quick = quickened(nn.Sequential(conv))[0]
+    assert isinstance(quick(torch.randn(1, 96, 8, 8)), torch.Tensor)  # four tiles
+    assert quick(torch.randn(4, 96, 8, 8)) == "quick"
+
+
+@torch.no_grad()
+def test_threads_and_calls_do_not_write_over_each_others_results(conv):
+    kernels = kernels_of(conv.weight)
+    inputs = [torch.randn(1 + i, 96, 9, 13) for i in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(lambda x: convolved(x, kernels, conv.bias), inputs * 4))
+    for x, y in zip(inputs * 4, made, strict=True):
+        torch.testing.assert_close(y, F.conv2d(x, conv.weight, conv.bias, padding=1), atol=1e-4, rtol=1e-4)
+
+
+def test_buffers_made_in_inference_mode_serve_outside_of_it(conv, monkeypatch):
+    monkeypatch.setattr(winograd, "ROOM", winograd.Room())
+    for mode in (torch.inference_mode, torch.no_grad):
+        with mode():
+            convolved(torch.randn(1, 96, 8, 8), kernels_of(conv.weight), conv.bias)
