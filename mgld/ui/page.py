@@ -1,4 +1,4 @@
-"""The page: controls on the left, the comparison and everything that looks into it on the right; built and wired here."""
+"""The page: which event of which part calls what; and how the page is served."""
 
 from __future__ import annotations
 
@@ -18,18 +18,13 @@ from mgld.comparison.report import TITLE
 from mgld.constants import PAGE_PRESETS
 from mgld.errors import UserError
 from mgld.host import PAGE_MODEL
-from mgld.presets import name_of, offered
-from mgld.ui import crop, form, handlers, planning, running, scope, study_tab, taking, uploads, words
+from mgld.presets import offered
+from mgld.ui import crop, form, handlers, planning, running, study_tab, taking, uploads, words
 from mgld.ui.asking import of_form
-from mgld.ui.compare import CompareStage
 from mgld.ui.element import FAVICON, STYLE
-from mgld.ui.files import FileList
-from mgld.ui.first_sight import finished_example
-from mgld.ui.progress import bar
+from mgld.ui.layout import AT_ONCE, PRIVATE, Parts, laid_out
 from mgld.worker import answers, open_pipeline, raising
 
-PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
-AT_ONCE = {"queue": False, **PRIVATE}
 MEASURED = threading.Event()  # the device's speed is known, or will not be before the first job
 # One device job at a time; the status line tells the place in the line and how far it is.
 DEVICE = {"concurrency_limit": 1, "concurrency_id": "device", "show_progress": "hidden"}
@@ -48,113 +43,61 @@ def build(model: str, machine: Machine) -> gr.Blocks:
     """Return the page."""
     uploads.own_folder()
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
-        gr.Markdown(words.INTRO, elem_id="intro")
-        with gr.Row(elem_id="studio"):
-            with gr.Column(scale=3, min_width=300, elem_id="controls"):
-                asked = form.build(name_of(model), machine.models, AT_ONCE)
-                preview = gr.Image(label=words.PREVIEW, interactive=False, format="webp", elem_id="preview", buttons=[])
-            with gr.Column(scale=9, min_width=320, elem_id="results"):
-                line = gr.HTML(bar(words.READY), elem_id="progress")
-                with gr.Tabs(elem_id="tabs"):
-                    stage = _compare_tab()
-                    scope_parts, look, scope_tab = _scope_tab()
-                    swept, strengths, picture, sweep_table = _sweep_tab()
-                    ablate, ablation_table = _ablation_tab()
-                    pair, blind_tab = _study_tab()
-                    files, more = _files_tab()
-        outputs = [line, preview, stage, files]
-        in_line = gr.Timer(2, active=False)
-        in_line.tick(handlers.still_waiting, None, [line, in_line], **AT_ONCE)
-
-        def started(button: gr.Button) -> gr.events.Dependency:
-            """Line up for the device, and let only Cancel be pressed until the run is over."""
-            lined_up = [line, in_line, asked.run, asked.cancel]
-            return button.click(handlers.queueing(machine), asked.inputs, lined_up, **AT_ONCE)
-
-        run = started(asked.run).then(handlers.comparing(machine), asked.inputs, outputs, api_name="compare", **DEVICE)
-        four = started(ablate).then(
-            handlers.ablating(machine), asked.inputs, outputs, api_visibility="private", **DEVICE
-        )
-        sweep = started(swept).then(
-            handlers.sweeping(machine), [strengths, *asked.inputs], [line, preview, picture, sweep_table, stage],
-            api_visibility="private", **DEVICE,
-        )  # fmt: skip
-        for work in (run, four, sweep):
-            for over in (work.then, work.failure):
-                over(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
-            work.then(look, None, scope_parts, **AT_ONCE)
-            work.then(study_tab.offered, None, pair, **AT_ONCE)
-            work.then(taking.what_more, None, more, **AT_ONCE)
-            work.then(planning.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
-            work.failure(lambda: None, None, preview, **AT_ONCE)  # the line has said why
-        four.then(_table_3, None, ablation_table, **AT_ONCE)
-        stopped = asked.cancel.click(None, None, None, cancels=[run, four, sweep], **AT_ONCE)
-        stopped.then(handlers.cancelled, None, outputs, **PRIVATE)
-        stopped.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
-        stopped.then(taking.what_more, None, more, **AT_ONCE)
-        scope_tab.select(look, None, scope_parts, **AT_ONCE)
-        blind_tab.select(study_tab.offered, None, pair, **AT_ONCE)
-        _wire_form(page, asked, machine, line)
+        parts = laid_out(model, machine.models)
+        runs = _wire_runs(parts, machine)
+        _wire_cancel(parts, runs)
+        parts.scope_tab.select(parts.look, None, parts.scope, **AT_ONCE)
+        parts.study_tab.select(study_tab.offered, None, parts.pair, **AT_ONCE)
+        _wire_form(page, parts.asked, machine, parts.line)
         page.unload(_leaving(page))
     return page
 
 
-def _compare_tab() -> CompareStage:
-    with gr.Tab(words.TABS["compare"], id="compare"):
-        return CompareStage(finished_example().value, elem_id="stage")
+def _wire_runs(parts: Parts, machine: Machine) -> list[gr.events.Dependency]:
+    """Wire the three buttons that ask for the device; return what they start."""
+    asked = parts.asked
+    in_line = gr.Timer(2, active=False)
+    in_line.tick(handlers.still_waiting, None, [parts.line, in_line], **AT_ONCE)
+
+    def started(button: gr.Button) -> gr.events.Dependency:
+        """Line up for the device, and let only Cancel be pressed until the run is over."""
+        lined_up = [parts.line, in_line, asked.run, asked.cancel]
+        return button.click(handlers.queueing(machine), asked.inputs, lined_up, **AT_ONCE)
+
+    run = started(asked.run).then(
+        handlers.comparing(machine), asked.inputs, parts.outputs, api_name="compare", **DEVICE
+    )
+    four = started(parts.ablate).then(
+        handlers.ablating(machine), asked.inputs, parts.outputs, api_visibility="private", **DEVICE
+    )
+    sweep = started(parts.sweep).then(
+        handlers.sweeping(machine), [parts.strengths, *asked.inputs],
+        [parts.line, parts.preview, parts.sweep_picture, parts.sweep_table, parts.stage], api_visibility="private", **DEVICE,
+    )  # fmt: skip
+    for work in (run, four, sweep):
+        _wire_end(work, parts, machine)
+    four.then(_table_3, None, parts.ablation_table, **AT_ONCE)
+    return [run, four, sweep]
 
 
-def _scope_tab() -> tuple[list, Callable, gr.Tab]:
-    with gr.Tab(words.TABS["scope"], id="scope") as tab:
-        parts, look = scope.build(AT_ONCE)
-    return parts, look, tab
+def _wire_end(work: gr.events.Dependency, parts: Parts, machine: Machine) -> None:
+    """Wire what follows a run: it may be asked again, and everything that looks into its result does."""
+    asked = parts.asked
+    for over in (work.then, work.failure):
+        over(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
+    work.then(parts.look, None, parts.scope, **AT_ONCE)
+    work.then(study_tab.offered, None, parts.pair, **AT_ONCE)
+    work.then(taking.what_more, None, parts.more, **AT_ONCE)
+    work.then(planning.planning(machine), asked.inputs, asked.plan, **AT_ONCE)  # its speed is known now
+    work.failure(lambda: None, None, parts.preview, **AT_ONCE)  # the line has said why
 
 
-def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
-    with gr.Tab(words.TABS["sweep"], id="sweep"):
-        gr.Markdown(words.SWEEP_INTRO, elem_classes="quiet")
-        with gr.Row(elem_classes="asked"):
-            text = ", ".join(f"{s:g}" for s in constants.SWEEP)
-            strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
-            run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
-        example = finished_example()
-        picture = gr.Image(
-            example.sweep_picture, label=words.SWEEP_FIGURE, show_label=False, interactive=False, format="png", elem_id="sweep",
-            buttons=["download", "fullscreen"],
-        )  # fmt: skip
-        return run, strengths, picture, gr.Markdown(example.sweep_table, elem_id="sweep-table")
-
-
-def _ablation_tab() -> tuple[gr.Button, gr.Markdown]:
-    with gr.Tab(words.TABS["ablation"], id="ablation"):
-        gr.Markdown(words.ABLATION_INTRO, elem_classes="quiet")
-        run = gr.Button(words.ABLATION_RUN, elem_id="ablate", elem_classes="lone")
-        return run, gr.Markdown(finished_example().ablation_table or words.ABLATION_EMPTY, elem_id="table-3")
-
-
-def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:
-    with gr.Tab(words.TABS["study"], id="study") as tab:
-        pair = study_tab.build(AT_ONCE)
-    return pair, tab
-
-
-def _files_tab() -> tuple[FileList, list[gr.components.Component]]:
-    with gr.Tab(words.TABS["files"], id="files") as tab:
-        gr.Markdown(words.FILES_HELP, elem_classes="quiet")
-        files = FileList(elem_id="files")
-        tab.select(taking.example_files, None, files, **PRIVATE)
-        with gr.Row(elem_id="more-files"):
-            report = gr.Button(words.LINE_REPORT, elem_id="line-report", elem_classes="lone")
-            lossless = gr.Button(words.LOSSLESS, elem_id="lossless", elem_classes="lone", interactive=False)
-        later = gr.Markdown(words.LOSSLESS_LATER, elem_classes="quiet")
-        line, own_example = gr.Textbox(visible=False), gr.State(None)
-        slow = {"api_visibility": "private", "show_progress": "minimal"}  # seconds go by
-        report.click(
-            taking.report_at_line, [line, own_example], [files, own_example],
-            js=taking.LINE_SCRIPT, **slow,
-        )  # fmt: skip
-        lossless.click(taking.lossless, None, files, **slow)
-        return files, [report, lossless, later]
+def _wire_cancel(parts: Parts, runs: list[gr.events.Dependency]) -> None:
+    asked = parts.asked
+    stopped = asked.cancel.click(None, None, None, cancels=runs, **AT_ONCE)
+    stopped.then(handlers.cancelled, None, parts.outputs, **PRIVATE)
+    stopped.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
+    stopped.then(taking.what_more, None, parts.more, **AT_ONCE)
 
 
 def _wire_form(page: gr.Blocks, asked: form.Form, machine: Machine, line: gr.HTML) -> None:
