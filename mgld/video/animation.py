@@ -96,9 +96,9 @@ def _opened(path: Path) -> Image.Image:
         raise refusals.clip_unreadable(path)
     try:
         if found == "WEBP":
-            check_size(*_webp_canvas(path))
+            check_size(path, *_webp_canvas(path))
         image = Image.open(path, formats=(found,))
-        check_size(*image.size)
+        check_size(path, *image.size)
         if not getattr(image, "is_animated", False) and found != "AVIF":  # which is a film of one picture
             raise refusals.clip_is_still(path, found)
     except BROKEN as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -84,6 +85,7 @@ def main() -> None:
     os.dup2(2, 1)
     cv2.setNumThreads(1)
     av.logging.set_level(av.logging.ERROR)  # decoders tell of damage in their log alone
+    logging.getLogger("libav").addHandler(logging.NullHandler())  # its words are for us, not for a terminal
     job = json.loads(sys.stdin.buffer.readline())
     wire.send(out, {"lacking": confine(may_write=job["task"] == "mux")})
     renew_cpu_time()

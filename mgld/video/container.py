@@ -59,7 +59,7 @@ def _not_opened(path: Path) -> UserError:
 def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
     """Return the first real video stream, checked against the limits from its header alone."""
     if len(container.streams) > LIMITS.streams:
-        raise refusals.clip_too_many_streams(len(container.streams), LIMITS.streams)
+        raise refusals.clip_too_many_streams(path, len(container.streams), LIMITS.streams)
     if not container.streams.video and not container.streams.audio:
         raise _not_opened(path)
     streams = [s for s in container.streams.video if not int(s.disposition) & ATTACHED_PICTURE]
@@ -68,26 +68,26 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
     context = streams[0].codec_context
     if not context.width or not context.height:  # libav gave up on the picture: a GIF canvas of 60000 x 60000
         raise refusals.clip_unreadable(path)
-    check_size(context.width, context.height)
-    _refuse_hdr(context.color_trc)
+    check_size(path, context.width, context.height)
+    _refuse_hdr(path, context.color_trc)
     context.options = {"max_pixels": str(2 * LIMITS.largest_frame_px)}  # the stream may be larger than its header says
     context.thread_count = 1  # frame threads would hold a dozen decoded pictures each
     return streams[0]
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(path: object, width: int, height: int) -> None:
     """Raise UserError for a picture that is too small, too large or too narrow."""
     if min(width, height) < LIMITS.smallest_side_px:
-        raise refusals.clip_too_small(width, height)
+        raise refusals.clip_too_small(path, width, height)
     if width * height > LIMITS.largest_frame_px:
-        raise refusals.clip_too_large(width, height)
+        raise refusals.clip_too_large(path, width, height)
     if max(width, height) > LIMITS.widest_aspect * min(width, height):
-        raise refusals.clip_too_narrow(width, height)
+        raise refusals.clip_too_narrow(path, width, height)
 
 
-def _refuse_hdr(transfer: int | None) -> None:
+def _refuse_hdr(path: Path, transfer: int | None) -> None:
     if int(transfer or 0) in HDR_TRANSFERS:
-        raise refusals.clip_hdr(HDR_TRANSFERS[int(transfer or 0)])
+        raise refusals.clip_hdr(path, HDR_TRANSFERS[int(transfer or 0)])
 
 
 def readable(
@@ -115,10 +115,10 @@ def readable(
         yield flush
 
 
-def _clear(packet: av.Packet) -> av.Packet:
+def _clear(packet: av.Packet, path: Path) -> av.Packet:
     """Return the packet; raise UserError if it is encrypted, for chance lets some of those decode, to noise."""
     if packet.has_sidedata("encryption_info"):
-        raise refusals.clip_encrypted()
+        raise refusals.clip_encrypted(path)
     return packet
 
 
@@ -156,11 +156,11 @@ def raw_frames(
     for packet in readable(container, stream, damage=damage):
         if packet.size:
             damage.begin(_seconds(packet, stream))
-        for frame in decodable(_clear(packet), decoder, damage):
+        for frame in decodable(_clear(packet, path), decoder, damage):
             if size is None:
                 size = (frame.width, frame.height)
-                check_size(*size)
-                _refuse_hdr(frame.color_trc)
+                check_size(path, *size)
+                _refuse_hdr(path, frame.color_trc)
             if (frame.width, frame.height) != size:
                 raise refusals.clip_changes_size(path)
             yield frame

@@ -15,6 +15,7 @@ from mgld.video import animation, folder, gamut, refusals
 from mgld.video.clip import INTERLACED, RATE_ASSUMED, Frame, Probe
 from mgld.video.container import (
     BROKEN,
+    check_size,
     frame_rate,
     opened,
     raw_frames,
@@ -24,7 +25,7 @@ from mgld.video.container import (
 )
 from mgld.video.damage import Damage
 from mgld.video.deinterlace import whole_frames
-from mgld.video.picture import bits_per_colour, display_matrix, is_transparent, pixel_aspect, to_rgb
+from mgld.video.picture import bits_per_colour, display_matrix, is_transparent, square_width, to_rgb
 from mgld.video.start import from_start
 
 PROBED_PACKETS = 50
@@ -133,6 +134,7 @@ def _growing(
 def _checked_rgb(
     frame: av.VideoFrame, stream: av.video.stream.VideoStream, matrix: np.ndarray, path: Path
 ) -> np.ndarray:
+    check_size(path, square_width(frame, stream), frame.height)  # before it is stretched
     try:
         return to_rgb(frame, stream, matrix)
     except BROKEN as error:
@@ -180,7 +182,7 @@ def _notes(
         yield f"the file is cut off: {stream.frames - lost} of {stream.frames} frames are there"
     if variable:
         yield "variable frame rate: the frames' own times are kept"
-    if round(frame.width * pixel_aspect(stream)) != frame.width:
+    if square_width(frame, stream) != frame.width:
         yield "stretched to square pixels"
     if is_transparent(frame):
         yield "transparency removed: shown on black"

@@ -44,7 +44,7 @@ def read_picture(path: Picture) -> np.ndarray:
     try:
         stored = path.read_bytes()
         height, width = iio.improps(stored, plugin="pillow", index=0).shape[:2]
-        check_size(width, height)  # from the header, before memory is taken
+        check_size(path, width, height)  # from the header, before memory is taken
         with Image.open(io.BytesIO(stored)) as image:
             converted = icc.to_srgb(image, path)
         picture = iio.imread(stored, plugin="pillow", index=0, rotate=True) if converted is None else converted

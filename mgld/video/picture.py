@@ -10,7 +10,6 @@ import numpy as np
 from av.sidedata.sidedata import Type
 
 from mgld.video import gamut
-from mgld.video.container import check_size
 
 WITH_ALPHA = ("rgba", "argb", "bgra", "abgr", "yuva", "gbrap", "ya", "pal8")
 UNSPECIFIED = (0, 2, 3)  # AVColorSpace values that name no YUV matrix
@@ -22,8 +21,7 @@ BEST = 0x4 | 0x2000 | 0x40000  # swscale: bicubic, full chroma, exact rounding; 
 
 def to_rgb(frame: av.VideoFrame, stream: av.video.stream.VideoStream, matrix: np.ndarray) -> np.ndarray:
     """Return u8 [H,W,3]: right colours, black behind transparency, square pixels, upright by the display matrix."""
-    width = round(frame.width * pixel_aspect(stream))
-    check_size(width, frame.height)  # before it is stretched: a file may claim any aspect
+    width = square_width(frame, stream)
     rgb = _converted(frame, "rgba" if has_alpha(frame) else "rgb24")
     if has_alpha(frame):
         rgb = on_black(rgb[..., :3], rgb[..., 3:])
@@ -53,6 +51,11 @@ def _upright(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     if matrix[0, 0] == 0:
         rgb, matrix = rgb.transpose(1, 0, 2), matrix[::-1]
     return rgb[:: int(matrix[1, 1]) or 1, :: int(matrix[0, 0]) or 1]
+
+
+def square_width(frame: av.VideoFrame, stream: av.video.stream.VideoStream) -> int:
+    """Return the width in square pixels, which may be any: a file may claim any aspect."""
+    return round(frame.width * pixel_aspect(stream))
 
 
 def pixel_aspect(stream: av.video.stream.VideoStream) -> Fraction:

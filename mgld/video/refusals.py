@@ -26,30 +26,30 @@ def clip_without_video(path: object) -> UserError:
     return UserError(f"{path} holds no video, only sound or a cover picture.")
 
 
-def clip_encrypted() -> UserError:
-    return UserError("The clip is encrypted (copy protection); only a player that has its key can show it.")
+def clip_encrypted(path: object) -> UserError:
+    return UserError(f"{path} is encrypted (copy protection); only a player that has its key can show it.")
 
 
 def clip_changes_size(path: object) -> UserError:
     return UserError(f"The picture size changes inside {path}; cut it into parts of one size first.")
 
 
-def clip_hdr(transfer: str) -> UserError:
+def clip_hdr(path: object, transfer: str) -> UserError:
     return UserError(
-        f"This is an HDR video ({transfer}); convert it to SDR first, else its colours would come out wrong."
+        f"{path} is an HDR video ({transfer}); convert it to SDR first, else its colours would come out wrong."
     )
 
 
-def clip_too_small(width: int, height: int) -> UserError:
-    return UserError(f"The picture is {width}×{height}; it must be at least 16×16.")
+def clip_too_small(path: object, width: int, height: int) -> UserError:
+    return UserError(f"The picture of {path} is {width}×{height}; it must be at least 16×16.")
 
 
-def clip_too_large(width: int, height: int) -> UserError:
-    return UserError(f"The picture is {width}×{height}, which is more than can be enlarged four times.")
+def clip_too_large(path: object, width: int, height: int) -> UserError:
+    return UserError(f"The picture of {path} is {width}×{height}, which is more than can be enlarged four times.")
 
 
-def clip_too_narrow(width: int, height: int) -> UserError:
-    return UserError(f"The picture is {width}×{height}; one side may be at most eight times the other.")
+def clip_too_narrow(path: object, width: int, height: int) -> UserError:
+    return UserError(f"The picture of {path} is {width}×{height}; one side may be at most eight times the other.")
 
 
 def folder_without_pictures(path: object) -> UserError:
@@ -94,8 +94,8 @@ def clip_is_still(path: object, kind: str) -> UserError:
     )
 
 
-def clip_too_many_streams(count: int, most: int) -> UserError:
-    return UserError(f"The file holds {count} streams, but at most {most} are looked at; keep only those you need.")
+def clip_too_many_streams(path: object, count: int, most: int) -> UserError:
+    return UserError(f"{path} holds {count} streams, but at most {most} are looked at; keep only those you need.")
 
 
 def picture_colours(path: object, mode: str) -> UserError:

@@ -170,8 +170,9 @@ def test_a_clip_or_a_sentence(tmp_path, name):
     make(tmp_path / name)
     path, notes = source_of(tmp_path / name) if isinstance(becomes, tuple) else tmp_path / name, []
     if isinstance(becomes, str):
-        with pytest.raises(UserError, match=becomes):
+        with pytest.raises(UserError, match=becomes) as refused:
             list(decode.frames(source_of(path), 0.0, None, None, False, notes))
+        assert name in str(refused.value)
         return
     known = decode.probe(path, None)
     shapes = [frame.rgb_u8.shape for frame in decode.frames(path, 0.0, None, None, False, notes)]

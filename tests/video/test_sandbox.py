@@ -54,6 +54,14 @@ def test_a_crash_is_one_sentence(clip, monkeypatch):
             look(clip)
 
 
+def test_what_libav_complains_of_is_not_printed(tmp_path, capfd):
+    """Its words are of no use to a person, and a file may choose them: they stand in nobody's terminal or log."""
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(500))
+    with pytest.raises(UserError, match="incomplete"):
+        probe(tmp_path / "a.mp4")
+    assert capfd.readouterr().err == ""
+
+
 def test_a_crash_midway_keeps_what_came_before(clip, started):
     frames = read_frames(clip)
     assert media.number_of(next(frames).rgb_u8) == 0
