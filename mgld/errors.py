@@ -5,13 +5,15 @@ Those of one package stand in its `refusals.py`.
 
 from __future__ import annotations
 
+import reprlib
+
 
 class UserError(Exception):
     """One plain sentence for the person who asked; never a traceback."""
 
 
 def bad_setting(name: str, value: object, allowed: str) -> UserError:
-    return UserError(f"{name} is {value!r}, but it must be {allowed}.")
+    return UserError(f"{name} is {reprlib.repr(value)}, but it must be {allowed}.")  # a client may send a megabyte
 
 
 def file_missing(path: object) -> UserError:

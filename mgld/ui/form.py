@@ -16,6 +16,7 @@ from mgld.presets import folder_of
 from mgld.settings import LABELS
 from mgld.ui import source, words
 from mgld.ui.crop import CropBox
+from mgld.ui.numbers import Number, Slider
 
 MAIN = ("guidance", "steps", "frames", "flow")  # beside the clip; everything else is behind the fold, in groups
 CLIP_GROUP = ("start_s", "crop")
@@ -122,10 +123,10 @@ def _control(name: str, model: str = DEFAULT_MODEL, models: Mapping[str, str] | 
         case "checks":
             return gr.CheckboxGroup(entry["options"], value=value, info=entry["help"], **named)
         case "slider":
-            return gr.Slider(low, high, value, step=1, info=entry["help"], **named)
+            return Slider(low, high, value, step=1, info=entry["help"], **named)
         case "number":
             whole = 0 if TYPES[name] is int else None
-            return gr.Number(value, minimum=low, maximum=high, precision=whole, info=entry["help"], **named)
+            return Number(value, minimum=low, maximum=high, precision=whole, info=entry["help"], **named)
         case "text":
             return gr.Textbox(value, max_lines=1, info=entry["help"], **named)
         case "checkbox":
@@ -152,8 +153,8 @@ def _knob(name: str) -> gr.components.Component:
         return gr.Radio([(label, option) for option, label in knob.metadata["labels"].items()], **shown)
     low, high = knob.metadata["range"]
     if name == "seed":
-        return gr.Number(precision=0, minimum=low, maximum=high, **shown)
-    return gr.Slider(low, PAGE_HIGHEST.get(name, high), step=PAGE_STEP.get(name, 1), **shown)
+        return Number(precision=0, minimum=low, maximum=high, **shown)
+    return Slider(low, PAGE_HIGHEST.get(name, high), step=PAGE_STEP.get(name, 1), **shown)
 
 
 def _flows(help: str) -> tuple[list[tuple[str, str]], str]:

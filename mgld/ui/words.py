@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mgld.comparison.report import CURVES_TITLE, PROFILE_TITLE
 from mgld.host import ASSETS
+from mgld.video.refusals import plain
 
 EXAMPLE = "Example clip {name}"
 INTRO = (
@@ -264,5 +265,5 @@ def placed(template: str, words: dict[str, str]) -> str:
 def for_visitors(text: str, files: Iterable[str | None] = ()) -> str:
     """Return a sentence in which a visitor's files go by their names: where they and this program lie is nobody's business."""
     for path in filter(None, files):
-        text = text.replace(str(path), f"“{Path(path).name}”")
+        text = text.replace(str(path), f"“{plain(Path(path).name)}”")
     return text.replace(f"{ASSETS.parent}{os.sep}", "")

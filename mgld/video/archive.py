@@ -34,7 +34,7 @@ class Packed:
         return PurePosixPath(self.name).suffix
 
     def __str__(self) -> str:
-        return f"{self.name} in {self.archive.filename}"
+        return f"{refusals.plain(self.name)} in {self.archive.filename}"
 
     def open(self) -> IO[bytes]:
         """Open it for reading; raise OSError if it is damaged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -229,6 +230,10 @@ def _time_s(frame: av.VideoFrame, stream: av.video.stream.VideoStream) -> float 
 
 
 def frame_rate(stream: av.video.stream.VideoStream) -> float:
-    """Return the average frame rate that the header gives, inside the limits."""
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or LIMITS.default_fps
-    return float(np.clip(float(rate), LIMITS.lowest_fps, LIMITS.highest_fps))
+    """Return the average frame rate that the file gives, inside the limits; the default where it gives none."""
+    return float(np.clip(float(stated_rate(stream) or LIMITS.default_fps), LIMITS.lowest_fps, LIMITS.highest_fps))
+
+
+def stated_rate(stream: av.video.stream.VideoStream) -> Fraction | None:
+    """Return the frame rate of the header, else that which libav found in the first packets; None for neither."""
+    return stream.average_rate or stream.guessed_rate or stream.base_rate

@@ -20,6 +20,7 @@ from mgld.video.container import (
     opened,
     raw_frames,
     readable,
+    stated_rate,
     timed_frames,
     video_stream,
 )
@@ -46,7 +47,7 @@ def probe(path: Path, fps: float | None = None) -> Probe:
         stream = video_stream(container, path)
         variable = _is_variable(_packet_times(container, stream))
         rate, duration_s = frame_rate(stream), _duration(container, stream)
-        count = stream.frames or (round(duration_s * rate) if duration_s else None)
+        count = stream.frames or _counted(duration_s, rate, path.stat().st_size)
         sound = bool(container.streams.audio)
     with opened(path) as container:  # a second time: the first packets are gone, and not every file can be rewound
         stream = video_stream(container, path)
@@ -158,15 +159,21 @@ def _is_variable(times_s: list[float]) -> bool:
     return len(gaps) > 1 and bool(np.abs(gaps - np.median(gaps)).max() > TIMING_TOLERANCE * np.median(gaps) + 2e-3)
 
 
+def _counted(duration_s: float | None, rate: float, file_size: int) -> int | None:
+    """Return how many frames a duration comes to; it may be a lie, but no frame is shorter than a byte."""
+    return min(round(duration_s * rate), file_size) if duration_s else None
+
+
 def _duration(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
     if stream.duration and stream.duration > 0:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration and container.duration > 0 else None
 
 
-def _lost_frames(stream: av.video.stream.VideoStream, file_size: int) -> int:
-    """Count the frames that the index places behind the end of the file."""
-    return sum(entry.pos + entry.size > file_size for entry in getattr(stream, "index_entries", ()))
+def _cut_off(stream: av.video.stream.VideoStream, file_size: int) -> tuple[int, int]:
+    """Count the frames of the index, and those of them that it places behind the end of the file."""
+    entries = getattr(stream, "index_entries", ())
+    return stream.frames or len(entries), sum(entry.pos + entry.size > file_size for entry in entries)
 
 
 def _notes(
@@ -178,8 +185,9 @@ def _notes(
         yield f"the file asks to be turned by {abs(frame.rotation)}°: turned to the nearest quarter"
     elif frame.rotation:
         yield f"turned upright by {abs(frame.rotation)}°"
-    if lost := _lost_frames(stream, file_size):
-        yield f"the file is cut off: {stream.frames - lost} of {stream.frames} frames are there"
+    known, lost = _cut_off(stream, file_size)
+    if lost:
+        yield f"the file is cut off: {known - lost} of {known} frames are there"
     if variable:
         yield "variable frame rate: the frames' own times are kept"
     if square_width(frame, stream) != frame.width:
@@ -192,7 +200,7 @@ def _notes(
         yield told
     if frame.interlaced_frame:
         yield INTERLACED
-    if not stream.average_rate:
+    if not stated_rate(stream):
         yield f"the file states no frame rate: {LIMITS.default_fps:g} frames per second assumed"
 
 

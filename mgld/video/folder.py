@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,8 @@ from mgld.video.start import from_start
 
 TIMES = "times.txt"  # beside the frames: one time a line in milliseconds, as in "timestamp format v2"
 TIMES_HEAD = "# timestamp format v2"
+LATEST_S = 1e9  # of a time that is believed, some thirty years
+PNG, PNG_DEPTH_AT = b"\x89PNG\r\n\x1a\n", 24  # how a file begins, and the byte that states bits per colour
 Folder = Path | Archive
 Picture = Path | Packed
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
@@ -62,7 +63,10 @@ def read_picture(path: Picture) -> np.ndarray:
 
 def bits_per_colour(path: Picture) -> int:
     """Return the depth of a picture that read_picture could read."""
-    return 8 * iio.improps(path.read_bytes(), plugin="pillow", index=0).dtype.itemsize
+    stored = path.read_bytes()
+    if stored.startswith(PNG):
+        return stored[PNG_DEPTH_AT]  # of 16-bit colours Pillow gives the upper half alone, and tells nobody
+    return 8 * iio.improps(stored, plugin="pillow", index=0).dtype.itemsize
 
 
 def frames(folder: Folder, start_s: float, fps: float | None) -> Iterator[tuple[np.ndarray, float]]:
@@ -89,7 +93,7 @@ def stated_times_s(folder: Folder) -> list[float] | None:
         times = [float(line) / 1000 for line in lines if line.strip() and not line.startswith("#")]
     except (OSError, ValueError):
         return None
-    grows = all(math.isfinite(t) for t in times) and all(a < b for a, b in zip(times, times[1:], strict=False))
+    grows = all(abs(t) <= LATEST_S for t in times) and all(a < b for a, b in zip(times, times[1:], strict=False))
     return times if times and grows else None
 
 

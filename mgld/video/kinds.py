@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD = 512  # bytes that are looked at
+HEAD = 4096  # bytes that are looked at: pages and drawings may begin with remarks
 BRANDS = {  # of still pictures in the container that MP4 uses too
     b"heic": "a HEIC still picture", b"heix": "a HEIC still picture", b"heim": "a HEIC still picture",
     b"mif1": "a HEIC still picture", b"crx ": "a raw photograph",

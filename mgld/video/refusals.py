@@ -10,6 +10,11 @@ CLIPS = (
 )
 
 
+def plain(name: str) -> str:
+    """Return a name without what nobody sees: a terminal obeys it, and text behind it may run the other way."""
+    return "".join(character for character in name if character.isprintable())
+
+
 def clip_empty(path: object) -> UserError:
     return UserError(f"The file {path} is empty.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import itertools
 import re
 import threading
 from functools import partial
@@ -132,11 +133,23 @@ def test_nonsense_is_refused_and_the_page_goes_on(served):
     assert served.http.get("/").status_code == 200
 
 
-@pytest.mark.parametrize("value", [True, "7", [1], 2.5, -1, 1e308, None])
-def test_numbers_are_checked_beyond_gradios_controls(served, plan, clip, value):
-    answer = served.call(plan, given(served, plan, clip=served.upload(clip), frames=value))[-1]
-    told = str(answer["output"])
-    assert not answer["success"] or "Clip length (frames)" in told or "refusal" in told, told
+NO_NUMBERS = [True, "7", [1], {}, -1, 1e308, None, float("nan"), float("inf")]
+NUMBERS = ["frames", "start", "knob-seed", "knob-guidance"]
+
+
+@pytest.mark.parametrize(("field", "value"), [("frames", 2.5), *itertools.product(NUMBERS, NO_NUMBERS)])
+def test_numbers_are_checked_beyond_gradios_controls(served, plan, clip, field, value):
+    """Whatever an API client sends is refused by the field's label."""
+    answer = served.call(plan, given(served, plan, clip=served.upload(clip), **{field: value}))[-1]
+    label = served.parts[plan["inputs"][served.place(plan, field)]]["props"]["label"]
+    assert label in str(answer["output"]) and "must be" in str(answer["output"])
+
+
+def test_a_megabyte_is_not_said_again(served, plan, clip):
+    long = "x" * 10**6
+    for field in ("frames", "crop"):
+        answer = served.call(plan, given(served, plan, clip=served.upload(clip), **{field: long}))[-1]
+        assert "must be" in str(answer["output"]) and len(str(answer)) < 2000
 
 
 @pytest.mark.parametrize("session", ["..", "/etc/" + "x" * 5000])

@@ -88,3 +88,8 @@ def test_seconds_are_said_as_people_do(value, said):
 
 def test_one_frame_is_one_frame():
     assert words.counted(words.FRAMES, 1) == "1 frame" and words.counted(words.FRAMES, 2) == "2 frames"
+
+
+def test_a_name_cannot_turn_the_sentence_it_stands_in():
+    told = words.for_visitors("/tmp/x/\u202egpj\x1b[2J.mp4 is empty.", ["/tmp/x/\u202egpj\x1b[2J.mp4"])
+    assert told == "“gpj[2J.mp4” is empty."

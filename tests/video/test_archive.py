@@ -124,6 +124,12 @@ def test_pictures_are_counted_and_weighed_before_anything_is_decompressed(tmp_pa
         archive.opened(path)
 
 
+def test_names_inside_an_archive_cannot_speak_to_a_terminal(tmp_path):
+    with pytest.raises(UserError, match=r"^The picture \[2J]0;x.png in ") as refused:
+        probe(zipped(tmp_path / "a.zip", {"\x1b[2J\x1b]0;x\x07.png": b"no picture"}))
+    assert str(refused.value).isprintable()
+
+
 def test_a_picture_that_unpacks_to_more_pixels_than_allowed_is_refused_from_its_header(tmp_path):
     file = io.BytesIO()
     Image.fromarray(np.zeros((20_000, 16, 3), np.uint8)).save(file, "PNG")

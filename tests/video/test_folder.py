@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_variable_times_survive_a_folder(tmp_path):
     assert [media.number_of(f.rgb_u8) for f in read_frames(tmp_path / "frames", start_s=0.5)] == [3, 4, 5]
 
 
-@pytest.mark.parametrize("lines", [[0, 40], [0, 80, 40], ["x"] * 3, ["nan"] * 3, []])
+@pytest.mark.parametrize("lines", [[0, 40], [0, 80, 40], ["x"] * 3, ["nan"] * 3, [], [0, 40, 1e308]])
 def test_times_that_cannot_be_are_not_used(tmp_path, lines):
     path = folder_of(tmp_path / "a", 3, lines)
     assert times(path) == pytest.approx([0, 0.04, 0.08])
@@ -56,3 +57,11 @@ def test_sixteen_bits_are_told_to_become_eight(tmp_path):
     (tmp_path / "a").mkdir()
     iio.imwrite(tmp_path / "a" / "f.png", np.full((48, 64), 40000, np.uint16))
     assert probe(tmp_path / "a", fps=10).notes == ("16 bits per colour become 8",)
+
+
+def test_sixteen_bits_of_every_colour_are_told_to_become_eight(tmp_path):
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a" / "f.png"), np.full((48, 64, 3), (10_000, 20_000, 40_000), np.uint16))
+    assert probe(tmp_path / "a", fps=10).notes == ("16 bits per colour become 8",)
+    (frame,) = read_frames(tmp_path / "a")
+    assert np.abs(frame.rgb_u8[0, 0] - np.array([40_000, 20_000, 10_000]) / 257).max() <= 1

@@ -18,6 +18,7 @@ from mgld.video import kinds, probe
         ("clip.mp4", b"ID3\x04\0\0\0\0\0\0", r"a sound file \(MP3\)"),
         ("clip.svg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         ("clip.mp4", b"<!DOCTYPE html><title>404</title>", "a web page"),
+        ("clip.mp4", b"\n" * 700 + b"<!-- from a template --><html>", "a web page"),
         ("clip.txt", "grüße, no film\n".encode(), "a text file"),
         ("clip.tar", b"\0" * 257 + b"ustar\x0000" + bytes(300), "a tar archive"),
     ],

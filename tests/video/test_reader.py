@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
+import struct
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -175,6 +177,34 @@ def test_a_cut_mp4_says_how_much_is_there(tmp_path):
     there = len(list(read_frames(cut)))
     assert 5 <= there < 24
     assert probe(cut).notes == (f"the file is cut off: {there} of 24 frames are there",)
+
+
+def test_a_live_recording_that_was_cut_off_counts_what_it_knows(tmp_path):
+    """Fragments: the header states no count of frames."""
+    noise = list(np.random.default_rng(0).integers(0, 256, (12, 48, 64, 3), np.uint8))
+    plain, live = media.make_video(tmp_path / "plain.mp4", noise), tmp_path / "live.mp4"
+    fragments = ["-movflags", "frag_keyframe+empty_moov", "-g", "3", "-bf", "0"]
+    media.ffmpeg("-i", str(plain), *fragments, str(live))
+    live.write_bytes(live.read_bytes()[:-2000])
+    notes = probe(live).notes
+    there = re.fullmatch(r"the file is cut off: (\d+) of (\d+) frames are there", notes[0])
+    assert there and 0 < int(there[1]) < int(there[2]) <= 12
+
+
+def test_a_rate_that_was_found_is_not_called_assumed(tmp_path):
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=0.6", "-c:v", "libtheora", str(tmp_path / "a.ogv"))
+    known = probe(tmp_path / "a.ogv")
+    assert known.fps == 10 and not any("assumed" in note for note in known.notes)
+
+
+def test_a_duration_that_is_a_lie_promises_no_more_frames_than_bytes(tmp_path):
+    """What is promised is what a result's disk is reckoned from."""
+    path = media.make_video(tmp_path / "a.mkv", media.coded_frames(3))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3
+    data[at : at + 8] = struct.pack(">d", 1e12)
+    path.write_bytes(data)
+    assert probe(path).frame_count == len(data) and len(list(read_frames(path))) == 3
 
 
 def test_a_title_in_a_broken_encoding_does_not_matter(tmp_path):
