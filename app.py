@@ -32,4 +32,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:  # its port is taken, or two of its models have one name
+        sys.exit(f"app.py: {error}")

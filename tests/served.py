@@ -49,7 +49,7 @@ class Served:
         self._sessions += session is None
         session = session or f"session-{self._sessions}"
         asked = {"data": values, "fn_index": event["id"], "session_hash": session}
-        body, kind = json.dumps(asked), {"content-type": "application/json"}  # NaN and infinity too, which httpx refuses
+        body, kind = json.dumps(asked), {"content-type": "application/json"}  # NaN too, which httpx refuses
         self.http.post("/gradio_api/queue/join", content=body, headers=kind).raise_for_status()
         answers = []
         with self.http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as lines:

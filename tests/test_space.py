@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from mgld.host import QUEUE
-from mgld.ui import page
+from mgld.ui import page, words
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---")[1])
@@ -178,3 +179,14 @@ def test_a_space_starts_from_a_read_only_copy_with_an_empty_home_and_works(tmp_p
         assert "1 frame in" in line and len(files["files"]) > 3
         assert contents(copy) == before
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_one_sentence():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        command = [sys.executable, "app.py", "--device", "cpu", "--port", str(other.getsockname()[1])]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"app.py: {words.PORT_TAKEN}")
+    assert "Traceback" not in ended.stderr

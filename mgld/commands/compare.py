@@ -78,6 +78,7 @@ def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path
     print(as_markdown(job.figures).replace("### ", ""))
     outcome = outcome_of(job)
     files = write_files(folder, outcome)
+    say_notes(files[0].notes)
     return len(files) + len(write_lossless(folder, outcome) if chosen.lossless else ())
 
 

@@ -29,11 +29,12 @@ THUMBNAIL_PX = 160  # the longer side
 
 @dataclass(frozen=True)
 class Taken:
-    """One file to take home: where it lies, what a person calls it, and a small picture of it (WebP), where it has one."""
+    """One file to take home: where it lies, what a person calls it, a small picture (WebP), and what it could not keep."""
 
     path: Path
     name: str
     thumbnail: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Takeaway:
@@ -83,10 +84,10 @@ class Takeaway:
 def write_files(folder: Path, outcome: Outcome) -> list[Taken]:
     """Write everything but the lossless videos into folder and return it, the comparison first."""
     grid = labelled_grid(outcome.layers)
-    files = [Taken(_video(folder / "comparison.mp4", grid, outcome), COMPARISON, _thumbnail(grid[len(grid) // 2]))]
+    files = [_video(folder / "comparison.mp4", COMPARISON, grid, outcome)]
     for name in outcome.made:
-        path = _video(folder / f"{_file_name(name)}.mp4", outcome.layers[name], outcome)
-        files.append(Taken(path, RESULT.format(label_of(name)), _middle(outcome, name)))
+        path = folder / f"{_file_name(name)}.mp4"
+        files.append(_video(path, RESULT.format(label_of(name)), outcome.layers[name], outcome))
     return [*files, *write_report(folder, outcome, Line())]
 
 
@@ -108,23 +109,17 @@ def write_lossless(folder: Path, outcome: Outcome) -> list[Taken]:
     files = []
     for name in outcome.made:
         path = folder / f"{_file_name(name)}-lossless.mkv"
-        _video(path, outcome.layers[name], outcome, lossless=True)
-        files.append(Taken(path, LOSSLESS.format(label_of(name)), _middle(outcome, name)))
+        files.append(_video(path, LOSSLESS.format(label_of(name)), outcome.layers[name], outcome, lossless=True))
     return files
 
 
-def _video(path: Path, frames_u8: Sequence[np.ndarray], outcome: Outcome, lossless: bool = False) -> Path:
+def _video(path: Path, title: str, frames_u8: Sequence[np.ndarray], outcome: Outcome, lossless: bool = False) -> Taken:
     """Write frames with the source's sound."""
     asked = outcome.request
     with VideoWriter(path, outcome.fps, audio_from=asked.clip, start_s=asked.start_s, lossless=lossless) as writer:
         for frame, time_s in zip(frames_u8, outcome.times_s, strict=True):
             writer.write(frame, time_s)
-    return path
-
-
-def _middle(outcome: Outcome, layer: str) -> bytes:
-    frames = outcome.layers[layer]
-    return _thumbnail(frames[len(frames) // 2])
+    return Taken(path, title, _thumbnail(frames_u8[len(frames_u8) // 2]), tuple(writer.notes))
 
 
 def _thumbnail(rgb_u8: np.ndarray) -> bytes:

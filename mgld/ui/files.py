@@ -14,7 +14,7 @@ from mgld.ui.element import PAGE, PageElement, joined
 
 
 class TakenFile(GradioModel):
-    """One file, its name for a person, its kind and size in words, and a small picture as a data address, or none."""
+    """One file, its name for a person, in words its kind, size and notes, and a small picture as a data address, or none."""
 
     file: FileData
     name: str
@@ -55,11 +55,17 @@ def _each(files: list[Taken]) -> list[TakenFile]:
         TakenFile(
             file=_served(file.path),
             name=file.name,
-            told=words.FILE_TOLD.format(kind=file.path.suffix[1:].upper(), size=words.size(file.path.stat().st_size)),
+            told=_told(file),
             picture=f"data:image/webp;base64,{base64.b64encode(file.thumbnail).decode()}" if file.thumbnail else "",
         )
         for file in files
     ]
+
+
+def _told(file: Taken) -> str:
+    """Say of which kind and how large a file is, and what of the source it could not keep."""
+    size = words.size(file.path.stat().st_size)
+    return " · ".join([words.FILE_TOLD.format(kind=file.path.suffix[1:].upper(), size=size), *file.notes])
 
 
 def _served(path: Path) -> FileData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import gradio as gr
@@ -149,10 +150,20 @@ def _leaving(page: gr.Blocks) -> Callable[[gr.Request], None]:
 def launch(
     page: gr.Blocks, model: str, machine: Machine, port: int | None = None, share: bool = False, block: bool = True
 ) -> None:
-    """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads)."""
-    _prepare(model, machine)
+    """Serve the page with the settings that were tested (no open queue bypass, no stack traces, bounded uploads).
+
+    Raises UserError where another program has the port.
+    """
+    _prepare(page, model, machine)
     page.queue(max_size=host.QUEUE, api_open=False, default_concurrency_limit=8)
     uploads.watch(page, host.FILES_S)
+    try:
+        _serve(page, port, share, block)
+    except OSError as error:
+        raise UserError(words.PORT_TAKEN) from error
+
+
+def _serve(page: gr.Blocks, port: int | None, share: bool, block: bool) -> None:
     page.launch(
         server_port=port,
         share=share,
@@ -171,12 +182,18 @@ def launch(
     )
 
 
-def _prepare(model: str, machine: Machine) -> None:
+def _prepare(page: gr.Blocks, model: str, machine: Machine) -> None:
     """Measure the device beside the page; a lent one is not borrowed for that, but the model is opened, for its forks to find."""
+
+    def measure() -> None:
+        while not page.is_running:  # and perhaps it never is: a program that ends while torch computes is aborted
+            time.sleep(0.1)
+        _calibrate(lambda: estimate.calibrate(model, machine))
+
     if machine.lent:
         _calibrate(lambda: open_pipeline(model, machine.device))
     else:
-        threading.Thread(target=_calibrate, args=(lambda: estimate.calibrate(model, machine),), daemon=True).start()
+        threading.Thread(target=measure, daemon=True).start()
 
 
 def _calibrate(work: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from PIL import Image
 from mgld.comparison import takeaway
 from mgld.comparison.report import Line
 from mgld.comparison.takeaway import Takeaway
+from mgld.ui.files import listed
 from mgld.video import probe, read_frames
+from tests import media
 from tests.comparison.outcomes import FRAMES, HEIGHT, WIDTH, outcome
 
 NAMES = {
@@ -48,6 +51,21 @@ def test_every_file_has_a_name_of_its_own_and_pictures_of_pictures(taken):
         assert picture.format == "WEBP" and max(picture.size) <= takeaway.THUMBNAIL_PX
     known = probe(taken.files[2].path)
     assert (known.width, known.height, known.frame_count, known.has_audio) == (WIDTH, HEIGHT, FRAMES, True)
+
+
+def test_videos_say_what_of_the_source_they_could_not_keep(tmp_path):
+    made = outcome(tmp_path)
+    (tmp_path / "words.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nHello\n")
+    titled = tmp_path / "titled.mkv"
+    media.ffmpeg(
+        "-i", str(made.request.clip), "-i", str(tmp_path / "words.srt"), "-c", "copy", "-c:a", "flac", str(titled)
+    )
+    taken = Takeaway(replace(made, request=replace(made.request, clip=titled)))
+    lost = ("sound converted from flac to AAC", "not kept: subtitles (subrip)")
+    assert [f.notes for f in taken.files] == [lost] * 3 + [()] * 5
+    assert listed(taken).files[0].told.endswith(" KB · " + " · ".join(lost))
+    taken.add_lossless()
+    assert taken.files[-1].notes == ()
 
 
 def test_the_zip_holds_the_list_in_one_folder(taken):
