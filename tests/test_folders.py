@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,10 @@ def test_folders_that_are_not_ours_are_left_alone(tmp_path):
     (tmp_path / "work-of-a-person").mkdir()
     sweep(tmp_path, "work-")
     assert (tmp_path / "work-of-a-person").is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="whose folders have no such modes")
+def test_nobody_else_of_the_machine_may_look_into_it(tmp_path):
+    folder = WorkFolder("job-", parent=tmp_path)
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    folder.close()

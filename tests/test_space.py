@@ -18,7 +18,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from mgld.host import QUEUE
+from mgld.host import QUEUE, UPLOAD_BYTES
+from mgld.ui import page, words
 from mgld.ui import page, words
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +78,7 @@ def test_the_space_listens_where_the_host_says(monkeypatch):
     monkeypatch.setattr(page, "_prepare", lambda *_: None)
     page.launch(Page(), "tiny", None)
     assert seen["launch"]["server_port"] is None and "server_name" not in seen["launch"]
+    assert seen["launch"]["max_file_size"] == UPLOAD_BYTES and seen["launch"]["share"] is False
     assert seen["queue"]["api_open"] is False and seen["queue"]["max_size"] == QUEUE
     assert seen["launch"]["ssr_mode"] is seen["launch"]["show_error"] is seen["launch"]["run_history"] is False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 import zipfile
@@ -102,6 +103,18 @@ def two_sizes(path: Path) -> None:
     path.write_bytes(b"".join(parts))
 
 
+def midway(path: Path) -> None:
+    """As a recording that was switched on in the middle of a broadcast."""
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2", "-g", "10", "-bf", "0", str(path))
+    path.write_bytes(path.read_bytes()[path.stat().st_size // 4 :])  # of the first of two groups of pictures half is gone
+
+
+def with_attachment(path: Path) -> None:
+    path.with_suffix(".ttf").write_bytes(bytes(5000))
+    kind = ("-metadata:s:t", "mimetype=application/x-truetype-font")
+    media.ffmpeg(*SOURCE, "-attach", str(path.with_suffix(".ttf")), *kind, str(path))
+
+
 def broken_tables(path: Path) -> None:
     """Every second quantisation table is called a Huffman table."""
     media.ffmpeg(*SOURCE, "-c:v", "mjpeg", str(path))
@@ -135,6 +148,10 @@ CASES: dict[str, tuple[Callable[[Path], None], tuple[int, int, int] | str, str]]
     "sizes.ts": (two_sizes, "size changes", ""),
     "quarter.mp4": (turned("90", "-vf", "setsar=2/1"), (6, 128, 48), "90°.*square pixels"),
     "oblique.mp4": (turned("45"), (6, 48, 64), "45°: turned to the nearest quarter"),
+    "attached.mkv": (with_attachment, (6, 48, 64), ""),
+    "tracks.mkv": (coded("-f", "lavfi", "-i", "testsrc=s=96x64:r=10:d=0.6", "-map", "0", "-map", "1"), (6, 48, 64), ""),
+    "midway.ts": (midway, (10, 48, 64), ""),
+    "endless.mkv": (patched(coded(), b"\x44\x89\x88", 3, struct.pack(">d", math.nan)), (6, 48, 64), ""),
     "years.mkv": (times(0, 0.1, 9e7, 9e7 + 0.1), (4, 48, 64), "variable"),
     "narrow.avi": (coded("-vf", "crop=1:48", "-c:v", "rawvideo", "-pix_fmt", "bgr24"), "1×48", ""),
     "ribbon.mkv": (coded("-vf", "scale=272:16", "-c:v", "ffv1"), "eight times", ""),
@@ -155,8 +172,10 @@ CASES: dict[str, tuple[Callable[[Path], None], tuple[int, int, int] | str, str]]
     "timeless.mp4": (patched(coded(), b"mdhd", 16, bytes(4)), (1, 48, 64), ""),
     "offscreen.gif": (patched(animated(duration=100), b"\x2c\0\0\0\0", 1, b"\xff" * 4), "damaged beyond use", ""),
     "both.mp4": (lambda p: (coded()(p), p.write_bytes(p.read_bytes() + png(0)))[0], (6, 48, 64), ""),
+    "mac.zip": (zipped(("f/0.png", png(0)), ("__MACOSX/f/._0.png", b"\0\5"), ("f/.DS_Store", b"x")), (1, 48, 64), "no rate"),
     "vast.zip": (zipped(("0.png", vast_picture())), "damaged or too large", ""),
     "places.zip": (zipped(("/etc/0.png", png(0)), ("../../1.png", png(1)), ("C:\\2.png", png(2))), "several folders", ""),
+    "bomb.zip": (zipped(("0.png", png(0)[:33] + bytes(129 * 2**20))), "at most 128 MB a picture", ""),
     "nested.zip": (zipped(("inner.zip", png(0))), "archives inside", ""),
     "names.zip": (zipped(("\u202egnp.0.png", png(0)), ("1\n2.png", png(1)), ("\x1b[31m.png", png(2))), (3, 48, 64), "no rate"),
     "mixed.zip": (zipped(("0.png", png(0)), ("1.png", vast_picture()[:40] + png(1))), "damaged or too large", ""),
