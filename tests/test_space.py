@@ -20,7 +20,6 @@ from packaging.requirements import Requirement
 
 from mgld.host import QUEUE, UPLOAD_BYTES
 from mgld.ui import page, words
-from mgld.ui import page, words
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---")[1])

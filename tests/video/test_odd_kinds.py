@@ -106,7 +106,7 @@ def two_sizes(path: Path) -> None:
 def midway(path: Path) -> None:
     """As a recording that was switched on in the middle of a broadcast."""
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2", "-g", "10", "-bf", "0", str(path))
-    path.write_bytes(path.read_bytes()[path.stat().st_size // 4 :])  # of the first of two groups of pictures half is gone
+    path.write_bytes(path.read_bytes()[path.stat().st_size // 4 :])  # half of the first of two groups
 
 
 def with_attachment(path: Path) -> None:
