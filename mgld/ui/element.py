@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import gradio as gr
@@ -79,4 +80,10 @@ class PageElement(gr.HTML, metaclass=Unstubbed):
         return None
 
     def api_info(self) -> dict:
-        return self.data_model.model_json_schema()
+        return _schema(self.data_model)
+
+
+@cache
+def _schema(model: type[GradioModel]) -> dict:
+    """Return what a value is made of: Gradio asks three times for every update of the page, 3 ms each."""
+    return model.model_json_schema()
