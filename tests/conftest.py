@@ -46,7 +46,8 @@ def nothing_unfinished(tmp_path_factory, request, monkeypatch):
 
 # Where what is tested is the process that decodes, or a whole page at work.
 DECODED_APART = (
-    "browser",
+    "browser/test_api.py",
+    "browser/test_page.py::test_a_clip_goes_in",
     "fuzz",
     "video/test_child.py",
     "video/test_fuzz.py",
@@ -58,7 +59,7 @@ DECODED_APART = (
 @pytest.fixture(autouse=True)
 def decoded_here(request, monkeypatch):
     """Decode in this process; tests in DECODED_APART start the program's own decoders, one for every clip."""
-    if not place_of(request.node).startswith(DECODED_APART):
+    if not f"{place_of(request.node)}::{request.node.name}".startswith(DECODED_APART):
         monkeypatch.setattr(sandbox, "_started", DecoderHere)
         monkeypatch.setattr(child, "renew_cpu_time", lambda: None)  # the bound would be this process's
 

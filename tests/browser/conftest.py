@@ -13,6 +13,7 @@ import pytest
 
 from tests import media
 from tests.browser.coded import FRAMES, HEIGHT, LAYERS, WIDTH, coded
+from tests.small import small_pipeline
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -95,22 +96,30 @@ def seen(browser, address):
 
 
 @pytest.fixture(scope="session")
-def machine():
-    from mgld.ui.page import this_machine
-
-    return this_machine("cpu")
+def small_model(tmp_path_factory) -> str:
+    """Random networks in a folder: what a run does is the same as the shipped model's, and takes a fraction of its time."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    small_pipeline().save_pretrained(folder)
+    return str(folder)
 
 
 @pytest.fixture(scope="session")
-def studio_address(machine):
+def machine(small_model):
+    from mgld.ui.page import this_machine
+
+    return this_machine("cpu", model=small_model)
+
+
+@pytest.fixture(scope="session")
+def studio_address(machine, small_model):
     """Serve the page for all tests: to measure this machine's speed, as it does first, takes a while."""
     from mgld.ui.page import MEASURED, build, launch
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    page = build("tiny", machine)
-    launch(page, "tiny", machine, port, block=False)
+    page = build(small_model, machine)
+    launch(page, small_model, machine, port, block=False)
     yield f"http://127.0.0.1:{port}"
     page.close()
     assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
@@ -118,14 +127,22 @@ def studio_address(machine):
 
 @pytest.fixture
 def opened(browser, studio_address):
-    """Open pages that must end without a script error; the example rests, for a clip that plays costs a whole processor."""
+    """Open pages that must end without a script error.
+
+    The example rests, for a clip that plays costs a whole processor; and unless a test asks for its video that does not come
+    (the picture is there before it): to read all its frames for the profile costs as much as the page.
+    """
     pages = []
 
-    def open_page(width: int = 1440, height: int = 900, query: str = "", motion: str = "reduce"):
+    def open_page(
+        width: int = 1440, height: int = 900, query: str = "", motion: str = "reduce", with_video: bool = False
+    ):
         page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion=motion)
         page.broken = []
         page.on("pageerror", lambda error: page.broken.append(str(error)))
         page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
+        if not with_video:
+            page.route("**/stage.mp4", lambda route: None, times=1)  # never answered; those of runs are
         page.goto(studio_address + query)
         page.wait_for_selector("#run")
         page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=15_000)

@@ -13,7 +13,7 @@ SERIOUS = ("serious", "critical")
 
 def serious(page) -> list[str]:
     """Return what a person with an impairment would stumble over: rule, element and reason."""
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
         for rule in found
@@ -26,7 +26,7 @@ def serious(page) -> list[str]:
     ("theme", "width"), [("light", 1440), ("dark", 390)]
 )  # colours are the theme's, places the width's
 def test_nothing_serious_at_first_sight_nor_under_any_tab_with_everything_unfolded(opened, theme, width):
-    page = opened(width, 900, f"/?__theme={theme}")
+    page = opened(width, 900, f"/?__theme={theme}", with_video=True)
     assert serious(page) == []
     page.click("#advanced > button")
     for fold in page.locator("#stage summary").all():
@@ -62,7 +62,7 @@ def test_the_keyboard_stops_nowhere_without_a_mark(opened):
 
 
 def test_frames_line_divider_and_tabs_are_moved_by_keys_alone(opened):
-    page = opened()
+    page = opened(with_video=True)
     page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
     stage = page.locator("canvas.stage")
     page.focus(".divider")

@@ -29,6 +29,8 @@ def test_picture_and_profile_are_there_within_two_seconds(browser, studio_addres
         page.wait_for_function(SHOWN, timeout=60_000)
         taken.append(time.perf_counter() - began)
         page.close()
+        if taken[-1] < 2:
+            break
     crowd = max(1.0, os.getloadavg()[0] / os.cpu_count())  # on a machine with other work each waits for its turn
     assert min(taken) < 2 * crowd
 
@@ -66,7 +68,7 @@ def test_nothing_jumps_once_the_picture_is_there(browser, studio_address, width)
 
 
 def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
-    page = opened(motion="no-preference")
+    page = opened(motion="no-preference", with_video=True)
     for _ in range(2):  # round and round
         page.wait_for_function("document.querySelector('canvas.stage').dataset.frame === '12'", timeout=20_000)
         page.wait_for_function("document.querySelector('canvas.stage').dataset.frame === '3'", timeout=20_000)
@@ -82,7 +84,7 @@ def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
 
 
 def test_it_rests_where_motion_is_not_wanted(opened):
-    page = opened()
+    page = opened(with_video=True)
     page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
     page.wait_for_timeout(500)
     assert page.evaluate("document.querySelector('video.main').paused")
@@ -90,7 +92,7 @@ def test_it_rests_where_motion_is_not_wanted(opened):
 
 
 def test_the_input_in_the_corner_takes_the_stage_while_it_is_held(opened):
-    page = opened()
+    page = opened(with_video=True)
     page.click("[data-show=picture]")
     box = page.locator("canvas.stage").bounding_box()
     page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 40)

@@ -46,6 +46,8 @@ def test_a_clip_goes_in_and_comparison_scope_votes_and_files_come_out(opened, br
     upload(page, clip)
     assert "32×32 → 128×128, 1 segment per method" in page.inner_text("#plan")
     page.wait_for_selector("#plan :text('About')", timeout=90_000)  # without a touch, once the speed is measured
+    page.click("#advanced > button")
+    page.get_by_role("radio", name="tiny").check()  # the shipped model
     page.click("#run")
     finish(page)
     layers = page.eval_on_selector_all("select.a option", "options => options.map(o => o.textContent)")

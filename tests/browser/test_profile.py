@@ -100,7 +100,7 @@ def test_the_line_is_dragged_and_nudged(page):
 
 def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(browser, tmp_path_factory):
     """60 frames × 1024 pixels × 4 layers in less than 100 ms."""
-    noise = np.random.default_rng(0).integers(0, 256, (60, 32, 128, 1), np.uint8).repeat(8, 1).repeat(8, 2).repeat(3, 3)
+    noise = np.random.default_rng(0).integers(0, 256, (60, 8, 128, 1), np.uint8).repeat(8, 1).repeat(8, 2).repeat(3, 3)
     layers = {f"Layer {i}": np.roll(noise, i, 1) for i in range(4)}
     path = tmp_path_factory.mktemp("wide") / "stage.mp4"
     value = shown(path, stack_layers(path, layers, 25))
