@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mgld import host
+from mgld.__main__ import main
 from mgld.errors import UserError
 from mgld.events import FramesDone, Guided, Resumed, Sampled
 from mgld.kept import KeptRun, run_key, sweep, told
@@ -188,33 +189,28 @@ def test_old_runs_are_swept(pipeline, clip_u8):
     assert not folder.exists()
 
 
-COMMAND = """import sys
+# The command, which stops itself once a segment is kept: whoever is slow to look finds it no further.
+STOPPING_MIDWAY = """import os, signal, sys
 from mgld.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
-# The same, which stops itself once a segment is kept: whoever is slow to look finds it no further.
-STOPPING_MIDWAY = (
-    """import os, signal
 from mgld.kept import KeptRun
 keep = KeptRun.keep
 def keep_and_stop(self, *segment):
     keep(self, *segment)
     os.kill(os.getpid(), signal.SIGSTOP)
 KeptRun.keep = keep_and_stop
+sys.exit(main(sys.argv[1:]))
 """
-    + COMMAND
-)
 
 
-def command(tmp_path: Path, out: str, program: str = COMMAND) -> tuple[list[str], dict]:
+def command(tmp_path: Path, out: str) -> list[str]:
     arguments = ["upscale", str(tmp_path / "clip.mkv"), str(tmp_path / out), "--lossless", "--device", "cpu"]
-    arguments += ["--model", str(tmp_path / "model"), "--steps", "2", "--segment", "3", "--overlap", "1"]
-    return [sys.executable, "-c", program, *arguments], {**os.environ, "MGLD_CACHE": str(tmp_path / "cache")}
+    return [*arguments, "--model", str(tmp_path / "model"), "--steps", "2", "--segment", "3", "--overlap", "1"]
 
 
 def midway(tmp_path: Path, out: str, **streams) -> subprocess.Popen:
-    """Return the command, stopped in the middle of its run."""
-    line, environment = command(tmp_path, out, STOPPING_MIDWAY)
+    """Return the command in a process of its own, stopped in the middle of its run."""
+    line = [sys.executable, "-c", STOPPING_MIDWAY, *command(tmp_path, out)]
+    environment = {**os.environ, "MGLD_CACHE": str(tmp_path / "cache")}
     process = subprocess.Popen(line, cwd=ROOT, env=environment, **streams)
     _, state = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(state)
@@ -223,17 +219,17 @@ def midway(tmp_path: Path, out: str, **streams) -> subprocess.Popen:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
-def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path, pipeline):
+def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path, pipeline, monkeypatch, capsys):
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=1", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
-    line, environment = command(tmp_path, "whole.mkv")
-    subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True)
+    monkeypatch.setattr(host, "UNFINISHED", tmp_path / "cache" / "unfinished")
+    assert main(command(tmp_path, "whole.mkv")) == 0
     process = midway(tmp_path, "out.mkv", stderr=subprocess.DEVNULL)
     process.kill()
     process.wait()
-    line, environment = command(tmp_path, "out.mkv")
-    done = subprocess.run(line, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    assert "1 of 12 segments were there" in done.stderr
+    capsys.readouterr()
+    assert main(command(tmp_path, "out.mkv")) == 0
+    assert "1 of 12 segments were there" in capsys.readouterr().err
     whole, again = ([f.rgb_u8 for f in read_frames(tmp_path / name)] for name in ("whole.mkv", "out.mkv"))
     assert len(again) == 25 and np.array_equal(whole, again)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "clip.mkv", "model", "out.mkv", "whole.mkv"]
@@ -242,7 +238,8 @@ def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
-def test_being_stopped_says_that_the_command_goes_on(tmp_path, pipeline):
+def test_being_stopped_says_that_the_command_goes_on_and_leaves_nothing_half_written(tmp_path, pipeline):
+    """By what a service manager sends; tests/test_commands.py presses Ctrl-C."""
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=1", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
     process = midway(tmp_path, "out.mkv", stderr=subprocess.PIPE, text=True)
@@ -250,3 +247,5 @@ def test_being_stopped_says_that_the_command_goes_on(tmp_path, pipeline):
     process.send_signal(signal.SIGCONT)
     _, said = process.communicate()
     assert "the same command goes on after them" in said and said.splitlines()[-1] == "mgld: stopped."
+    assert process.returncode == 130
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "clip.mkv", "model"]
