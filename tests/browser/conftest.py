@@ -6,7 +6,8 @@ import os
 import shutil
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,7 +108,29 @@ def small_model(tmp_path_factory) -> str:
 def machine(small_model):
     from mgld.ui.page import this_machine
 
-    return this_machine("cpu", model=small_model)
+    machine = this_machine("cpu", model=small_model)
+    return replace(machine, run_all=Runs(machine.run_all))
+
+
+class Runs:
+    """The machine's runs, each event of which may take longer: who waits keeps no processor busy, as more steps would."""
+
+    event_s = 0.0
+
+    def __init__(self, run_all) -> None:
+        self._run_all = run_all
+
+    def __call__(self, job):
+        with closing(self._run_all(job)) as events:
+            for event in events:
+                time.sleep(self.event_s)
+                yield event
+
+
+@pytest.fixture
+def unhurried(machine, monkeypatch):
+    """Let runs of a test take so long that it can act in the middle of one."""
+    monkeypatch.setattr(machine.run_all, "event_s", 0.2)
 
 
 @pytest.fixture(scope="session")

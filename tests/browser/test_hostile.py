@@ -44,7 +44,7 @@ def chosen(page, name: str, data: bytes) -> None:
     page.set_input_files("#clip input[type=file]", {"name": name, "mimeType": "video/mp4", "buffer": data})
 
 
-def test_a_run_uses_the_settings_of_its_click(opened, tmp_path):
+def test_a_run_uses_the_settings_of_its_click(opened, tmp_path, unhurried):
     wide = np.random.default_rng(7).integers(0, 256, (8, 20, 3), np.uint8).repeat(4, 0).repeat(4, 1)
     frames = [np.ascontiguousarray(wide[:, 2 * i : 2 * i + 32]) for i in range(6)]
     page = opened()

@@ -139,9 +139,9 @@ def test_gifs_zips_and_pictures_are_clips_and_other_files_are_named(opened, tmp_
     assert "0 and 2 more.zip" in page.inner_text("#clip").replace("\n", "")
 
 
-def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip, machine):
+def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened, clip, machine, unhurried):
     page = opened()
-    upload(page, clip, frames=12, steps=40)
+    upload(page, clip, frames=12, steps=6)
     page.click("#run")
     page.wait_for_function(
         "document.querySelector('.count').textContent.trim().endsWith('/ 5')", timeout=180_000
@@ -157,11 +157,11 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     finish(page, 1)
 
 
-def test_closing_the_tab_stops_the_run(browser, studio_address, clip, machine):
+def test_closing_the_tab_stops_the_run(browser, studio_address, clip, machine, unhurried):
     page = browser.new_page()
     page.goto(studio_address)
     page.wait_for_selector("#run")
-    upload(page, clip, frames=12, steps=50)
+    upload(page, clip, frames=12, steps=50)  # a minute's work
     page.click("#run")
     page.wait_for_selector("#progress :text('denoising')", timeout=60_000)
     assert machine.busy.is_set()
@@ -172,10 +172,10 @@ def test_closing_the_tab_stops_the_run(browser, studio_address, clip, machine):
     assert not machine.busy.is_set()
 
 
-def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_path):
+def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_path, unhurried):
     one, two = opened(), opened()
     other = media.make_video(tmp_path / "other.mp4", [media.flat((90, 140, 60), 24, 40)] * 4, fps=10)
-    upload(one, clip, frames=3, steps=20)
+    upload(one, clip, frames=3, steps=6)
     upload(two, other, frames=2)
     one.click("#run")
     one.wait_for_selector("#progress :text('denoising')", timeout=60_000)
