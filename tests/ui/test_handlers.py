@@ -28,14 +28,14 @@ def refused(machine, **values) -> tuple[str, str]:
 def test_a_problem_stays_in_the_status_line_and_names_the_visitors_file_not_its_place(machine, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    for told in refused(machine, moving_clip=str(broken)):
+    for told in refused(machine, clip=str(broken)):
         assert "“broken.mp4” is a text file" in told and str(tmp_path) not in told
-    assert "Choose a clip first" in refused(machine, moving_clip=None)[0]
+    assert "Choose a clip first" in refused(machine, clip=None)[0]
 
 
 def test_a_fault_of_ours_is_told_by_a_reference_and_nothing_else(machine, moving_clip, monkeypatch, caplog):
     monkeypatch.setattr(running, "begin", lambda *_: 1 / 0)
-    line, answer = refused(machine, moving_clip=str(moving_clip))
+    line, answer = refused(machine, clip=str(moving_clip))
     reference = re.search(r"reference is (\w+)", line)[1]
     assert reference in answer and reference in caplog.text and "ZeroDivisionError" in caplog.text
     assert "Zero" not in line + answer and "division" not in line + answer
