@@ -160,6 +160,8 @@ def launch(
     try:
         _serve(page, port, share, block)
     except OSError as error:
+        if "empty port" not in str(error):  # Gradio's words, which have no number
+            raise
         raise UserError(words.PORT_TAKEN) from error
 
 

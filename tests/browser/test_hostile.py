@@ -24,16 +24,22 @@ def test_names_are_text(opened, tmp_path):
     for name in NAMES:
         chosen(page, name, bytes(range(256)) * 8)
         page.wait_for_selector("#plan :text('is not a video')")
+        refused = filled(page, "#run")
         page.click("#run")
         page.wait_for_selector("#progress :text('is not a video')")
         chosen(page, name, clip)
         page.wait_for_selector("#plan :text('2 frames')")
         page.wait_for_selector("#run:not([disabled])")
+        assert filled(page, "#run") != refused  # which does not invite
         page.click("#run")
         finish(page)
         page.get_by_role("tab", name="Take away").click()
         page.wait_for_selector("#files a")
     assert page.evaluate("window.pwned") is None
+
+
+def filled(page, button: str) -> str:
+    return page.locator(button).evaluate("button => getComputedStyle(button).backgroundColor")
 
 
 def chosen(page, name: str, data: bytes) -> None:
