@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, ConfigMixin, ModelMixin
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mgld.device import constant
+from mgld.nets.abreast import abreast
 from mgld.nets.blocks import enlarged, middle, residual, spatial_attention
 from mgld.nets.layers import FeatureFusion, TemporalConv
 from mgld.nets.norm import normalised
@@ -99,7 +101,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
 
         Latents are unscaled: multiply by config.scaling_factor before diffusion.
         """
-        moments, *features = map(_joined, zip(*(self._encoded(part) for part in _parts(x)), strict=True))
+        moments, *features = map(_joined, zip(*_of_each(self._encoded, x), strict=True))
         return DiagonalGaussianDistribution(moments), features
 
     def _encoded(self, x: Tensor) -> list[Tensor]:
@@ -163,15 +165,17 @@ class VideoVAE(ModelMixin, ConfigMixin):
 
 def _frame_by_frame(layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """Apply a layer that sees single frames to all of them."""
-    return _joined([layer(*part) for part in zip(*map(_parts, inputs), strict=True)])
+    return _joined(_of_each(layer, *inputs))
 
 
-def _parts(x: Tensor) -> tuple[Tensor, ...]:
-    """Split frames that a CPU is to go through one by one: what it has just written of one is still in its caches.
+def _of_each(work: Callable[..., Any], *inputs: Tensor) -> list[Any]:
+    """Return what some work makes of each frame; on a CPU they go through one by one: what it has just written is in its caches.
 
     Training keeps its batches: gradients need all of it anyway.
     """
-    return x.split(1) if x.device.type == "cpu" and not torch.is_grad_enabled() else (x,)
+    if inputs[0].device.type != "cpu" or torch.is_grad_enabled():
+        return [work(*inputs)]
+    return abreast(work, list(zip(*(x.split(1) for x in inputs), strict=True)))
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
