@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f8794")  # told apart by every eye
 LAYER_COLOURS = dict(
@@ -233,6 +233,9 @@ def dial(points: Sequence, fronts: dict[str, list], headings: dict[str, str]) ->
             panel.annotate(f"{p.steps}", text, textcoords="offset points", xytext=(5, 5), fontsize=8)
         panel.set(title=headings[name], xlabel="seconds a frame")
         panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.xaxis.set_minor_formatter(NullFormatter())
         panel.grid(alpha=0.3)
     figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     return _png(figure)
