@@ -16,7 +16,8 @@ SOURCES = [ROOT / "app.py", *sorted((ROOT / "mgld").rglob("*.py"))]
 
 FLOORS = (  # from the ground up, modules and packages of mgld
     "memory", "folders", "methods", "errors", "constants", "host", "settings", "events",  # what a run is asked for, every sentence
-    "compat", "presets", "sharing", "device", "colour", "canvas", "clock", "plots", "video", "flow", "degrade", "nets",  # ground
+    "compat", "presets", "sharing", "device", "abreast", "colour", "canvas", "clock",  # ground
+    "plots", "video", "flow", "degrade", "nets",
     "sampling", "metrics", "segment", "stages", "kept",  # the paper's loop; what is measured; what a segment goes through
     "pipeline", "worker", "peers", "cluster",  # load, run, tell; what stands beside it
     "training", "convert", "comparison",

@@ -7,6 +7,7 @@ import threading
 import weakref
 import zipfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ COMPARISON = "Comparison, all layers labelled"
 RESULT, LOSSLESS = "{} alone", "{} alone, without loss (FFV1)"
 RECORD, PAGE = "Report as data", "Report as a page"
 THUMBNAIL_PX = 160  # the longer side
+ENCODERS = 2  # that work at once
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,13 @@ class Takeaway:
 
 
 def write_files(folder: Path, outcome: Outcome) -> list[Taken]:
-    """Write everything but the lossless videos into folder and return it, the comparison first."""
-    grid = labelled_grid(outcome.layers)
-    files = [_video(folder / "comparison.mp4", COMPARISON, grid, outcome)]
-    for name in outcome.made:
-        path = folder / f"{_file_name(name)}.mp4"
-        files.append(_video(path, RESULT.format(label_of(name)), outcome.layers[name], outcome))
-    return [*files, *write_report(folder, outcome, Line())]
+    """Write everything but the lossless videos into folder and return it, the comparison first; the report while encoders work."""
+    videos = [("comparison.mp4", COMPARISON, labelled_grid(outcome.layers))]
+    videos += [(f"{_file_name(n)}.mp4", RESULT.format(label_of(n)), outcome.layers[n]) for n in outcome.made]
+    with ThreadPoolExecutor(ENCODERS) as pool:
+        written = [pool.submit(_video, folder / name, title, frames, outcome) for name, title, frames in videos]
+        report = write_report(folder, outcome, Line())
+        return [*(video.result() for video in written), *report]
 
 
 def write_report(folder: Path, outcome: Outcome, line: Line) -> list[Taken]:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mgld.abreast import abreast
 from mgld.constants import SCALE
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.flow.ops import in_bounds, resize_flow, warp
@@ -28,14 +29,16 @@ class Backward(NamedTuple):
 
 def motion_of(reference_u8: np.ndarray, network: FlowNetwork) -> Backward:
     """Return the backward motion O_b of u8 [T,H,W,3], pair by pair; hidden or outside by the forward-backward check."""
-    size_hw, flows, masks = reference_u8.shape[1:3], [], []
-    for i in range(len(reference_u8) - 1):
-        motion = estimate_motion(_rgb(reference_u8[i : i + 2]), network, size_hw)
-        flows.append(motion.to_previous)
-        masks.append((motion.visible_in_previous * in_bounds(motion.to_previous)).bool())
-    if not flows:
+    size_hw = reference_u8.shape[1:3]
+
+    def between(pair_u8: np.ndarray) -> tuple[Tensor, Tensor]:
+        motion = estimate_motion(_rgb(pair_u8), network, size_hw)
+        return motion.to_previous, (motion.visible_in_previous * in_bounds(motion.to_previous)).bool()
+
+    found = abreast(between, [(reference_u8[i : i + 2],) for i in range(len(reference_u8) - 1)])
+    if not found:
         return Backward(torch.zeros(0, 2, *size_hw), torch.zeros(0, 1, *size_hw, dtype=torch.bool))
-    return Backward(torch.cat(flows).cpu(), torch.cat(masks).cpu())
+    return Backward(*(torch.cat(parts).cpu() for parts in zip(*found, strict=True)))
 
 
 def at_lq_size(network: FlowNetwork) -> FlowNetwork:

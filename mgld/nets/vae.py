@@ -13,8 +13,8 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mgld.abreast import abreast
 from mgld.device import constant
-from mgld.nets.abreast import abreast
 from mgld.nets.blocks import enlarged, middle, residual, spatial_attention
 from mgld.nets.layers import FeatureFusion, TemporalConv
 from mgld.nets.norm import normalised

@@ -13,24 +13,21 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor
 
 ABREAST = 2  # more would hold the memory of more frames at once
 
 
-def abreast(work: Callable[..., Any], frames: Sequence[tuple[Tensor, ...]]) -> list[Any]:
+def abreast(work: Callable[..., Any], frames: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Return work(*inputs) for the inputs of every frame, in order and without gradients; an odd one has all cores."""
     threads = torch.get_num_threads()
     pairs = len(frames) // ABREAST * ABREAST if threads >= ABREAST else 0
-    if not pairs:
-        return [work(*inputs) for inputs in frames]
 
-    def one(inputs: tuple[Tensor, ...]) -> Any:
+    def one(inputs: tuple[Any, ...]) -> Any:
         with torch.no_grad():  # a thread has modes of its own
             return work(*inputs)
 
-    made = _workers(os.getpid(), threads).map(one, frames[:pairs])
-    return [*made, *(work(*inputs) for inputs in frames[pairs:])]
+    made = _workers(os.getpid(), threads).map(one, frames[:pairs]) if pairs else ()
+    return [*made, *map(one, frames[pairs:])]
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from mgld.nets.abreast import abreast
+from mgld.abreast import abreast
 from tests.small import small_pipeline
 
 
