@@ -123,6 +123,7 @@ class MGLDPipeline(DiffusionPipeline):
         if engine is not self:
             yield from engine.run(frames, settings, total, watch, known, kept)
             return
+        self._forget_peak()
         if settings.method in PEERS:
             events = _enlarged(frames, settings.method, clock)
         else:
@@ -187,6 +188,12 @@ class MGLDPipeline(DiffusionPipeline):
             yield from _hand_over(segment, done)
         if clock.frames_done == 0:
             raise errors.no_frames()
+
+    def _forget_peak(self) -> None:
+        """Let the peak that is reported be this run's."""
+        memory.forget_peak()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def report(self, settings: Settings, clock: Clock) -> dict:
         """Return what there is to say of a run that ends now, ready for JSON."""

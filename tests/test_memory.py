@@ -108,3 +108,26 @@ print(before - held_mb())
 def test_what_threads_freed_goes_back_to_the_system():
     done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
     assert float(done.stdout) > 20
+
+
+FORGETS = """
+import numpy
+from mgld import memory
+numpy.ones(100 * 2**20, numpy.uint8)
+before = memory.peak_bytes()
+memory.forget_peak()
+print(before - memory.peak_bytes())
+"""
+
+
+@pytest.mark.skipif(not memory.REFERENCES.exists(), reason="this system cannot forget a peak")
+def test_a_peak_that_is_forgotten_is_that_of_what_comes():
+    done = subprocess.run([sys.executable, "-c", FORGETS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 90 * MIB
+
+
+def test_where_a_peak_cannot_be_forgotten_it_stays(monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "REFERENCES", tmp_path / "absent" / "clear_refs")
+    before = memory.peak_bytes()
+    memory.forget_peak()
+    assert memory.peak_bytes() >= before

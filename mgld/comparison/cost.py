@@ -27,6 +27,8 @@ MEASURED_STEPS = 2
 # has told. Measured: on two cores a watched run took 1.6 times as long.
 WATCHING_CORES = 1.2
 OVERHEAD_WEIGHT = 1 / 3  # of the newest run's
+# Of a segment, float32 RGB, that are there at once whatever the tiles: enlarged, decoded, joined, coloured.
+WHOLE_PICTURES = 4
 SHOWING = "show"  # measuring flicker and encoding the comparison
 
 
@@ -110,13 +112,15 @@ class CostModel:
         return self._rate("", SHOWING, megapixels) * layers * frames
 
     def memory_bytes(self, settings: Settings, frames: int, megapixels: float) -> float | None:
-        """Predict the process's peak: a line through what was seen over the pixels of a segment; None until two were seen."""
+        """Predict the process's peak, a line over the pixels of a segment from the largest that was seen; None until two were."""
         with self._lock:
             seen = sorted(self.peaks.items())
         if len(seen) < 2:
             return None
-        slope, base = np.polyfit(*zip(*seen, strict=True), 1)
-        return base + max(slope, 0.0) * megapixels * min(settings.segment, frames)
+        sizes, peaks = zip(*seen, strict=True)
+        # the process may have grown between two runs: the smaller one's peak is not to say that pixels cost nothing
+        slope = max(np.polyfit(sizes, np.maximum.accumulate(peaks), 1)[0], WHOLE_PICTURES * 3 * 4 * 1e6)
+        return max(peaks) + slope * (megapixels * min(settings.segment, frames) - sizes[-1])
 
     def _rate(self, method: str, stage: str, megapixels: float) -> float:
         with self._lock:

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from mgld.comparison.cost import CostModel, canvas_megapixels, watched
+from mgld.comparison.cost import WHOLE_PICTURES, CostModel, canvas_megapixels, watched
 from mgld.events import FramesDone
 from mgld.methods import segment_count, worked_frames
 from mgld.settings import Settings
@@ -67,6 +67,15 @@ def test_memory_follows_a_line_over_the_pixels_of_a_segment():
     model.learn(report({"sample": 1.0}, 1_100_000_000), settings, 5, 0.2, 1.0)
     model.learn(report({"sample": 1.0}, 1_200_000_000), settings, 5, 0.4, 1.0)
     assert model.memory_bytes(settings, 5, 0.6) == pytest.approx(1.3e9)
+
+
+def test_a_process_that_has_grown_meanwhile_does_not_hide_what_pixels_cost():
+    """A page that had served a while told visitors that a 4K clip fits."""
+    model, settings = CostModel(), Settings(steps=1, segment=5, overlap=0)
+    model.learn(report({"sample": 1.0}, 1_200_000_000), settings, 5, 0.4, 1.0)
+    model.learn(report({"sample": 1.0}, 1_500_000_000), settings, 5, 0.2, 1.0)
+    pictures = WHOLE_PICTURES * 3 * 4 * 5 * 133e6
+    assert model.memory_bytes(settings, 5, 133) > pictures
 
 
 def measured(pipeline, go_on) -> CostModel:
