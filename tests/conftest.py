@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
 
 
+# For good: who decodes in this process may still do so when its test is over, and the bound would be this process's own end.
+child.renew_cpu_time = lambda: None
+
+
 def place_of(item: pytest.Item) -> str:
     """Return where a test lies, from this folder on."""
     return item.path.relative_to(Path(__file__).parent).as_posix()
@@ -61,7 +65,6 @@ def decoded_here(request, monkeypatch):
     """Decode in this process; tests in DECODED_APART start the program's own decoders, one for every clip."""
     if not f"{place_of(request.node)}::{request.node.name}".startswith(DECODED_APART):
         monkeypatch.setattr(sandbox, "_started", DecoderHere)
-        monkeypatch.setattr(child, "renew_cpu_time", lambda: None)  # the bound would be this process's
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 
 import pytest
 
-from mgld.video import VideoWriter, probe, read_frames
+from mgld.video import VideoWriter, child, probe, read_frames
 from tests import media
 
 FRAMES = media.coded_frames(3)
@@ -54,3 +55,15 @@ def test_every_kind_is_written_within_the_bounds(tmp_path, name):
             writer.write(rgb, i / 10)
     known = probe(tmp_path / name)
     assert (known.frame_count, known.has_audio) == (3, name != "out.gif")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it knows no such bound")
+def test_a_decoder_that_outlives_its_test_does_not_bound_this_process(tmp_path):
+    """It ended the whole run once: decoded here, in a page's thread, after what kept the bound away had been undone."""
+    import resource
+
+    clip = media.make_video(tmp_path / "clip.mp4", FRAMES, fps=10)
+    job = {"start_s": 0.0, "max_frames": None, "fps": None, "deinterlace": False}
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    assert len(list(child.read(clip, job))) == len(FRAMES) + 1
+    assert resource.getrlimit(resource.RLIMIT_CPU) == before
