@@ -146,9 +146,6 @@ def count_operations(pipeline: MGLDPipeline, scale: Scale) -> dict[str, int]:
 
 def whole_run(pipeline: MGLDPipeline, clip_u8: np.ndarray, wanted: Settings) -> dict[str, Any]:
     """Return {"u8" [T,4h,4w,3], "seconds", "stages", "peak_bytes"} of one run from bytes to bytes."""
-    on_gpu = pipeline.device.type == "cuda"
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats()
     frames = (Frame(rgb, float(i)) for i, rgb in enumerate(clip_u8))
     started = time.perf_counter()
     with precision(pipeline):

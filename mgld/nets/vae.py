@@ -169,7 +169,7 @@ def _frame_by_frame(layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
 
 
 def _of_each(work: Callable[..., Any], *inputs: Tensor) -> list[Any]:
-    """Return what some work makes of each frame; on a CPU they go through one by one: what it has just written is in its caches.
+    """Return what some work makes of the frames; on a CPU of each alone: what it has just written of one is still in its caches.
 
     Training keeps its batches: gradients need all of it anyway.
     """
