@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 import sys
 from contextlib import suppress
@@ -48,8 +49,18 @@ def is_short(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or re.search(SHORT, str(error), re.IGNORECASE) is not None
 
 
+def settle() -> None:
+    """Let give_back look through what comes from now on only: what a server has once started stays anyway."""
+    gc.freeze()
+
+
 def give_back() -> None:
-    """Return what this process has freed to the system, where its C library (glibc) keeps that for each thread that ever worked."""
+    """Return what nobody holds to the system.
+
+    Figures and the like refer to themselves, and Python looks for such things the more seldom the more there is; the C library
+    (glibc) keeps what is freed for each thread that ever worked.
+    """
+    gc.collect()
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)
 

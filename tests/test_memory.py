@@ -110,6 +110,26 @@ def test_what_threads_freed_goes_back_to_the_system():
     assert float(done.stdout) > 20
 
 
+SETTLED = """
+import gc, weakref
+from mgld import memory
+class Ring:
+    def __init__(self):
+        self.self = self
+gc.collect(), gc.disable()  # as good as: the full look comes after a quarter more objects than there are
+old = weakref.ref(Ring())
+memory.settle()
+new = weakref.ref(Ring())
+memory.give_back()
+print(old() is not None, new() is None)
+"""
+
+
+def test_what_only_refers_to_itself_is_freed_but_for_what_was_there_before_serving():
+    done = subprocess.run([sys.executable, "-c", SETTLED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
 FORGETS = """
 import numpy
 from mgld import memory

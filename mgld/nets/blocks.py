@@ -17,6 +17,7 @@ from diffusers.models.unets.unet_2d_blocks import UNetMidBlock2D
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
 
+from mgld.nets.doubling import doubled_convolved, doubles
 from mgld.nets.norm import is_fused, normalised
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def attend(attention: Attention, tokens: Tensor, context: Tensor | None = None) 
 
 def enlarged(block: Upsample2D, x: Tensor) -> Tensor:
     """Return the convolution of x [N,C,h,w] with its sides doubled."""
+    if doubles(block.conv, x):
+        return doubled_convolved(block.conv, x)
     if not is_fused(x):
         return block(x)
     from mgld.nets.triton_norm import doubled

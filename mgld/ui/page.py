@@ -9,7 +9,7 @@ from collections.abc import Callable
 import gradio as gr
 from starlette.middleware import Middleware
 
-from mgld import constants, host
+from mgld import constants, host, memory
 from mgld.comparison import estimate
 from mgld.comparison.ablation import table_3
 from mgld.comparison.asked import LINKED
@@ -157,6 +157,8 @@ def launch(
     _prepare(page, model, machine)
     page.queue(max_size=host.QUEUE, api_open=False, default_concurrency_limit=8)
     uploads.watch(page, host.FILES_S)
+    if block:
+        memory.settle()
     try:
         _serve(page, port, share, block)
     except OSError as error:
