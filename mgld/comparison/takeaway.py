@@ -20,7 +20,7 @@ from mgld.comparison.report import Line, Outcome, report_pictures
 from mgld.comparison.report_page import report_page
 from mgld.constants import TAKEN_BYTES
 from mgld.folders import WorkFolder
-from mgld.video import VideoWriter
+from mgld.video import Planned, VideoWriter, planned
 
 COMPARISON = "Comparison, all layers labelled"
 RESULT, LOSSLESS = "{} alone", "{} alone, without loss (FFV1)"
@@ -88,7 +88,8 @@ def write_files(folder: Path, outcome: Outcome) -> list[Taken]:
     videos = [("comparison.mp4", COMPARISON, labelled_grid(outcome.layers))]
     videos += [(f"{_file_name(n)}.mp4", RESULT.format(label_of(n)), outcome.layers[n]) for n in outcome.made]
     with ThreadPoolExecutor(ENCODERS) as pool:
-        written = [pool.submit(_video, folder / name, title, frames, outcome) for name, title, frames in videos]
+        kept = planned(outcome.request.clip, ".mp4")
+        written = [pool.submit(_video, folder / name, title, frames, outcome, kept) for name, title, frames in videos]
         report = write_report(folder, outcome, Line())
         return [*(video.result() for video in written), *report]
 
@@ -108,17 +109,19 @@ def write_report(folder: Path, outcome: Outcome, line: Line) -> list[Taken]:
 
 def write_lossless(folder: Path, outcome: Outcome) -> list[Taken]:
     """Write every result as FFV1 with the source's sound, exact to the bit."""
-    files = []
+    files, kept = [], planned(outcome.request.clip, ".mkv")
     for name in outcome.made:
         path = folder / f"{_file_name(name)}-lossless.mkv"
-        files.append(_video(path, LOSSLESS.format(label_of(name)), outcome.layers[name], outcome, lossless=True))
+        files.append(_video(path, LOSSLESS.format(label_of(name)), outcome.layers[name], outcome, kept, lossless=True))
     return files
 
 
-def _video(path: Path, title: str, frames_u8: Sequence[np.ndarray], outcome: Outcome, lossless: bool = False) -> Taken:
-    """Write frames with the source's sound."""
-    asked = outcome.request
-    with VideoWriter(path, outcome.fps, audio_from=asked.clip, start_s=asked.start_s, lossless=lossless) as writer:
+def _video(
+    path: Path, title: str, frames_u8: Sequence[np.ndarray], outcome: Outcome, kept: Planned, lossless: bool = False
+) -> Taken:
+    """Write frames with what is kept of the source beside its pictures."""
+    start_s = outcome.request.start_s
+    with VideoWriter(path, outcome.fps, audio_from=kept, start_s=start_s, lossless=lossless) as writer:
         for frame, time_s in zip(frames_u8, outcome.times_s, strict=True):
             writer.write(frame, time_s)
     return Taken(path, title, _thumbnail(frames_u8[len(frames_u8) // 2]), tuple(writer.notes))

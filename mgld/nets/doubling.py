@@ -18,7 +18,9 @@ MEETS = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
 PAYS = range(1, 2**18 + 1)  # products of channels: above, kernels nearly twice as large fill the memory
 FEWEST = 256  # source pixels: with fewer, reading the kernels takes longer than what is saved
 
-_made: WeakKeyDictionary[nn.Conv2d, tuple[tuple[int, int], Tensor]] = WeakKeyDictionary()  # of which weights, and the kernel
+_made: WeakKeyDictionary[nn.Conv2d, tuple[tuple[int, int], Tensor]] = (
+    WeakKeyDictionary()
+)  # of which weights, and the kernel
 
 
 def doubles(conv: nn.Conv2d, x: Tensor) -> bool:

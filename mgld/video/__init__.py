@@ -8,11 +8,14 @@ from mgld.video.clip import Frame, Probe
 if TYPE_CHECKING:
     from mgld.video.reader import probe, read_frames
     from mgld.video.tools import encoders
-    from mgld.video.writer import VideoWriter
+    from mgld.video.writer import Planned, VideoWriter, planned
 
-__all__ = ["Frame", "Probe", "VideoWriter", "encoders", "probe", "read_frames"]
+__all__ = ["Frame", "Planned", "Probe", "VideoWriter", "encoders", "planned", "probe", "read_frames"]
 
-PLACES = {"VideoWriter": "writer", "encoders": "tools", "probe": "reader", "read_frames": "reader"}
+PLACES = {
+    "Planned": "writer", "VideoWriter": "writer", "planned": "writer",
+    "encoders": "tools", "probe": "reader", "read_frames": "reader",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ import shutil
 from collections import deque
 from collections.abc import Generator
 from contextlib import closing, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -45,12 +45,32 @@ WORST_LOSSLESS, WORST_GIF, WORST_H264 = 3.0, 1.5, 0.15
 FAILURES = (OSError, ValueError, av.FFmpegError)
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What results of one suffix can keep of a source: the way of its sound, None where that cannot be read; and what to say."""
+
+    source: Path
+    way: str | None
+    notes: list[str]
+
+
+def planned(source: Path, suffix: str) -> Planned:
+    """Find out what results of one kind can keep of a source; several may share the answer, which costs a process."""
+    try:
+        with closing(ask("plan", source, suffix=suffix)) as answers:
+            told, _ = next(answers)
+    except UserError:
+        return Planned(source, None, [NO_SOUND])
+    return Planned(source, told["way"] if told["way"] in WAYS else SILENT, list(map(str, told["notes"])))
+
+
 class VideoWriter:
     """Write frames with their times; the result appears under its name only when the `with` block ends well.
 
     .mp4 .mov .mkv: H.264 (yuv420p, BT.709); .gif; .mkv with lossless=True: FFV1, exact RGB; no suffix, or a slash at
     the end: a folder of PNG, and their times. What audio_from carries beside its pictures is kept from start_s on as
-    far as the container can: sound, subtitles, chapters, title, how long the last picture is held, how often it plays.
+    far as the container can: sound, subtitles, chapters, title, how long the last picture is held, how often it plays;
+    where several results of one suffix keep it, it is `planned` for all.
     preset is x264's; LOOKED_AT is for what somebody waits to see and nobody keeps.
     """
 
@@ -58,7 +78,7 @@ class VideoWriter:
         self,
         path: Path | str,
         fps: float,
-        audio_from: Path | None = None,
+        audio_from: Path | Planned | None = None,
         start_s: float = 0.0,
         lossless: bool = False,
         preset: str = KEPT,
@@ -66,7 +86,9 @@ class VideoWriter:
         # An absolute path cannot be taken for a protocol or an option by libav.
         self.path, self.fps, self.start_s, self.lossless = Path(path).absolute(), fps, start_s, lossless
         self._preset = preset
-        self._source, self._way = Path(audio_from) if audio_from else None, SILENT
+        self._audio_from: Path | Planned | None = audio_from
+        self._source: Path | None = None
+        self._way = SILENT
         self._is_folder = self.path.suffix == "" or str(path).endswith(("/", os.sep)) or self.path.is_dir()
         self._suffix = "" if self._is_folder else self.path.suffix.lower()
         self._times_s: list[float] = []
@@ -84,17 +106,18 @@ class VideoWriter:
             self._work.mkdir()
         except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
-        if self._source:
-            self._plan(self._source)
+        self._plan()
         return self
 
-    def _plan(self, source: Path) -> None:
+    def _plan(self) -> None:
         """Find out before the work what of the source can be kept."""
-        try:
-            self._way, notes = _planned(source, self._suffix)
-        except UserError:
-            self._source, notes = None, [NO_SOUND]
-        self.notes += notes
+        found = self._audio_from
+        if found is None:
+            return
+        found = found if isinstance(found, Planned) else planned(Path(found), self._suffix)
+        if found.way is not None:
+            self._source, self._way = found.source, found.way
+        self.notes += found.notes
 
     def check_room(self, frames: int, height: int, width: int) -> None:
         """Refuse before the work what the disk may not hold after it: frames of so many pixels, twice while they are muxed."""
@@ -227,13 +250,6 @@ def check_disk(folder: Path, needed_bytes: float) -> None:
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
         raise refusals.disk_short(needed_bytes, free)
-
-
-def _planned(source: Path, suffix: str) -> tuple[str, list[str]]:
-    """Return the way in which the sound can be kept, and what cannot; raise UserError if the source cannot be read."""
-    with closing(ask("plan", source, suffix=suffix)) as answers:
-        told, _ = next(answers)
-        return (told["way"] if told["way"] in WAYS else SILENT), list(map(str, told["notes"]))
 
 
 def _muxed(source: Path, job: MuxJob) -> list[str]:

@@ -15,7 +15,8 @@ from mgld.comparison import takeaway
 from mgld.comparison.report import Line
 from mgld.comparison.takeaway import Takeaway
 from mgld.ui.files import listed
-from mgld.video import probe, read_frames
+from mgld.video import probe, read_frames, writer
+from mgld.video.sandbox import ask
 from tests import media
 from tests.comparison.outcomes import FRAMES, HEIGHT, WIDTH, outcome
 
@@ -51,6 +52,15 @@ def test_every_file_has_a_name_of_its_own_and_pictures_of_pictures(taken):
         assert picture.format == "WEBP" and max(picture.size) <= takeaway.THUMBNAIL_PX
     known = probe(taken.files[2].path)
     assert (known.width, known.height, known.frame_count, known.has_audio) == (WIDTH, HEIGHT, FRAMES, True)
+
+
+def test_the_source_is_looked_at_once_for_all_videos_of_a_kind(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        writer, "ask", lambda task, *given, **details: asked.append(task) or ask(task, *given, **details)
+    )
+    Takeaway(outcome(tmp_path)).add_lossless()
+    assert sorted(asked) == ["mux"] * 5 + ["plan"] * 2
 
 
 def test_videos_say_what_of_the_source_they_could_not_keep(tmp_path):
