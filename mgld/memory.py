@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import re
@@ -52,6 +53,7 @@ def is_short(error: BaseException) -> bool:
 def settle() -> None:
     """Let give_back look through what comes from now on only: what a server has once started stays anyway."""
     gc.freeze()
+    atexit.register(gc.unfreeze)  # libraries complain at the end of what was never taken back
 
 
 def give_back() -> None:

@@ -157,8 +157,7 @@ def launch(
     _prepare(page, model, machine)
     page.queue(max_size=host.QUEUE, api_open=False, default_concurrency_limit=8)
     uploads.watch(page, host.FILES_S)
-    if block:
-        memory.settle()
+    memory.settle()
     try:
         _serve(page, port, share, block)
     except OSError as error:
