@@ -33,16 +33,21 @@ def write_net(
     planned = {name: tensor.to(dtype) for name, tensor in net.state_dict().items()}
     split = split_torch_state_dict_into_shards(planned, filename_pattern=PATTERN, max_shard_size=SHARD_BYTES)
     for file, names in split.filename_to_tensors.items():
-        # Copied even where the precision stays: tensors of a checkpoint may share their numbers, which this format does not.
-        shard = {name: take(name).to(dtype, copy=True, memory_format=torch.contiguous_format) for name in names}
-        save_file(shard, folder / file, {"format": "pt"})
-        (folder / file).chmod(0o644)  # it is made for its owner only
-        wrote(sum(tensor.nbytes for tensor in shard.values()))
+        _write_shard(folder / file, take, names, dtype)
+        wrote(sum(planned[name].nbytes for name in names))
     if split.is_sharded:
         index = {"metadata": split.metadata, "weight_map": split.tensor_to_filename}
         (folder / PATTERN.format(suffix="")).with_suffix(".safetensors.index.json").write_text(
             json.dumps(index, indent=2), encoding="utf-8"
         )
+
+
+def _write_shard(file: Path, take: Callable[[str], Tensor], names: list[str], dtype: torch.dtype) -> None:
+    """Write the named tensors; what they took is free before the next shard's are made."""
+    # Copied even where the precision stays: tensors of a checkpoint may share their numbers, which this format does not.
+    shard = {name: take(name).to(dtype, copy=True, memory_format=torch.contiguous_format) for name in names}
+    save_file(shard, file, {"format": "pt"})
+    file.chmod(0o644)  # it is made for its owner only
 
 
 def size_of(net: ModelMixin, dtype: torch.dtype) -> int:

@@ -1,4 +1,4 @@
-"""Files of the published size are streamed: memory stays low."""
+"""Files with every published tensor at its size are streamed: memory stays low."""
 
 from __future__ import annotations
 
@@ -12,20 +12,28 @@ import torch
 from torch.serialization import skip_data
 
 from mgld import host
+from mgld.convert.folder import SHARD_BYTES
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from tests.convert import published_files as files
 from tests.convert.test_official import KEYS, published_vae
 
 
+LARGE = ("model.diffusion_model.", "structcond_stage_model.", "cond_stage_model.")
+
+
 def full_size() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Return every tensor of the published MGLD files at its size, as memory that nobody has touched."""
+    """Return every tensor of the published MGLD files at its size: LARGE networks' as one number each, others as untouched memory.
+
+    A file stores as many numbers as lie in memory, so that what a run holds of a LARGE network is its own copy, not the file's pages.
+    """
     parts = {"model.diffusion_model.": KEYS["unet"], "structcond_stage_model.": KEYS["structcond"]}
     parts |= {"first_stage_model.": published_vae("dec"), "flownet_model.": KEYS["raft"]}
     unet = {prefix + key: shape for prefix, keys in parts.items() for key, shape in keys.items()}
     unet |= {f"cond_stage_model.model.{key}": shape for key, shape in openclip_shapes().items()}
 
     def empty(name: str, shape: list[int]) -> torch.Tensor:
-        return torch.empty(shape, dtype=torch.int64 if name.endswith("num_batches_tracked") else torch.float32)
+        dtype = torch.int64 if name.endswith("num_batches_tracked") else torch.float32
+        return torch.empty((), dtype=dtype).expand(shape) if name.startswith(LARGE) else torch.empty(shape, dtype=dtype)
 
     return ({n: empty(n, s) for n, s in keys.items()} for keys in (unet, published_vae("vdec")))
 
@@ -46,17 +54,23 @@ def openclip_shapes() -> dict[str, list[int]]:
 
 
 MEASURED = """
-import resource, sys
+import sys
+from mgld import memory
 from mgld.__main__ import main
+from mgld.convert import sd21
+before = memory.peak_bytes()
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(memory.peak_bytes() - before)
 sys.exit(code)
 """
 
 
 @pytest.mark.slow
 def test_files_of_full_size_are_streamed(tmp_path):
-    """Every tensor of the key list at its size, in sparse files of zeros: all is used or left, and memory stays low."""
+    """Every tensor of the key list at its size, in sparse files of zeros: all is used or left, and memory stays low.
+
+    That is one file's pages, one shard and a little: the U-Net of 1.8 GB is never there as a whole.
+    """
     paths = []
     for name, state in zip(("unet", "vae"), full_size(), strict=True):
         with skip_data():  # leaves holes instead of numbers
@@ -67,7 +81,7 @@ def test_files_of_full_size_are_streamed(tmp_path):
         env=os.environ | {"OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) <= 1.5 * paths[0].stat().st_size
+    assert int(done.stdout) <= 1.25 * (max(path.stat().st_size for path in paths) + SHARD_BYTES)
     with torch.device("meta"):
         nets = {"unet": VideoUNet(), "structure_encoder": StructureEncoder(), "vae": VideoVAE()}
     for name, net in nets.items():
