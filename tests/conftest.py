@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if (
@@ -27,6 +26,8 @@ from mgld.video import child, sandbox
 from tests.decoding import DecoderHere
 
 if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
     from mgld.pipeline import MGLDPipeline
 
 
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 child.renew_cpu_time = lambda: None
 
 
-def place_of(item: pytest.Item) -> str:
+def place_of(nodeid: str) -> str:
     """Return where a test lies, from this folder on."""
-    return item.path.relative_to(Path(__file__).parent).as_posix()
+    return nodeid.partition("::")[0].removeprefix("tests/")
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ DECODED_APART = (
 @pytest.fixture(autouse=True)
 def decoded_here(request, monkeypatch):
     """Decode in this process; tests in DECODED_APART start the program's own decoders, one for every clip."""
-    if not f"{place_of(request.node)}::{request.node.name}".startswith(DECODED_APART):
+    if not request.node.nodeid.removeprefix("tests/").startswith(DECODED_APART):
         monkeypatch.setattr(sandbox, "_started", DecoderHere)
 
 
@@ -118,18 +119,27 @@ LONGEST = (
 )  # fmt: skip
 
 
-def group_of(item: pytest.Item) -> str:
+def group_of(nodeid: str) -> str:
     """Return what goes to one process together: a file's tests, and all of the browser's."""
-    place = place_of(item)
+    place = place_of(nodeid)
     return "browser" if place.startswith("browser") else place
 
 
-@pytest.hookimpl(tryfirst=True)  # before a worker looks for groups
 def pytest_collection_modifyitems(items) -> None:
-    """Leave what lies in slow places out of the fast lane, name the groups, and put the longest ones first."""
+    """Leave what lies in slow places out of the fast lane, and put the longest groups first."""
     for item in items:
-        if place_of(item).startswith(SLOW_PLACES):
+        if place_of(item.nodeid).startswith(SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     turns = {group: turn for turn, group in enumerate(LONGEST)}
-    items.sort(key=lambda item: turns.get(group_of(item), len(turns)))
+    items.sort(key=lambda item: turns.get(group_of(item.nodeid), len(turns)))
+
+
+def pytest_xdist_make_scheduler(config, log) -> LoadScopeScheduling:
+    """Hand out whole groups. xdist 3.8 keeps `loadgroup` by names that pytest 9.2 does not let it give: single tests come out."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Together(config, log)

@@ -17,14 +17,13 @@ from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from tests.convert import published_files as files
 from tests.convert.test_official import KEYS, published_vae
 
-
 LARGE = ("model.diffusion_model.", "structcond_stage_model.", "cond_stage_model.")
 
 
 def full_size() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Return every tensor of the published MGLD files at its size: LARGE networks' as one number each, others as untouched memory.
+    """Return every tensor of the published MGLD files at its size; those of LARGE networks are one number each.
 
-    A file stores as many numbers as lie in memory, so that what a run holds of a LARGE network is its own copy, not the file's pages.
+    A file stores the numbers that lie in memory: what a run holds of a LARGE network is its own copy, not the file's pages.
     """
     parts = {"model.diffusion_model.": KEYS["unet"], "structcond_stage_model.": KEYS["structcond"]}
     parts |= {"first_stage_model.": published_vae("dec"), "flownet_model.": KEYS["raft"]}
