@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import os
 import shutil
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
 
 
+gc.disable()  # until all is collected: what modules make stays, and would be looked through again and again while they load
 # For good: who decodes in this process may still do so when its test is over, and the bound would be this process's own end.
 child.renew_cpu_time = lambda: None
 
@@ -132,6 +134,16 @@ def pytest_collection_modifyitems(items) -> None:
             item.add_marker(pytest.mark.slow)
     turns = {group: turn for turn, group in enumerate(LONGEST)}
     items.sort(key=lambda item: turns.get(group_of(item.nodeid), len(turns)))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but no more among what modules and collected tests are made of."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries complain at the end of what was never taken back
 
 
 def pytest_xdist_make_scheduler(config, log) -> LoadScopeScheduling:
