@@ -64,40 +64,45 @@ def in_one_process(opening: ModelOrder, clip_u8: np.ndarray) -> np.ndarray:
         return MGLDPipeline.from_pretrained(opening.model, "cpu", "float32")(clip_u8, QUICK)
 
 
-def spread(opening: ModelOrder, clip_u8: np.ndarray, on_frames=lambda crew: None) -> tuple[list[Event], Crew]:
-    """Run one clip on two workers; on_frames is called after each segment that came."""
+def spread(
+    opening: ModelOrder, clips_u8: list[np.ndarray], workers: int = 2, on_frames=lambda number, crew: None
+) -> tuple[list[list[Event]], Crew]:
+    """Run clips one after the other on one crew; on_frames is called after each segment that came, with its clip's number."""
     from mgld.cluster.pool import RayWorker, seats
 
-    async def scene() -> tuple[list[Event], Crew]:
-        async with Crew(partial(RayWorker.hire, seats(2, "cpu"), opening), 2) as crew:
+    async def scene() -> tuple[list[list[Event]], Crew]:
+        async with Crew(partial(RayWorker.hire, seats(workers, "cpu"), opening), workers) as crew:
             await asyncio.wait(
                 crew._hiring
             )  # on a busy machine the first would have done it all before the other comes
-            run, events = ClipRun(crew, 0, QUICK, len(clip_u8)), []
-            feeding = asyncio.create_task(run.feed(Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)))
-            async for event in run.events():
-                events.append(event)
-                if isinstance(event, FramesDone):
-                    on_frames(crew)
-            await feeding
-            return events, crew
+            return [await one(crew, number, clip_u8) for number, clip_u8 in enumerate(clips_u8)], crew
+
+    async def one(crew: Crew, number: int, clip_u8: np.ndarray) -> list[Event]:
+        run, events = ClipRun(crew, number, QUICK, len(clip_u8)), []
+        feeding = asyncio.create_task(run.feed(Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8)))
+        async for event in run.events():
+            events.append(event)
+            if isinstance(event, FramesDone):
+                on_frames(number, crew)
+        await feeding
+        return events
 
     return ran(scene())
 
 
 def test_two_workers_give_the_bytes_of_one_process_also_when_one_is_killed_midway(opening, clip_u8):
-    long_u8, killed = np.concatenate([clip_u8, clip_u8[::-1]]), []
+    clips_u8, lost_before, killed = [clip_u8, np.concatenate([clip_u8, clip_u8[::-1]])], [], []
 
-    def kill_one(crew: Crew) -> None:
-        if not killed:
+    def kill_one_at_the_second(number: int, crew: Crew) -> None:
+        if number == 1 and not killed:
+            lost_before.extend(crew.lost)
             killed.append(crew.opened[0].process)
             os.kill(killed[0], signal.SIGKILL)
 
-    events, crew = spread(opening, clip_u8)
-    assert np.array_equal(frames_of(events), in_one_process(opening, clip_u8))
-    assert len({o.process for o in crew.opened}) == 2 and crew.lost == [] and crew.differing() == []
-    events, crew = spread(opening, long_u8, kill_one)
-    assert np.array_equal(frames_of(events), in_one_process(opening, long_u8))
+    made, crew = spread(opening, clips_u8, on_frames=kill_one_at_the_second)
+    for events, one_u8 in zip(made, clips_u8, strict=True):
+        assert np.array_equal(frames_of(events), in_one_process(opening, one_u8))
+    assert len({o.process for o in crew.opened[:2]}) == 2 and lost_before == [] and crew.differing() == []
     assert killed and len(crew.lost) == 1
 
 
@@ -129,4 +134,4 @@ def test_what_the_cluster_lacks_is_told_in_words(opening, clip_u8):
         seats(None, "cuda")
     missing = ModelOrder("nobody/has-this", "cpu", "float32", 1)
     with pytest.raises(UserError):
-        spread(missing, clip_u8)
+        spread(missing, [clip_u8], workers=1)
