@@ -6,10 +6,13 @@ except ImportError:
     spaces = None
 
 import argparse
+import gc
 import sys
 
+from mgld.constants import OBJECTS_BETWEEN_SWEEPS
 from mgld.errors import UserError
 
+gc.set_threshold(OBJECTS_BETWEEN_SWEEPS)
 try:
     from mgld.comparison.estimate import gpu_seconds
     from mgld.host import PAGE_MODEL

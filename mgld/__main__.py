@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import NoReturn
 
+from mgld.constants import OBJECTS_BETWEEN_SWEEPS
 from mgld.errors import UserError
 
 try:
@@ -30,9 +31,6 @@ try:
     )
 except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
     sys.exit(f"mgld: {error}")
-
-
-OBJECTS_BETWEEN_SWEEPS = 10_000  # torch and diffusers make a million as they load; Python's 700 takes a fifth longer
 
 
 class Parser(argparse.ArgumentParser):

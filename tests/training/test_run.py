@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from mgld.training import run as run_module
 from mgld.training import stages
@@ -31,6 +32,13 @@ def test_the_log_holds_means_however_often_a_step_takes_notes(tmp_path):
         run.note(first=float(step))
         run.note(second=10.0)
     assert [(float(r["first"]), float(r["second"])) for r in rows(tmp_path)] == [(0.5, 10), (2.5, 10)]
+
+
+def test_every_figure_of_the_log_is_drawn_at_the_end(tmp_path):
+    run = start(tmp_path)
+    for step in run.steps():
+        run.note(l1=float(step))
+    assert Image.open(tmp_path / "curves.png").size == (2 * 400, 300)  # the figure, and the share of waiting
 
 
 def test_the_log_tells_the_share_of_time_that_went_by_waiting_for_the_loader(tmp_path, monkeypatch):
