@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 SCALE = 4  # output side / input side, everywhere
 DEFAULT_MODEL = "tiny"
-OBJECTS_BETWEEN_SWEEPS = 10_000  # of Python's garbage: it takes a fifth longer to load torch and diffusers with Python's own 700
+OBJECTS_BETWEEN_SWEEPS = 10_000  # of Python's garbage; with its own 700 torch and diffusers take a fifth longer to load
 
 # Files that are read
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder

@@ -108,7 +108,8 @@ MOST_WORKERS = 4  # each holds the networks; and all browser tests are one worke
 def pytest_xdist_auto_num_workers(config) -> int:
     """Spread the suite over the cores; what is asked for by its file is over before a second process has started."""
     cores = min(os.cpu_count() or 1, MOST_WORKERS)
-    return cores if config.args_source is config.ArgsSource.TESTPATHS and cores > 1 else 0
+    workers = 3 if cores == 2 else cores  # a test that waits for a browser or a server leaves a core to another
+    return workers if config.args_source is config.ArgsSource.TESTPATHS and cores > 1 else 0
 
 
 # Groups that take ten seconds or more, the longest first: a long one that begins last keeps one process busy alone.

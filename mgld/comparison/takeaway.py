@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import weakref
 import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -45,12 +46,13 @@ class Takeaway:
     archive is None where together they are larger than TAKEN_BYTES.
     """
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, like: Takeaway | None = None) -> None:
+        """Write the files, or copy those of another take-away of the same comparison."""
         self._outcome, self._lock = outcome, threading.Lock()
         work = WorkFolder("mgld-takeaway-")  # nothing from the request becomes a path
         self._folder, self._forget = work.path, weakref.finalize(self, work.close)
         self._lossless: list[Taken] = []
-        self._files = write_files(self._folder, outcome)
+        self._files = write_files(self._folder, outcome) if like is None else like._copied(self._folder)
         self.archive = self._packed()
 
     @property
@@ -70,6 +72,10 @@ class Takeaway:
             again = {file.path: file for file in write_report(self._folder, self._outcome, line)}
             self._files = [again.get(file.path, file) for file in self._files]
             self.archive = self._packed()
+
+    def _copied(self, folder: Path) -> list[Taken]:
+        with self._lock:
+            return [replace(file, path=Path(shutil.copy(file.path, folder))) for file in self._files]
 
     def _packed(self) -> Path | None:
         """Write the zip, file by file; videos and pictures are compressed already."""

@@ -42,7 +42,7 @@ def report_at_line(
     """
     with running.in_gradios_words():
         if running.SESSIONS.get(visitor.session_hash) is None and (example := example_outcome()) is not None:
-            taken = own_example = own_example or Takeaway(example)
+            taken = own_example = own_example or Takeaway(example, like=example_takeaway())
         else:
             taken = _taken(visitor)
         taken.move_line(line_of(text) or Line())

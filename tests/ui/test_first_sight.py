@@ -32,9 +32,13 @@ def test_a_visitors_line_moves_in_their_own_report_of_the_example_only(tmp_path,
     of_all = Takeaway(example)
     monkeypatch.setattr(taking, "example_outcome", lambda: example)
     monkeypatch.setattr(taking, "example_takeaway", lambda: of_all)
+    monkeypatch.setattr(
+        "mgld.comparison.takeaway.VideoWriter", None
+    )  # videos are the same at any line: none is coded again
     ((moved, own),) = taking.report_at_line("y 0.25", None, SimpleNamespace(session_hash="nobody"))
     assert "Temporal profile at column 32" in {file.name for file in moved.files}
     assert own is not None and "Temporal profile at row 48" in {file.name for file in of_all.files}
+    assert [file.path.name for file in own.files] == [file.path.name for file in of_all.files]
 
 
 def test_the_example_can_be_taken_home():
