@@ -22,7 +22,7 @@ if (
 import numpy as np
 import pytest
 
-from mgld import host
+from mgld import host, memory
 from mgld.video import child, sandbox
 from tests.decoding import DecoderHere
 
@@ -138,13 +138,9 @@ def pytest_collection_modifyitems(items) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage again, but no more among what modules and collected tests are made of."""
-    gc.freeze()
+    """Look for garbage again, but no more among what modules and collected tests are made of; jobs look after each run."""
+    memory.settle()
     gc.enable()
-
-
-def pytest_unconfigure() -> None:
-    gc.unfreeze()  # libraries complain at the end of what was never taken back
 
 
 def pytest_xdist_make_scheduler(config, log) -> LoadScopeScheduling:

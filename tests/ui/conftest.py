@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mgld import memory, worker
+from mgld import worker
 from mgld.comparison import estimate
 from mgld.comparison.job import Sessions
 from mgld.comparison.produce import Machine
@@ -17,14 +17,6 @@ from mgld.ui import page as studio
 from mgld.ui import running, scope
 from tests import media
 from tests.served import Served
-from tests.small import small_pipeline
-
-
-@pytest.fixture(scope="session", autouse=True)
-def settled():
-    """As when a page begins to serve: after each job it looks through what has come since then only."""
-    small_pipeline()
-    memory.settle()
 
 
 @pytest.fixture(scope="module")
