@@ -114,11 +114,11 @@ def pytest_xdist_auto_num_workers(config) -> int:
 
 # Groups that take ten seconds or more, the longest first: a long one that begins last keeps one process busy alone.
 LONGEST = (
-    "browser", "soak/test_load.py", "training/test_distil.py", "test_commands.py", "cluster/test_pool.py",
-    "convert/test_full_size.py", "test_kept.py", "ui/test_running.py", "cluster/test_spread.py", "training/test_stages.py",
-    "test_expected.py", "test_space.py", "test_evaluate.py", "ui/test_page.py", "fuzz/test_api.py", "video/test_hostile.py",
-    "training/test_sitting.py", "convert/test_sd21.py", "training/test_ranks.py", "convert/test_published.py",
-    "test_pipeline.py", "ui/test_first_sight.py",
+    "browser", "soak/test_load.py", "test_commands.py", "cluster/test_pool.py", "test_kept.py", "ui/test_running.py",
+    "convert/test_full_size.py", "cluster/test_spread.py", "training/test_distil.py", "fuzz/test_api.py", "test_space.py",
+    "video/test_hostile.py", "test_expected.py", "training/test_stages.py", "convert/test_sd21.py", "nets/test_norm.py",
+    "video/test_writer.py", "ui/test_uploads.py", "training/test_sitting.py", "training/test_ranks.py",
+    "convert/test_published.py", "test_pipeline.py", "ui/test_page.py", "test_evaluate.py", "ui/test_first_sight.py",
 )  # fmt: skip
 
 
