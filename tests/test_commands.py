@@ -51,12 +51,15 @@ def test_many_clips_go_into_a_folder_and_one_that_fails_stops_no_other(tmp_path,
     media.make_video(whole, media.coded_frames(3))
     bad.write_text("<html>")
     quick = ["--steps", "1", "--frames", "2", "--json", str(report)]
+    began = time.monotonic()
     assert main(["upscale", str(clip), str(bad), str(whole), "--out", str(tmp_path / "out"), *quick]) == 1
+    taken_s = time.monotonic() - began
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["b.mp4", "clip.mp4"]
     told = capsys.readouterr().err
     assert "2 of 3 clips are in" in told and "1 of 3 clips failed" in told and "a web page" in told
     clips = json.loads(report.read_text())["clips"]
     assert [c.get("frames") for c in clips] == [2, None, 2] and "a web page" in clips[1]["failed"]
+    assert sum(c["seconds"]["all"] for c in clips if "seconds" in c) <= taken_s  # none counts another's time as its own
 
 
 def test_many_clips_need_a_folder_and_names_of_their_own(tmp_path, clip, capsys):

@@ -50,6 +50,10 @@ class ClipJob:
         if self.total:
             self._writer.check_room(self.total, SCALE * clip.height, SCALE * clip.width)
 
+    def follow(self) -> None:
+        """Count its seconds from here on: what came before were those of another clip."""
+        self._started = time.monotonic()
+
     def frames(self) -> Iterator[Frame]:
         """Read the frames that are wanted."""
         from mgld.video import read_frames

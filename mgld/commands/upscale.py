@@ -83,6 +83,8 @@ def _upscale_here(
 ) -> None:
     pipeline = open_pipeline(chosen)
     for job in jobs:
+        if job is not jobs[0]:
+            job.follow()
         with surviving(job, failed, alone=chosen.out is None):
             with job.working(wanted, str(pipeline.device), str(pipeline.dtype)) as kept:
                 for event in pipeline.run(job.frames(), wanted, job.total, kept=kept):
