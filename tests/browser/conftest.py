@@ -6,7 +6,8 @@ import os
 import shutil
 import socket
 import time
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -40,8 +41,80 @@ def browser():
         browser.close()
 
 
+class Tabs:
+    """A browser's tabs, each of which goes from test to test: one that stays has fetched and compiled the page's scripts."""
+
+    def __init__(self, browser) -> None:
+        self._browser, self._idle = browser, []
+
+    @contextmanager
+    def lent(self, url: str, width: int = 1000, height: int = 900, motion: str = "no-preference", first: str = ""):
+        """Lend a tab that has gone there, where `first` runs before the page's own scripts; no script may break in it."""
+        tab = self._idle.pop() if self._idle else self._browser.new_page()
+        tab.set_viewport_size({"width": width, "height": height})
+        tab.emulate_media(reduced_motion=motion)
+        with heard(tab) as broken, run_first(tab, first):
+            tab.goto(url)
+            yield tab
+            if not tab.is_closed():
+                self._emptied(tab)
+        assert broken == []
+
+    def _emptied(self, tab) -> None:
+        tab.evaluate("localStorage.clear()")
+        tab.context.clear_cookies()
+        tab.unroute_all(behavior="ignoreErrors")
+        tab.goto("about:blank")
+        self._idle.append(tab)
+
+
 @contextmanager
-def stage_served(value, port, **blocks):
+def heard(page) -> Iterator[list[str]]:
+    """Yield what the page's scripts will complain of."""
+    broken: list[str] = []
+
+    def on_error(error) -> None:
+        broken.append(str(error))
+
+    def on_console(said) -> None:
+        if said.type == "error" and "Error in" in said.text:
+            broken.append(said.text)
+
+    page.on("pageerror", on_error)
+    page.on("console", on_console)
+    yield broken
+    page.remove_listener("pageerror", on_error)
+    page.remove_listener("console", on_console)
+
+
+@contextmanager
+def run_first(page, script: str) -> Iterator[None]:
+    """Run a script before those of every page that is gone to; Playwright's own way to do so is for good."""
+    if not script:
+        yield
+        return
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Page.enable")
+    devtools.send("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    yield
+    if not page.is_closed():
+        devtools.detach()  # and with it goes the script
+
+
+@pytest.fixture(scope="session")
+def tabs(browser) -> Tabs:
+    return Tabs(browser)
+
+
+@pytest.fixture
+def visit(tabs):
+    """Go to an address in a tab of one's own, as Tabs.lent does."""
+    with ExitStack() as visits:
+        yield lambda url, *size, **more: visits.enter_context(tabs.lent(url, *size, **more))
+
+
+@contextmanager
+def stage_served(value, **blocks):
     """Serve a page that holds the comparison stage alone; yield its address."""
     import gradio as gr
 
@@ -49,13 +122,26 @@ def stage_served(value, port, **blocks):
 
     with gr.Blocks(analytics_enabled=False, **blocks) as page:
         CompareStage(value, elem_id="stage")
-    _, address, _ = page.launch(server_port=port, prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    with served(page) as url:
+        yield url
+
+
+@contextmanager
+def served(page):
+    """Serve any page on a port that is free; yield its address."""
+    _, address, _ = page.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield address.rstrip("/")
     page.close()
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory, free_port):
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
     from mgld.comparison.grid import Heat, stack_layers
     from mgld.comparison.stage import Column, Curve
     from mgld.ui.compare import shown
@@ -70,30 +156,23 @@ def address(tmp_path_factory, free_port):
     ]
     path = tmp_path_factory.mktemp("stage") / "stage.mp4"
     stage = stack_layers(path, coded(), 10, (10, 20), curves, Heat(maps, 40.0), table=table)
-    with stage_served(shown(path, stage), free_port, fill_width=True) as url:
+    with stage_served(shown(path, stage), fill_width=True) as url:
         yield url
 
 
 @pytest.fixture
-def page(browser, address):
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.errors = []
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    page.goto(address)
+def page(visit, address):
+    page = visit(address)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
-    yield page
-    assert page.errors == []
-    page.close()
+    return page
 
 
-@pytest.fixture(scope="module")
-def seen(browser, address):
-    """The stage alone in a page that tests of a file share: they look at it, and leave it as it is."""
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.goto(address)
-    page.wait_for_selector(".slices[data-ms]", timeout=20_000)
-    yield page
-    page.close()
+@pytest.fixture(scope="session")
+def seen(tabs, address):
+    """The stage alone in a tab that tests share: they look at it, and leave it as it is."""
+    with tabs.lent(address) as page:
+        page.wait_for_selector(".slices[data-ms]", timeout=20_000)
+        yield page
 
 
 @pytest.fixture(scope="session")
@@ -138,44 +217,38 @@ def studio_address(machine, small_model):
     """Serve the page for all tests: to measure this machine's speed, as it does first, takes a while."""
     from mgld.ui.page import MEASURED, build, launch
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    page = build(small_model, machine)
+    page, port = build(small_model, machine), free_port()
     launch(page, small_model, machine, port, block=False)
     yield f"http://127.0.0.1:{port}"
     page.close()
     assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
 
 
+NO_VIDEO = """{
+    const source = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'src');
+    let asked = 0;
+    const set = function (url) { if (asked++) source.set.call(this, url); };
+    Object.defineProperty(HTMLMediaElement.prototype, 'src', { ...source, set });
+}"""  # as if the first were never answered; those of runs are
+
+
 @pytest.fixture
-def opened(browser, studio_address):
-    """Open pages that must end without a script error.
+def opened(visit, studio_address):
+    """Open pages whose picture is there.
 
     The example rests, for a clip that plays costs a whole processor; and unless a test asks for its video that does not come
     (the picture is there before it): to read all its frames for the profile costs as much as the page.
     """
-    pages = []
 
     def open_page(
         width: int = 1440, height: int = 900, query: str = "", motion: str = "reduce", with_video: bool = False
     ):
-        page = browser.new_page(viewport={"width": width, "height": height}, reduced_motion=motion)
-        page.broken = []
-        page.on("pageerror", lambda error: page.broken.append(str(error)))
-        page.on("console", lambda m: page.broken.append(m.text) if m.type == "error" and "Error in" in m.text else None)
-        if not with_video:
-            page.route("**/stage.mp4", lambda route: None, times=1)  # never answered; those of runs are
-        page.goto(studio_address + query)
+        page = visit(studio_address + query, width, height, motion=motion, first="" if with_video else NO_VIDEO)
         page.wait_for_selector("#run")
         page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=15_000)
-        pages.append(page)
         return page
 
-    yield open_page
-    for page in pages:
-        assert page.broken == []
-        page.close()
+    return open_page
 
 
 @pytest.fixture

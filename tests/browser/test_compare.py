@@ -178,9 +178,8 @@ def test_every_key_is_documented(seen):
     assert {names.get(key, key.upper() if len(key) == 1 else key) for key in keys} <= told
 
 
-def test_nothing_rolls_sideways(browser, address):
-    page = browser.new_page(viewport={"width": 390, "height": 450})
-    page.goto(address)
+def test_nothing_rolls_sideways(visit, address):
+    page = visit(address, 390, 450)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     page.click("[data-do=strip]")
@@ -188,4 +187,3 @@ def test_nothing_rolls_sideways(browser, address):
     for width in (390, 720):  # a phone; a desktop screen of 1440 enlarged to 200 %
         page.set_viewport_size({"width": width, "height": 450})
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    page.close()

@@ -35,8 +35,8 @@ def test_picture_and_profile_are_there_within_two_seconds(browser, studio_addres
     assert min(taken) < 2 * crowd
 
 
-def test_they_do_not_wait_for_the_video(browser, studio_address):
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+def test_they_do_not_wait_for_the_video(visit, studio_address):
+    page = visit("about:blank", 1440)
     page.route("**/stage.mp4", lambda route: None)  # never answered
     page.goto(studio_address, wait_until="commit")
     page.wait_for_function(SHOWN, timeout=30_000)
@@ -44,7 +44,6 @@ def test_they_do_not_wait_for_the_video(browser, studio_address):
     assert page.inner_text(".count") == "2 / 16"
     assert page.inner_text(".claim") == finished_example().value.claim
     assert [dt.inner_text() for dt in page.locator(".numbers dt").all()][0].startswith("Flicker −")
-    page.close()
 
 
 SHIFTS = """addEventListener('DOMContentLoaded', () => {
@@ -56,15 +55,12 @@ SHIFTS = """addEventListener('DOMContentLoaded', () => {
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_nothing_jumps_once_the_picture_is_there(browser, studio_address, width):
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.add_init_script(SHIFTS)
-    page.goto(studio_address)
+def test_nothing_jumps_once_the_picture_is_there(visit, studio_address, width):
+    page = visit(studio_address, width, first=SHIFTS)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=60_000)
     begun = page.evaluate("window.shifted.length")
     page.wait_for_timeout(3000)
     assert sum(page.evaluate("window.shifted")[begun:]) < 0.02  # a tenth is what people notice
-    page.close()
 
 
 def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):

@@ -47,21 +47,19 @@ def coded() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, free_port):
+def address(tmp_path_factory):
     path = tmp_path_factory.mktemp("lock") / "stage.mp4"
-    with stage_served(shown(path, stack_layers(path, coded(), FPS)), free_port) as url:
+    with stage_served(shown(path, stack_layers(path, coded(), FPS))) as url:
         yield url
 
 
 @pytest.fixture
-def page(browser, address):
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.goto(address)
+def page(visit, address):
+    page = visit(address)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
     page.click("[data-view=grid]")
     page.evaluate(WATCH, [BITS, WIDTH, HEIGHT])
-    yield page
-    page.close()
+    return page
 
 
 def painted(page) -> list[int]:

@@ -10,12 +10,12 @@ from mgld.comparison.grid import stack_layers
 from mgld.ui import words
 from mgld.ui.compare import CompareStage, shown
 from tests.browser.coded import coded, frame_is, level
-from tests.browser.conftest import stage_served
+from tests.browser.conftest import served, stage_served
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factory):
+def test_a_growing_comparison_keeps_how_it_is_looked_at(visit, tmp_path_factory):
     folder = tmp_path_factory.mktemp("growing")
 
     def grown(frames: int):
@@ -25,9 +25,11 @@ def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factor
     with gr.Blocks(analytics_enabled=False) as blocks:
         stage, more = CompareStage(grown(8), elem_id="stage"), gr.Button("More", elem_id="more")
         more.click(lambda: grown(20), None, stage)
-    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.goto(address)
+    with served(blocks) as address:
+        keeps_how_it_is_looked_at(visit(address))
+
+
+def keeps_how_it_is_looked_at(page) -> None:
     frame_is(page, 0)
     page.focus(".viewer")
     for key in ("1", "d", "+", "p", "ArrowRight", "ArrowRight"):
@@ -41,21 +43,17 @@ def test_a_growing_comparison_keeps_how_it_is_looked_at(browser, tmp_path_factor
     assert page.get_attribute("[data-do=play]", "aria-pressed") == "false"
     assert page.get_attribute("canvas.stage", "data-view") == "diff" and page.inner_text(".zoom") == "1.5×"
     assert page.input_value("select.b") == "0" and "x =" in page.get_attribute(".line-handle", "aria-valuetext")
-    page.close()
-    blocks.close()
 
 
-def test_one_layer_alone_is_shown_whole_and_nothing_is_compared(browser, tmp_path):
+def test_one_layer_alone_is_shown_whole_and_nothing_is_compared(visit, tmp_path):
     path = tmp_path / "alone.mp4"
     stage = stack_layers(path, {"bicubic": np.full((3, 96, 128, 3), 130, np.uint8)}, 10)
-    with stage_served(shown(path, stage), None) as url:
-        page = browser.new_page(viewport={"width": 1000, "height": 900})
-        page.goto(url)
+    with stage_served(shown(path, stage)) as url:
+        page = visit(url)
         frame_is(page, 0)
         assert page.inner_text(".claim") == words.STAGE_TOLD["claimAlone"].format(layer="Input (bicubic)")
         assert not page.is_visible(".divider") and not page.is_visible("select.a")
         assert abs(level(page, 0.5) - 130) <= 3  # no line between two sides
-        page.close()
 
 
 HIDE = """addEventListener('DOMContentLoaded', () => {
@@ -63,38 +61,30 @@ HIDE = """addEventListener('DOMContentLoaded', () => {
 });"""
 
 
-def test_a_stage_that_was_hidden_while_it_loaded_paints_when_it_is_seen(browser, address):
-    page = browser.new_page()
-    page.add_init_script(HIDE)
-    page.goto(address)
+def test_a_stage_that_was_hidden_while_it_loaded_paints_when_it_is_seen(visit, address):
+    page = visit(address, first=HIDE)
     page.wait_for_function("document.querySelector('video.main')?.readyState >= 2")
     assert page.get_attribute("canvas.stage", "data-frame") is None
     page.evaluate("document.getElementById('hide').remove()")
     frame_is(page, 0)
     assert page.locator("canvas.stage").bounding_box()["height"] > 100
-    page.close()
 
 
-def test_a_picture_that_is_not_there_yet_is_taken_when_it_is(browser, address):
+REFUSE_ONE = """const Real = window.VideoFrame; let refused = 0;
+    window.VideoFrame = function (video) {
+      if (refused++ < 1) throw new DOMException('Invalid source state', 'InvalidStateError');
+      return new Real(video);
+    };"""
+
+
+def test_a_picture_that_is_not_there_yet_is_taken_when_it_is(visit, address):
     """While a clip is replaced Chromium refuses to hand out a picture, whatever the video's state says."""
-    page = browser.new_page()
-    page.add_init_script(
-        """const Real = window.VideoFrame; let refused = 0;
-        window.VideoFrame = function (video) {
-          if (refused++ < 1) throw new DOMException('Invalid source state', 'InvalidStateError');
-          return new Real(video);
-        };"""
-    )
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
+    page = visit(address, first=REFUSE_ONE)  # where no error may go unseen
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'", timeout=15_000)
-    assert errors == []
-    page.close()
 
 
-def test_a_broken_connection_is_tried_again(browser, address):
-    page, times = browser.new_page(), []
+def test_a_broken_connection_is_tried_again(visit, address):
+    page, times = visit("about:blank"), []
 
     def answer(route):
         times.append(route.request.url)
@@ -104,4 +94,3 @@ def test_a_broken_connection_is_tried_again(browser, address):
     page.goto(address)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
     assert len(times) > 1
-    page.close()

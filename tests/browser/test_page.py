@@ -157,10 +157,8 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     finish(page, 1)
 
 
-def test_closing_the_tab_stops_the_run(browser, studio_address, clip, machine, unhurried):
-    page = browser.new_page()
-    page.goto(studio_address)
-    page.wait_for_selector("#run")
+def test_closing_the_tab_stops_the_run(opened, clip, machine, unhurried):
+    page = opened()
     upload(page, clip, frames=12, steps=50)  # a minute's work
     page.click("#run")
     page.wait_for_selector("#progress :text('denoising')", timeout=60_000)

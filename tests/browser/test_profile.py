@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gradio as gr
 import numpy as np
 import pytest
 
 from mgld.comparison.grid import stack_layers
-from mgld.ui.compare import CompareStage, shown
+from mgld.ui.compare import shown
 from tests.browser.coded import FRAMES, LAYERS, frame_is
+from tests.browser.conftest import stage_served
 
 pytestmark = pytest.mark.browser
 
@@ -51,13 +51,9 @@ LATE = """const Real = VideoFrame, draw = CanvasRenderingContext2D.prototype.dra
     };"""
 
 
-def test_the_profile_waits_for_pictures_that_come_late(browser, address):
+def test_the_profile_waits_for_pictures_that_come_late(visit, address):
     """A busy Chromium says that it has sought while it still holds another frame of the clip (3 s long)."""
-    page = browser.new_page(viewport={"width": 1000, "height": 900})
-    page.add_init_script(LATE)
-    page.goto(address)
-    profile_shows_each_layer_over_time(page)
-    page.close()
+    profile_shows_each_layer_over_time(visit(address, first=LATE))
 
 
 def profile_shows_each_layer_over_time(page) -> None:
@@ -72,16 +68,14 @@ def profile_shows_each_layer_over_time(page) -> None:
             assert abs(page.evaluate(script, [800, y])[0] - (60 + 70 * layer)) <= 4
 
 
-def test_the_profile_stands_beside_the_picture_where_there_is_room(browser, address):
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(address)
+def test_the_profile_stands_beside_the_picture_where_there_is_room(visit, address):
+    page = visit(address, 1440)
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
     stage, slices = (page.locator(c).bounding_box() for c in ("canvas.stage", ".slices"))
     assert slices["x"] > stage["x"] + stage["width"] and slices["y"] + slices["height"] < 900
     page.click("[data-view=side]")  # two pictures need the whole width
     page.wait_for_function("document.querySelector('.slices').getBoundingClientRect().top > 400")
     assert page.locator("canvas.stage").bounding_box()["width"] > 1.5 * stage["width"]
-    page.close()
 
 
 def test_the_line_is_dragged_and_nudged(page):
@@ -98,17 +92,16 @@ def test_the_line_is_dragged_and_nudged(page):
     assert float(page.get_attribute("canvas.stage", "data-wipe")) == 0.5  # the handle takes what lies under it
 
 
-def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(browser, tmp_path_factory):
+def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(visit, tmp_path_factory):
     """60 frames × 1024 pixels × 4 layers in less than 100 ms."""
     noise = np.random.default_rng(0).integers(0, 256, (60, 8, 128, 1), np.uint8).repeat(8, 1).repeat(8, 2).repeat(3, 3)
     layers = {f"Layer {i}": np.roll(noise, i, 1) for i in range(4)}
     path = tmp_path_factory.mktemp("wide") / "stage.mp4"
-    value = shown(path, stack_layers(path, layers, 25))
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        CompareStage(value, elem_id="stage")
-    _, address, _ = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(address)
+    with stage_served(shown(path, stack_layers(path, layers, 25))) as address:
+        drawn_while_it_moves(visit(address, 1440))
+
+
+def drawn_while_it_moves(page) -> None:
     page.wait_for_selector(".slices[data-ms]", timeout=60_000)
     assert "to spare memory" not in page.inner_text(".profile .where")  # all 1024 pixels are there
     page.focus(".viewer")
@@ -117,5 +110,3 @@ def test_a_line_across_four_wide_layers_is_drawn_while_it_moves(browser, tmp_pat
         page.keyboard.press(key)
         taken.append(float(page.get_attribute(".slices", "data-ms")))
     assert float(np.median(taken)) < 100
-    page.close()
-    blocks.close()
