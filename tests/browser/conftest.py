@@ -208,8 +208,9 @@ class Runs:
 
 @pytest.fixture
 def unhurried(machine, monkeypatch):
-    """Let runs of a test take so long that it can act in the middle of one."""
+    """Let runs of a test take so long that it can act in the middle of one; then it may let them hurry: event_s = 0."""
     monkeypatch.setattr(machine.run_all, "event_s", 0.2)
+    return machine.run_all
 
 
 @pytest.fixture(scope="session")

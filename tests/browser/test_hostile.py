@@ -60,6 +60,7 @@ def test_a_run_uses_the_settings_of_its_click(opened, tmp_path, unhurried):
     page.locator("#knob-steps input[type=number]").fill("9")
     page.locator("#knob-guidance input[type=number]").fill("2")
     page.locator("#frames input[type=number]").fill("1")
+    unhurried.event_s = 0
     finish(page, frames=5)
     with running.SESSIONS._lock:
         job = list(running.SESSIONS._jobs.values())[-1]

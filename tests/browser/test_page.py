@@ -150,6 +150,7 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     page.wait_for_selector("#progress :text('What was finished is shown')", timeout=60_000)
     page.wait_for_timeout(1000)
     assert "What was finished is shown" in page.inner_text("#progress") and not machine.busy.is_set()
+    unhurried.event_s = 0
     page.locator("#knob-steps input[type=number]").fill("1")  # the device is free for the next one
     page.locator("#frames input[type=number]").fill("1")
     page.wait_for_selector("#plan :text('1 frame (')")
@@ -179,6 +180,7 @@ def test_two_visitors_wait_for_each_other_and_see_their_own(opened, clip, tmp_pa
     one.wait_for_selector("#progress :text('denoising')", timeout=60_000)
     two.click("#run")
     two.wait_for_selector("#progress :text('queue')", timeout=20_000)  # its place in the queue
+    unhurried.event_s = 0
     finish(one, 3)
     finish(two, 2)
     assert "32×32" in one.inner_text("#plan") and "40×24" in two.inner_text("#plan")
