@@ -123,6 +123,17 @@ def test_scrubbing_and_stepping_drift_by_nothing(page):
     painted(page)
 
 
+def set_loop(page, first: int, last: int) -> None:
+    """Loop from one frame to another with keys and stand on the first."""
+    for key, frame in (("[", first), ("]", last), (None, first)):
+        page.evaluate(SCRUB, frame)
+        shows(page, frame)
+        page.focus(".viewer")
+        if key:
+            page.keyboard.press(key)
+    painted(page)
+
+
 def test_a_loop_shows_only_its_frames(page):
     page.focus(".edge.from")
     for _ in range(4):
@@ -144,3 +155,31 @@ def test_a_loop_shows_only_its_frames(page):
     page.keyboard.press(" ")
     frames = painted(page)
     assert min(frames) == 20 and max(frames) == 50
+
+
+# A page that is held up hears nothing of its video, which plays on, past the end of the loop; then the pause comes at once.
+HELD_UP = """(pauses) => {
+    const until = performance.now() + 1200;
+    while (performance.now() < until);
+    if (pauses) document.querySelector('[data-do=play]').click();
+}"""
+
+
+def test_a_pause_that_comes_late_leads_back_to_the_end_of_the_loop(page):
+    set_loop(page, 20, 50)
+    page.keyboard.press(" ")
+    page.wait_for_function("window.seen.length > 3")
+    page.evaluate(HELD_UP, True)
+    shows(page, 50)
+    assert max(painted(page)) == 50
+    page.evaluate(SCRUB, 100)  # which lies behind the loop and is wished for
+    shows(page, 100)
+
+
+def test_a_clip_that_ends_while_the_page_is_held_up_goes_round_its_loop(page):
+    set_loop(page, 270, 298)
+    page.keyboard.press(" ")
+    page.wait_for_function("window.seen.length > 3")
+    page.evaluate(HELD_UP, False)
+    page.wait_for_function("window.seen.some(([n], i) => i && n < window.seen[i - 1][0])")
+    assert max(painted(page)) <= 298

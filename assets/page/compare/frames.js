@@ -14,10 +14,17 @@ export function capture(announced) {
   const picture = taken(video);
   if (picture === undefined) return;
   const n = picture ? numberOf(picture) : announced;
-  const behind = !video.paused && s.loop && n > s.to; // what lies behind the loop is not shown
+  const behind = s.loop && n > s.to && n !== s.target; // what lies behind the loop is not shown unless it is wished for
   if (!behind) copy(picture || video, n);
   if (picture) picture.close();
-  if (behind) again();
+  if (behind) leadBack();
+}
+
+function leadBack() {
+  // pictures are told of late: until then the video plays on behind the loop, is paused there or ends
+  if (video.ended || video.seeking || s.target !== null) return; // on its way already
+  if (video.paused) video.currentTime = middleOf(s.to, data);
+  else again();
 }
 
 const numberOf = (picture) => frameStamped(picture.timestamp / 1e6, data);
