@@ -62,6 +62,12 @@ def test_many_clips_go_into_a_folder_and_one_that_fails_stops_no_other(tmp_path,
     assert sum(c["seconds"]["all"] for c in clips if "seconds" in c) <= taken_s  # none counts another's time as its own
 
 
+def test_one_frame_is_one_frame(tmp_path, clip, capsys):
+    for count, told in (("1", "1 frame"), ("2", "2 frames")):
+        assert main(["upscale", str(clip), str(tmp_path / "out.mp4"), "--method", "bicubic", "--frames", count]) == 0
+        assert f"\n{told} " in capsys.readouterr().err
+
+
 def test_many_clips_need_a_folder_and_names_of_their_own(tmp_path, clip, capsys):
     assert main(["upscale", str(clip), str(clip), str(clip)]) == 1
     assert "--out FOLDER" in capsys.readouterr().err

@@ -246,6 +246,6 @@ def test_being_stopped_says_that_the_command_goes_on_and_leaves_nothing_half_wri
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGCONT)
     _, said = process.communicate()
-    assert "the same command goes on after them" in said and said.splitlines()[-1] == "mgld: stopped."
+    assert "kept: the same command goes on from there." in said and said.splitlines()[-1] == "mgld: stopped."
     assert process.returncode == 130
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "clip.mkv", "model"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors
-from mgld.commands.console import say
+from mgld.commands.console import counted, say
 from mgld.commands.options import add_device, add_model, add_settings, open_pipeline, settings_of
 from mgld.commands.report import check_place, write_json
 from mgld.constants import LIMITS, SCALE
@@ -65,7 +65,7 @@ def run(chosen: argparse.Namespace) -> None:
     report = {"load_s": round(time.monotonic() - started, 3), "model": describe_model(chosen.model), "cases": []}
     measure(pipeline, replace(cases[0][0], steps=1), *cases[0][1:])  # the first run is slower than all others
     for wanted, side_px, count in cases:
-        say(f"{wanted.method}, {side_px}→{SCALE * side_px}, {wanted.steps} steps, {count} frames")
+        say(f"{wanted.method}, {side_px}→{SCALE * side_px}, {counted(wanted.steps, 'step')}, {counted(count, 'frame')}")
         report["cases"].append(measure(pipeline, wanted, side_px, count))
         if chosen.json:
             write_json(chosen.json, report)

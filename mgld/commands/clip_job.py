@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld.commands import refusals
-from mgld.commands.console import say, say_notes, say_progress
+from mgld.commands.console import counted, say, say_notes, say_progress
 from mgld.commands.options import check_output, check_rate, check_start
 from mgld.constants import SCALE
 from mgld.methods import PEERS
@@ -83,7 +83,7 @@ class ClipJob:
             for frame, time_s in zip(event.frames_u8, event.times_s, strict=True):
                 self._writer.write(frame, time_s)
         if isinstance(event, Resumed):
-            self._say_line(f"{told(event)}: going on after {event.frames} frames")
+            self._say_line(f"{told(event)}: going on after {counted(event.frames, 'frame')}")
         if isinstance(event, Progress):
             say_progress(event, self.name)
         if isinstance(event, Note):
@@ -93,7 +93,8 @@ class ClipJob:
 
     def tell(self) -> None:
         """Say what has come of the clip."""
-        self._say_line(f"{self.report['frames']} frames in {self.report['seconds']['all']:.1f} s → {self.output}")
+        made = counted(self.report["frames"], "frame")
+        self._say_line(f"{made} in {self.report['seconds']['all']:.1f} s → {self.output}")
 
     @contextmanager
     def _kept(self, wanted: Settings, device: str, dtype: str) -> Iterator[KeptRun]:
@@ -111,7 +112,7 @@ class ClipJob:
             kept.remove()
         except BaseException:
             if kept.count:
-                self._say_line(f"{kept.count} finished segments are kept: the same command goes on after them.")
+                self._say_line(f"{counted(kept.count, 'finished segment')} kept: the same command goes on from there.")
             raise
         finally:
             kept.close()

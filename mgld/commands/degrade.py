@@ -22,7 +22,7 @@ def run(chosen: argparse.Namespace) -> None:
     import numpy as np
 
     from mgld import errors
-    from mgld.commands.console import say
+    from mgld.commands.console import counted, say
     from mgld.commands.options import check_frames, check_output
     from mgld.constants import SCALE
     from mgld.degrade import degrade
@@ -44,4 +44,4 @@ def run(chosen: argparse.Namespace) -> None:
     with VideoWriter(chosen.output, clip.fps, lossless=lossless) as writer:
         for frame, lq in zip(frames, low_quality, strict=True):
             writer.write(lq, frame.time_s)
-    say(f"{len(frames)} frames of {width // SCALE}×{height // SCALE} → {chosen.output}")
+    say(f"{counted(len(frames), 'frame')} of {width // SCALE}×{height // SCALE} → {chosen.output}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mgld import settings
 from mgld.commands import refusals
-from mgld.commands.console import say, say_notes
+from mgld.commands.console import counted, say, say_notes
 from mgld.commands.options import (
     add_device,
     add_methods,
@@ -79,7 +79,7 @@ def run(chosen: argparse.Namespace) -> None:
             f"; warping error of the ground truth itself {METRICS['we'].text(clip[TRUTH]['we'])}" if clip[TRUTH] else ""
         )
         print(
-            f"\n{name}: {clip['frames']} frames of {clip['width']}×{clip['height']}{own}\n\n{markdown(clip['methods'])}"
+            f"\n{name}: {counted(clip['frames'], 'frame')} of {clip['width']}×{clip['height']}{own}\n\n{markdown(clip['methods'])}"
         )
     print(f"\nMean of {len(report['clips'])} clips\n\n{markdown(report['mean'])}")
     tell_missing(report)
