@@ -7,33 +7,28 @@ deconvolution layer the same as a convolutional layer?", 2016).
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from mgld.nets.plain import Kernels, is_plain
 
 # where each of three kernel elements meets a pixel that stands twice: at two of four places side by side
 MEETS = ((0, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0))
 PAYS = range(1, 2**18 + 1)  # products of channels: above, kernels nearly twice as large fill the memory
 FEWEST = 256  # source pixels: with fewer, reading the kernels takes longer than what is saved
 
-_made: WeakKeyDictionary[nn.Conv2d, tuple[tuple[int, int], Tensor]] = (
-    WeakKeyDictionary()
-)  # of which weights, and the kernel
-
 
 def doubles(conv: nn.Conv2d, x: Tensor) -> bool:
     """Tell whether `doubled_convolved` takes x [N,C,h,w] and is the faster way: on a CPU, without gradients."""
     if x.device.type != "cpu" or torch.is_grad_enabled() or x.shape[0] * x.shape[2] * x.shape[3] < FEWEST:
         return False
-    shape = conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode
-    return shape == ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros") and conv.in_channels * conv.out_channels in PAYS
+    return is_plain(conv) and conv.in_channels * conv.out_channels in PAYS
 
 
 def doubled_convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """Return conv of x [N,C,h,w] with every pixel repeated two by two, [N,K,2h,2w]."""
-    return F.conv_transpose2d(x, _kernel_of(conv), conv.bias, stride=2, padding=1)
+    return F.conv_transpose2d(x, KERNELS.of(conv), conv.bias, stride=2, padding=1)
 
 
 def kernel_of(weight: Tensor) -> Tensor:
@@ -43,8 +38,4 @@ def kernel_of(weight: Tensor) -> Tensor:
     return made.to(weight.dtype).contiguous(memory_format=torch.channels_last)
 
 
-def _kernel_of(conv: nn.Conv2d) -> Tensor:
-    known = conv.weight.data_ptr(), conv.weight._version
-    if conv not in _made or _made[conv][0] != known:
-        _made[conv] = known, kernel_of(conv.weight)
-    return _made[conv][1]
+KERNELS = Kernels(kernel_of)

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mgld.nets.plain import Kernels, is_plain
+
 TILE, REACH = 4, 6  # pixels a side: of a tile's results, and of what they are made from
 POINTS_IN = (
     (4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0),
@@ -40,18 +42,10 @@ INTO, KERNEL, BACK = map(_of_both_axes, (POINTS_IN, POINTS_KERNEL, POINTS_OUT)) 
 class WinogradConv(nn.Conv2d):
     """A 3×3 convolution that computes Winograd's way in float32 on a CPU, and as ever with gradients or anywhere else."""
 
-    _made: tuple[tuple[int, int], Tensor] | None = None  # of which weights, and what they became
-
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled() or _tiles_of(x) < FEWEST:
             return super()._conv_forward(x, weight, bias)
-        return convolved(x, self._kernels(), bias)
-
-    def _kernels(self) -> Tensor:
-        known = self.weight.data_ptr(), self.weight._version
-        if self._made is None or self._made[0] != known:
-            self._made = known, kernels_of(self.weight)
-        return self._made[1]
+        return convolved(x, KERNELS.of(self), bias)
 
 
 def quickened(net: nn.Module) -> nn.Module:
@@ -67,14 +61,16 @@ def quickened(net: nn.Module) -> nn.Module:
 
 
 def _pays(conv: nn.Conv2d) -> bool:
-    shape = conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode
-    return shape == ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros") and conv.in_channels * conv.out_channels in PAYS
+    return is_plain(conv) and conv.in_channels * conv.out_channels in PAYS
 
 
 def kernels_of(weight: Tensor) -> Tensor:
     """Return what each pair of channels is multiplied by, [36,C,K], for weight [K,C,3,3]."""
     made = KERNEL @ weight.reshape(-1, 9).T
     return made.view(REACH**2, *weight.shape[:2]).transpose(1, 2).contiguous()  # a third faster to multiply with
+
+
+KERNELS = Kernels(kernels_of)
 
 
 def convolved(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
