@@ -86,12 +86,16 @@ class Dists(nn.Module):
 
 def _likeness(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Return the likeness of means and of structure, [N,C] each, of two maps [N,C,h,w]."""
-    a, b = a.float(), b.float()  # training computes maps in less
-    mean_a, mean_b = a.mean((2, 3)), b.mean((2, 3))
-    var_a, var_b = (x.var((2, 3), correction=0) for x in (a, b))
-    covariance = (a * b).mean((2, 3)) - mean_a * mean_b
+    mean_a, mean_b = _mean(a), _mean(b)
+    a, b = (x - mean[..., None, None].to(x.dtype) for x, mean in ((a, mean_a), (b, mean_b)))
+    var_a, var_b, covariance = _mean(a.square()), _mean(b.square()), _mean(a * b)
     texture = (2 * mean_a * mean_b + STABILISER) / (mean_a**2 + mean_b**2 + STABILISER)
     return texture, (2 * covariance + STABILISER) / (var_a + var_b + STABILISER)
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Return float32 means [N,C] of a map, which training computes in less."""
+    return x.mean((2, 3), dtype=torch.float32)
 
 
 def load_alex(device: str) -> AlexPerceptual:

@@ -52,14 +52,14 @@ class Perceptual(nn.Module):
     def distance(self, maps: list[Tensor], target: list[Tensor]) -> Tensor:
         """Return LPIPS [N] of pictures whose features() are given."""
         parts = zip(maps, target, self.weights, strict=True)
-        return torch.stack(
-            [(a - b).float().square().mul(w.view(-1, 1, 1)).sum(1).mean((1, 2)) for a, b, w in parts]
-        ).sum(0)
+        means = [torch.mean((a - b).square(), (2, 3), dtype=torch.float32) @ w for a, b, w in parts]
+        return torch.stack(means).sum(0)
 
 
 def unit_length(h: Tensor) -> Tensor:
     """Return a map [N,C,h,w] whose places have channels of length 1."""
-    return h / (h.float().square().sum(1, keepdim=True).sqrt().to(h.dtype) + 1e-10)
+    length = torch.linalg.vector_norm(h, dim=1, keepdim=True, dtype=torch.float32)
+    return h / (length.to(h.dtype) + 1e-10)
 
 
 def load_perceptual(device: str) -> Perceptual:
