@@ -12,10 +12,10 @@ from mgld.presets import TINY
 SMALL = {"norm_groups": 8}
 
 
-def small_vae() -> VideoVAE:
+def small_vae(canvas_gate: bool = False) -> VideoVAE:
     return VideoVAE(
         latent_channels=4, channels=(16, 32), layers_per_block=1, patch=4, middle_attention=False, fusion_levels=(0, 1),
-        fusion_growth=4, **SMALL,
+        fusion_growth=4, canvas_gate=canvas_gate, **SMALL,
     )  # fmt: skip
 
 

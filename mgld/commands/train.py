@@ -65,6 +65,9 @@ def _add_distilling(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument("--flat", type=float, default=constants.FLAT_WEIGHT, help="weight of hatches on flat ground")
     command.add_argument("--cleaner", action="store_true", help="begin a cleaning front-end, where the model has none")
+    command.add_argument(
+        "--gate", action="store_true", help="begin the decoder's gate for the enlarged frame, where the model has none"
+    )
     command.add_argument("--square", type=int, default=64, metavar="PX", help="square of a picture that LPIPS sees")
 
 

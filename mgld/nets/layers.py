@@ -144,3 +144,22 @@ class FeatureFusion(nn.Module):
         """Return decoded + w·u(encoded, decoded), all [N,C,h,w]; the encoder's features come first."""
         u = residual(self.entry, torch.cat([encoded, decoded], dim=1))
         return torch.add(decoded, residual(self.exit, self.dense(u)), alpha=fidelity)
+
+
+GATE_BIAS = -3.0  # a fresh gate lets a twentieth through, enough to learn from
+
+
+class CanvasGate(nn.Module):
+    """Leave the enlarged LQ frame as it is where that is as good as it gets: what is clean and soft by itself."""
+
+    def __init__(self, channels: int, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.share = nn.Conv2d(channels, 1, 3, padding=1)
+        nn.init.zeros_(self.share.weight)
+        nn.init.constant_(self.share.bias, GATE_BIAS)
+
+    def forward(self, h: Tensor, x: Tensor, canvas: Tensor, fidelity: float) -> Tensor:
+        """Return x [N,3,H,W] with a share of the canvas, told by features h [N,C,H/patch,W/patch], in its place."""
+        share = F.interpolate(self.share(h).sigmoid(), scale_factor=self.patch, mode="bilinear", align_corners=False)
+        return x + fidelity * share * (canvas - x)

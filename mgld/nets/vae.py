@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from mgld.abreast import abreast
 from mgld.device import constant
 from mgld.nets.blocks import enlarged, middle, residual, spatial_attention
-from mgld.nets.layers import FeatureFusion, TemporalConv
+from mgld.nets.layers import CanvasGate, FeatureFusion, TemporalConv
 from mgld.nets.norm import normalised
 
 SMOOTH = {2: (1, 2, 1), 4: (-1, 4, 10, 4, -1)}  # n → 1 - sinⁿ(ω/2), but for the sum
@@ -28,7 +28,8 @@ class VideoVAE(ModelMixin, ConfigMixin):
     patch > 1 folds patch×patch pixels into channels in front of the encoder, and unfolds them behind the decoder with a few cheap
     convolutions at full resolution, which keep the patch grid out of flat areas; of each frequency ω of their picture 1 - sinⁿ(ω/2)
     is left, n = smoothing. linear=True lays a linear map of whole cells beside the convolutions of both: PCA sets it, and the
-    convolutions learn only what it cannot do.
+    convolutions learn only what it cannot do. canvas_gate=True has the decoder leave the LQ frame as it is where it cannot be
+    bettered; CFW's features end with that frame then.
     """
 
     @register_to_config
@@ -41,6 +42,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         pixel_channels: int = 8,
         smoothing: int = 4,
         linear: bool = False,
+        canvas_gate: bool = False,
         middle_attention: bool = True,
         fusion_levels: tuple[int, ...] = (1, 2),
         fusion_block: str = "rdb",
@@ -66,6 +68,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         cell = {"kernel_size": self.factor, "stride": self.factor}
         self.linear_encoder = nn.Conv2d(3, latent_channels, **cell) if linear else None
         self.linear_decoder = nn.ConvTranspose2d(latent_channels, 3, **cell) if linear else None
+        self.gate = CanvasGate(channels[0], patch) if canvas_gate else None
         self.temporal_middle = TemporalConv(channels[-1])
         self.temporal_up = nn.ModuleList(
             nn.ModuleList(TemporalConv(width) for _ in range(layers_per_block + 1)) for width in reversed(channels)
@@ -92,6 +95,11 @@ class VideoVAE(ModelMixin, ConfigMixin):
         parts = (self.backbone.encoder, self.backbone.quant_conv, self.linear_encoder)
         return [p for part in parts if part is not None for p in part.parameters()] + self.decoder_parameters()
 
+    def fusion_parameters(self) -> list[nn.Parameter]:
+        """Return what brings the LQ frames into the decoder: CFW, and the gate where there is one."""
+        gate = () if self.gate is None else self.gate.parameters()
+        return [*self.fusion.parameters(), *gate]
+
     def temporal_parameters(self) -> list[nn.Parameter]:
         """Return the temporal convolutions' parameters."""
         return [*self.temporal_middle.parameters(), *self.temporal_up.parameters()]
@@ -102,7 +110,7 @@ class VideoVAE(ModelMixin, ConfigMixin):
         Latents are unscaled: multiply by config.scaling_factor before diffusion.
         """
         moments, *features = map(_joined, zip(*_of_each(self._encoded, x), strict=True))
-        return DiagonalGaussianDistribution(moments), features
+        return DiagonalGaussianDistribution(moments), features if self.gate is None else [*features, x]
 
     def _encoded(self, x: Tensor) -> list[Tensor]:
         """Return the moments of the latent's distribution, then the features."""
@@ -132,7 +140,9 @@ class VideoVAE(ModelMixin, ConfigMixin):
         frame.
         """
         net = self.backbone.decoder
-        fused = dict(zip(self.config.fusion_levels, features or (), strict=bool(features)))
+        seen = list(features or ())
+        canvas = seen.pop() if seen and self.gate is not None else None
+        fused = dict(zip(self.config.fusion_levels, seen, strict=bool(seen)))
         h = _frame_by_frame(self._first_residual, z)  # [B·T,C_L,h,w]
         h = self.temporal_middle(h, frames) if temporal else h
         h = _frame_by_frame(self._second_residual, h)
@@ -145,7 +155,9 @@ class VideoVAE(ModelMixin, ConfigMixin):
                 h = _frame_by_frame(partial(self.fusion[str(level)], fidelity=fidelity), fused[level], h)
             for upsample in block.upsamplers or ():
                 h = _frame_by_frame(partial(enlarged, upsample), h)  # sides doubled
-        return _frame_by_frame(self._picture, h, z)
+        if canvas is None or not fidelity:
+            return _frame_by_frame(self._picture, h, z)
+        return _frame_by_frame(partial(self._picture, fidelity=fidelity), h, z, canvas)
 
     def _first_residual(self, z: Tensor) -> Tensor:
         net = self.backbone.decoder
@@ -157,10 +169,12 @@ class VideoVAE(ModelMixin, ConfigMixin):
             h = spatial_attention(attention, h)
         return residual(block.resnets[1], h)
 
-    def _picture(self, h: Tensor, z: Tensor) -> Tensor:
+    def _picture(self, h: Tensor, z: Tensor, canvas: Tensor | None = None, fidelity: float = 1.0) -> Tensor:
         net = self.backbone.decoder
-        x = self.unfold(net.conv_out(normalised(net.conv_norm_out, h, silu=True)))  # [N,3,H,W]
-        return x if self.linear_decoder is None else x + self.linear_decoder(z)
+        h = normalised(net.conv_norm_out, h, silu=True)
+        x = self.unfold(net.conv_out(h))  # [N,3,H,W]
+        x = x if self.linear_decoder is None else x + self.linear_decoder(z)
+        return x if canvas is None else self.gate(h, x, canvas, fidelity)
 
 
 def _frame_by_frame(layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

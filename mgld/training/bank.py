@@ -24,7 +24,15 @@ from mgld.training.decoder import BankedClip
 log = logging.getLogger(__name__)
 
 ORIGIN = "bank.json"
-NOT_SAMPLED_WITH = ("backbone.decoder", "backbone.post_quant_conv", "unfold", "linear_decoder", "temporal_", "fusion")
+NOT_SAMPLED_WITH = (
+    "backbone.decoder",
+    "backbone.post_quant_conv",
+    "unfold",
+    "linear_decoder",
+    "temporal_",
+    "fusion",
+    "gate",
+)
 
 
 def fill_bank(

@@ -115,7 +115,7 @@ def train_decoder(
 
 
 def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
-    backbone, fusion = vae.decoder_parameters(), list(vae.fusion.parameters())
+    backbone, fusion = vae.decoder_parameters(), vae.fusion_parameters()
     parts = {"backbone": backbone, "frame": fusion, "joint": backbone + fusion, "temporal": vae.temporal_parameters()}
     return parts[phase]
 

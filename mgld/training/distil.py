@@ -29,7 +29,7 @@ from mgld.training.run import Plan, Run
 from mgld.training.sampled import Nets, second_timestep
 
 LPIPS_WEIGHT = 2.0
-DISTS_WEIGHT = 0.7  # likeness of texture, which L1 and LPIPS let go; at 0.7 its gradient is 0.8 times as long as LPIPS'
+DISTS_WEIGHT = 1.2  # likeness of texture, which L1 and LPIPS let go; its gradient is 1.4 times as long as LPIPS'
 CANVAS_WEIGHT = 0.5  # of what the cleaner makes, by itself; more comes through the networks behind it
 GRID_WEIGHT = 0.5
 SEQUENCE_WEIGHT = 1.0  # of Eq. 6 and 7, which sequence_loss halves; twice as much took an eighth of the sharpness
@@ -129,7 +129,7 @@ def _trained(nets: Nets) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Return the parameters that the phase trains, of the denoiser and of what stands before and behind it."""
     if nets.temporal:
         return nets.unet.temporal_parameters(), nets.vae.temporal_parameters()
-    around = nets.vae.decoder_parameters() + list(nets.vae.fusion.parameters())
+    around = nets.vae.decoder_parameters() + nets.vae.fusion_parameters()
     around += list(nets.cleaner.parameters()) if nets.cleaner is not None else []
     return spatial_parameters(nets.unet, nets.encoder), around
 

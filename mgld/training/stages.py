@@ -146,14 +146,17 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
     job.finish(vae=vae)
 
 
-def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: int, clean: bool = False) -> None:
+def distil(
+    job: Job, temporal: bool, frames: int, weights: Weights, square_px: int, clean: bool = False, gate: bool = False
+) -> None:
     """Few-step stage: denoiser and decoder together (temporal=False), then the temporal layers of both on clips of `frames`.
 
-    clean=True begins a cleaner, where the model has none, to learn with the former.
+    clean=True begins a cleaner and gate=True the decoder's gate, where the model has none, to learn with the former.
     """
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
     _need_autoencoder(job.model)
     vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
+    vae = with_gate(vae) if gate and not temporal else vae
     cleaner = job.cleaner(begin=clean and not temporal)
     nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype), cleaner)
     held_out = _held_out(job, with_lq=True)
@@ -169,6 +172,15 @@ def distil(job: Job, temporal: bool, frames: int, weights: Weights, square_px: i
     once = {"structure_encoder": trained.encoder, CLEANER: trained.cleaner}
     made = {name: net for name, net in once.items() if net is not None and not temporal}
     job.finish(unet=trained.unet, vae=trained.vae, **made)
+
+
+def with_gate(vae: VideoVAE) -> VideoVAE:
+    """Return the autoencoder with a fresh gate for its canvas, or as it is where it has one."""
+    if vae.config.canvas_gate:
+        return vae
+    gated = VideoVAE.from_config(vae.config, canvas_gate=True)
+    gated.load_state_dict(vae.state_dict() | {k: v for k, v in gated.state_dict().items() if k.startswith("gate.")})
+    return gated
 
 
 def open_net(name: str, model: Path, shape: dict[str, object] | None = None) -> nn.Module:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from mgld.nets import VideoVAE
-from mgld.nets.layers import TemporalConv
+from mgld.nets.layers import CanvasGate, TemporalConv
 from mgld.nets.vae import SMOOTH, _smooth
 from mgld.presets import TINY
+from tests.small import small_vae
 
 
 def moved(channels: int = 6) -> TemporalConv:
@@ -48,6 +49,28 @@ def test_a_cpu_codes_frame_by_frame_what_training_codes_together(temporal):
         torch.testing.assert_close(one_by_one.mean, together.mean, atol=1e-5, rtol=0)
         same = vae.decode(one_by_one.mean, same_features, 3, temporal=temporal)
     torch.testing.assert_close(same, pictures, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("bias", "share"), [(-50, 0.0), (0, 0.5), (50, 1.0)])
+def test_a_gate_puts_its_share_of_the_canvas_in_place_of_the_picture(bias, share):
+    gate, x, canvas = CanvasGate(8, patch=4), torch.randn(2, 3, 16, 24), torch.randn(2, 3, 16, 24)
+    torch.nn.init.constant_(gate.share.bias, bias)
+    h = torch.randn(2, 8, 4, 6)
+    torch.testing.assert_close(gate(h, x, canvas, 1.0), torch.lerp(x, canvas, share))
+    torch.testing.assert_close(gate(h, x, canvas, 0.5), torch.lerp(x, canvas, share / 2))
+
+
+@torch.no_grad()
+def test_an_open_gate_shows_the_canvas_and_no_fidelity_shuts_it():
+    torch.manual_seed(0)
+    vae = small_vae(canvas_gate=True).eval()
+    torch.nn.init.constant_(vae.gate.share.bias, 50)
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    latents, features = vae.encode(x)
+    torch.testing.assert_close(vae.decode(latents.mean, features, 2), x)
+    without = vae.decode(latents.mean, features, 2, fidelity=0.0)
+    torch.testing.assert_close(without, vae.decode(latents.mean, None, 2))
+    assert (without - x).abs().mean() > 0.1
 
 
 @pytest.mark.parametrize(("power", "kept"), [(2, 0.5), (4, 0.75)])

@@ -15,9 +15,10 @@ from mgld.flow.spynet import SpyNet
 from mgld.metrics.perceptual import Dists
 from mgld.metrics.vgg import GROUPS, Perceptual
 from mgld.nets import Cleaner, VideoVAE
+from mgld.nets.layers import GATE_BIAS
 from mgld.presets import TINY
 from mgld.sampling import schedule
-from mgld.training import critics, distil, sampled
+from mgld.training import critics, distil, sampled, stages
 from mgld.training.critics import Critics, PairCritic, deceive, tell_apart
 from mgld.training.losses import flat_excess
 from tests.small import small_structure_encoder, small_unet, small_vae
@@ -89,6 +90,26 @@ def test_a_cleaner_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_p
     assert changed == (set() if temporal else set(before))
     if not temporal:
         assert column(tmp_path, "canvas")[-1] < column(tmp_path, "canvas")[0]
+
+
+@pytest.mark.parametrize("temporal", [False, True])
+def test_a_gate_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_path, temporal, vgg):
+    nets = replace(small_nets(temporal), vae=small_vae(canvas_gate=True))
+    before = nets.vae.gate.share.weight.clone()
+    steps = plan(tmp_path, 2)
+    trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32)
+    assert torch.equal(trained.vae.gate.share.weight, before) == temporal
+
+
+@torch.no_grad()
+def test_a_fresh_gate_hardly_changes_what_a_trained_decoder_makes():
+    vae, x = small_vae().eval(), torch.rand(1, 3, 32, 32) * 2 - 1
+    gated = stages.with_gate(vae).eval()
+    latents, features = vae.encode(x)
+    plain = vae.decode(latents.mean, features, 1)
+    share = torch.sigmoid(torch.tensor(GATE_BIAS))
+    torch.testing.assert_close(gated.decode(latents.mean, gated.encode(x)[1], 1), torch.lerp(plain, x, share))
+    assert stages.with_gate(gated) is gated
 
 
 def test_the_picture_teaches_the_cleaner_too(tmp_path, vgg):
