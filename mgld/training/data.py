@@ -24,9 +24,12 @@ from mgld.training.motion import MovingClip, blob_layer, camera_path, move
 
 REAL_SHARE = 0.4  # of clips; the others are photographs along camera paths
 FRONT_SHARE = 0.4  # of moved photographs get a second layer in front
-MILD_SHARE = 0.2  # of samples are degraded as decent web video is, so that a clean clip is left as it is
-SOFT_SHARE = 0.1  # of samples are out of focus already in the truth: what is soft must stay soft
-SOFT_PX = (1.5, 6.0)  # deviation of that blur
+MILD_SHARE = 0.35  # of samples are degraded as decent web video is, so that a clean clip is left as it is
+SOFT_SHARE = 0.25  # of samples are soft already in the truth: what is soft must stay soft
+ENLARGED_SHARE = 0.5  # of those were once enlarged, and coded before; the others are out of focus
+SOFT_PX = (1.0, 8.0)  # deviation of that blur
+ENLARGED = (2.0, 4.5)  # how much
+ENLARGED_QUALITY = (50, 98)  # of JPEG at the small size
 CODED_SHARE = (
     0.3  # of stills are one frame of a degraded clip, since a codec treats the first frame of a clip as no other
 )
@@ -72,15 +75,29 @@ def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Te
     if not recipe.with_lq:
         return _tensor(frames), torch.empty(0)
     if rng.random() < SOFT_SHARE:
-        frames = _out_of_focus(frames, rng)
+        soften = _enlarged if rng.random() < ENLARGED_SHARE else _out_of_focus
+        frames = soften(frames, rng)
     lq = degrade_mildly(frames, rng) if rng.random() < MILD_SHARE else degrade(frames, rng)
     shown = slice(int(rng.integers(CODED_FRAMES)), None) if coded else slice(None)
     return _tensor(frames[shown][: recipe.frames]), _tensor(lq[shown][: recipe.frames])
 
 
 def _out_of_focus(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    sigma = rng.uniform(*SOFT_PX)
+    sigma = np.exp(rng.uniform(*np.log(SOFT_PX)))
     return [cv2.GaussianBlur(f, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) for f in frames]
+
+
+def _enlarged(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Return pictures that were shrunk, coded and enlarged again, as much of what is uploaded was."""
+    factor, quality = rng.uniform(*ENLARGED), int(rng.integers(*ENLARGED_QUALITY, endpoint=True))
+    return [_through_small(f, factor, quality) for f in frames]
+
+
+def _through_small(frame: np.ndarray, factor: float, quality: int) -> np.ndarray:
+    height, width = frame.shape[:2]
+    small = cv2.resize(frame, (round(width / factor), round(height / factor)), interpolation=cv2.INTER_AREA)
+    coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.resize(cv2.imdecode(coded, cv2.IMREAD_COLOR), (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _clip(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
