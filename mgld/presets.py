@@ -59,6 +59,7 @@ TINY = {
         "pixel_channels": 8,
         "smoothing": 2,
         "linear": True,
+        "canvas_gate": True,
         "middle_attention": False,
         "fusion_levels": (0, 1),
         "fusion_growth": 16,

@@ -12,6 +12,7 @@ import pytest
 from mgld.__main__ import main
 from mgld.errors import UserError
 from mgld.metrics import stored
+from mgld.presets import TINY
 from mgld.training.run import Plan
 from mgld.training.sitting import FINISHED, StageShare, sit
 
@@ -78,6 +79,7 @@ def corpus(tmp_path):
 def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mgld.host.CACHE", tmp_path / "cache")
+    monkeypatch.setitem(TINY["vae"], "canvas_gate", False)  # as a model of older days began
     (tmp_path / "shapes.json").write_text(SHAPES)
     stages = ["autoencoder", "denoiser:spatial", "distil:spatial=2", "denoiser:temporal", "distil:temporal"]
     command = [
@@ -105,6 +107,7 @@ def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
         "0",
         "--no-perceptual",
         "--cleaner",
+        "--gate",
     ]
     command += ["--time-limit", "5", "--dtype", "float32", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", ["mgld", *command])
@@ -114,6 +117,7 @@ def test_one_command_trains_a_model_that_runs(tmp_path, corpus, monkeypatch):
 
     pipeline = MGLDPipeline.from_pretrained("toy", "cpu")
     assert pipeline.unet.config.channels == [16, 32] and pipeline.cleaner.config.channels == 8
+    assert pipeline.vae.config.canvas_gate
     assert pipeline(np.zeros((2, 16, 16, 3), np.uint8), Settings(steps=1)).shape == (2, 64, 64, 3)
     rows = (tmp_path / "toy" / "training.md").read_text().splitlines()
     assert len(rows) == 2 + len(stages) and all("train all --corpus" in row and "| 0 | 2 |" in row for row in rows[2:])
