@@ -14,9 +14,8 @@ from mgld.errors import UserError
 
 gc.set_threshold(OBJECTS_BETWEEN_SWEEPS)
 try:
-    from mgld.comparison.estimate import gpu_seconds
     from mgld.host import PAGE_MODEL
-    from mgld.ui.page import build, launch, this_machine
+    from mgld.ui import port
 except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
     sys.exit(f"app.py: {error}")
 
@@ -29,6 +28,10 @@ def main() -> None:
     options.add_argument("--port", type=int, help="default: 7860, or what GRADIO_SERVER_PORT says")
     options.add_argument("--share", action="store_true", help="open a public link")
     chosen = options.parse_args()
+    port.check(chosen.port)
+    from mgld.comparison.estimate import gpu_seconds  # takes seconds, so what is asked for is known to be good
+    from mgld.ui.page import build, launch, this_machine
+
     lent = (spaces.GPU(duration=gpu_seconds),) if spaces else ()
     machine = this_machine(chosen.device, *lent, model=chosen.model)
     launch(build(chosen.model, machine), chosen.model, machine, chosen.port, chosen.share)

@@ -58,6 +58,7 @@ ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU", "").strip())
 CUDA_GRAPHS = 0 if ZERO_GPU else limit_of("MGLD_CUDA_GRAPHS", 4, 0, 64)
 
 # The page
+SERVED_AT = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"  # the address; Gradio reads the variable itself
 PAGE_MODEL = os.environ.get("MGLD_MODEL", "").strip() or DEFAULT_MODEL  # with which it starts
 # What else visitors may choose: folders, and OWNER/NAME[@COMMIT] of Hub repositories, with commas between
 PAGE_MODELS = tuple(filter(None, (name.strip() for name in os.environ.get("MGLD_MODELS", "").split(","))))

@@ -14,12 +14,14 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from mgld.errors import UserError
 from mgld.host import QUEUE, UPLOAD_BYTES
-from mgld.ui import page, words
+from mgld.ui import page, refusals
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = yaml.safe_load((ROOT / "README.md").read_text(encoding="utf-8").split("---")[1])
@@ -182,12 +184,29 @@ def test_a_space_starts_from_a_read_only_copy_with_an_empty_home_and_works(tmp_p
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
-def test_a_port_that_is_taken_is_one_sentence():
+@pytest.fixture
+def taken_port():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        command = [sys.executable, "app.py", "--device", "cpu", "--port", str(other.getsockname()[1])]
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"app.py: {words.PORT_TAKEN}")
-    assert "Traceback" not in ended.stderr
+        yield other.getsockname()[1]
+
+
+def test_a_port_that_is_taken_or_none_is_one_sentence_before_anything_large_is_loaded(taken_port):
+    for port, told in (
+        (taken_port, refusals.port_taken()),
+        (70_000, "--port is 70000, but it must be from 1 to 65535."),
+    ):
+        command = [sys.executable, "-X", "importtime", "app.py", "--device", "cpu", "--port", str(port)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        *imports, last = ended.stderr.splitlines()
+        assert (ended.returncode, last) == (1, f"app.py: {told}")
+        assert {line.rpartition("|")[2].strip() for line in imports}.isdisjoint({"torch", "gradio", "cv2"})
+
+
+def test_a_port_that_is_taken_at_the_last_moment_is_the_same_sentence(taken_port, monkeypatch):
+    monkeypatch.setattr(page, "_prepare", lambda *_: None)
+    with gr.Blocks(analytics_enabled=False) as empty:
+        gr.Markdown("")
+    with pytest.raises(UserError, match=re.escape(str(refusals.port_taken()))):
+        page.launch(empty, "tiny", None, taken_port)

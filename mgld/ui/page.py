@@ -20,7 +20,7 @@ from mgld.constants import PAGE_PRESETS
 from mgld.errors import UserError
 from mgld.host import PAGE_MODEL
 from mgld.presets import offered
-from mgld.ui import crop, form, handlers, planning, running, study_tab, taking, uploads, words
+from mgld.ui import crop, form, handlers, planning, refusals, running, study_tab, taking, uploads, words
 from mgld.ui.asking import of_form
 from mgld.ui.element import FAVICON, STYLE
 from mgld.ui.layout import AT_ONCE, PRIVATE, Parts, laid_out
@@ -163,7 +163,7 @@ def launch(
     except OSError as error:
         if "empty port" not in str(error):  # Gradio's words, which have no number
             raise
-        raise UserError(words.PORT_TAKEN) from error
+        raise refusals.port_taken() from error
 
 
 def _serve(page: gr.Blocks, port: int | None, share: bool, block: bool) -> None:

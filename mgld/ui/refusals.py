@@ -1,8 +1,12 @@
-"""Every sentence that a person can be shown when a visitor's pictures cannot become a clip."""
+"""Every sentence that a person can be shown when the page cannot be served, or a visitor's pictures cannot become a clip."""
 
 from __future__ import annotations
 
 from mgld.errors import UserError
+
+
+def port_taken() -> UserError:
+    return UserError("The page cannot be served: another program has its port. Name a free one with --port.")
 
 
 def pictures_missing() -> UserError:

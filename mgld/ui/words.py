@@ -57,7 +57,6 @@ CANCEL = "Cancel"
 PREVIEW = "While it works"
 COPY_LINK = "Copy link to these settings"
 LINK = "Link"
-PORT_TAKEN = "The page cannot be served: another program has its port. Name a free one with --port."
 LINK_REFUSED = "The link’s value of {names} cannot be used; the default stands."
 
 # progress
