@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mgld.degrade import degrade  # noqa: E402
+from mgld.degrade import degrade, kernels  # noqa: E402
 from mgld.training.motion import camera_path, move  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -87,16 +87,8 @@ def tour(photo: str, clip: Tour) -> np.ndarray:
     factor = clip.width / picture.shape[1]
     picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     if clip.defocus_px:
-        picture = cv2.filter2D(picture, -1, disc(clip.defocus_px))
+        picture = cv2.filter2D(picture, -1, kernels.disc(clip.defocus_px))
     return move(picture, camera_path(FRAMES, SIDE_PX, np.random.default_rng(clip.seed)), SIDE_PX).frames
-
-
-def disc(radius_px: float) -> np.ndarray:
-    """Return the kernel of a lens out of focus, sum 1, its rim smoothed over one pixel."""
-    reach = int(np.ceil(radius_px)) + 1
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    kernel = np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1)
-    return kernel / kernel.sum()
 
 
 def store(folder: Path, frames: np.ndarray | list[np.ndarray]) -> None:

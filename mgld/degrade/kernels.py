@@ -1,4 +1,4 @@
-"""Blur kernels: Gaussian, generalised Gaussian, plateau, and the 2-D sinc that rings."""
+"""Blur kernels: Gaussian, generalised Gaussian, plateau, the 2-D sinc that rings, and the disc of a lens out of focus."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def sinc(size: int, cutoff: float) -> np.ndarray:
     kernel = np.where(
         r > 0, cutoff * _bessel_j1(cutoff * r) / (2 * np.pi * np.maximum(r, 1e-9)), cutoff**2 / (4 * np.pi)
     )
+    return kernel / kernel.sum()
+
+
+def disc(radius_px: float) -> np.ndarray:
+    """Return the kernel of a lens out of focus, sum 1, its rim smoothed over one pixel."""
+    x, y = _grid(2 * int(np.ceil(radius_px)) + 3)
+    kernel = np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1)
     return kernel / kernel.sum()
 
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mgld.canvas import from_bytes
 from mgld.constants import SCALE
-from mgld.degrade import degrade
+from mgld.degrade import degrade, kernels
 from mgld.degrade.mild import degrade_mildly
 from mgld.training import ranks, refusals
 from mgld.training.corpus import Corpus
@@ -24,10 +24,11 @@ from mgld.training.motion import MovingClip, blob_layer, camera_path, move
 
 REAL_SHARE = 0.4  # of clips; the others are photographs along camera paths
 FRONT_SHARE = 0.4  # of moved photographs get a second layer in front
-MILD_SHARE = 0.35  # of samples are degraded as decent web video is, so that a clean clip is left as it is
+MILD_SHARE = 0.3  # of samples are degraded as decent web video is, so that a clean clip is left as it is
 SOFT_SHARE = 0.25  # of samples are soft already in the truth: what is soft must stay soft
-ENLARGED_SHARE = 0.5  # of those were once enlarged, and coded before; the others are out of focus
+ENLARGED_SHARE = 0.35  # of those were once enlarged, and coded before; the others are out of focus
 SOFT_PX = (1.0, 8.0)  # deviation of that blur
+LENS_SHARE = 0.5  # of the blurs are a lens' disc, whose radius is twice its deviation; the others Gaussian
 ENLARGED = (2.0, 4.5)  # how much
 ENLARGED_QUALITY = (50, 98)  # of JPEG at the small size
 CODED_SHARE = (
@@ -84,6 +85,8 @@ def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Te
 
 def _out_of_focus(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     sigma = np.exp(rng.uniform(*np.log(SOFT_PX)))
+    if rng.random() < LENS_SHARE:
+        return [kernels.apply(f, kernels.disc(2 * sigma)) for f in frames]
     return [cv2.GaussianBlur(f, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) for f in frames]
 
 

@@ -29,17 +29,17 @@ from mgld.training.run import Plan, Run
 from mgld.training.sampled import Nets, second_timestep
 
 LPIPS_WEIGHT = 2.0
-DISTS_WEIGHT = 1.2  # likeness of texture, which L1 and LPIPS let go; its gradient is 1.4 times as long as LPIPS'
+DISTS_WEIGHT = 3.0  # likeness of texture, which L1 and LPIPS let go; so weighted, its gradient is as long as LPIPS'
 CANVAS_WEIGHT = 0.5  # of what the cleaner makes, by itself; more comes through the networks behind it
 GRID_WEIGHT = 0.5
-SEQUENCE_WEIGHT = 1.0  # of Eq. 6 and 7, which sequence_loss halves; twice as much took an eighth of the sharpness
+SEQUENCE_WEIGHT = 0.7  # of Eq. 6 and 7, which sequence_loss halves; 1 took a twentieth of the sharpness, 2 an eighth
 DIFFUSION_WEIGHT = 0.1  # keeps sampling in many steps sound
 DECODER_RATE = 2.0  # times the denoiser's learning rate
 CRITIC_RATE = 2e-4
 TWICE = 0.6  # share of the training steps that sample in two steps; the others in one
 CRITICS_ALONE = 0.04  # share of the run in which they learn before they are listened to
 CRITICS_HEARD = 0.12  # from here on in full
-POOL_SAMPLES, SAMPLE_USES = 2048, 8
+POOL_SAMPLES, SAMPLE_USES = 2048, 4
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _trained(nets: Nets) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
 
 
 class Judges(NamedTuple):
-    """Who sees the pictures: LPIPS and DISTS, which share VGG16, and the critics, who learn."""
+    """Who sees the pictures: LPIPS and DISTS, which share VGG16's weights, and the critics, who learn."""
 
     vgg: Perceptual
     dists: Dists
@@ -229,9 +229,9 @@ class _Judged:
             fake_maps = judges.vgg.maps(fake)
             self.real_maps, self.fake_maps = ([unit_length(m) for m in maps] for maps in (real_maps, fake_maps))
             self.lpips = judges.vgg.distance(self.fake_maps, self.real_maps).mean()
-        # on LPIPS' maps, which are pooled another way than DISTS' own: one pass of VGG16 serves both
-        fake, real = fake / 2 + 0.5, real / 2 + 0.5
-        self.dists = judges.dists.distance([fake, *fake_maps], [real, *real_maps]).mean()
+            # not LPIPS' maps, which are pooled another way: the gradient there has a cosine of 0.05 to 0.3 with that of these
+            of_fake, of_real = (judges.dists.features(x / 2 + 0.5) for x in (fake, real))
+        self.dists = judges.dists.distance(of_fake, of_real).mean()
 
     def deceit(self) -> Tensor:
         """Return the generator's loss against the critics."""

@@ -87,6 +87,14 @@ def test_kernels_sum_to_one_and_are_symmetric(size):
         assert np.allclose(kernel, kernel[::-1, ::-1])
 
 
+@pytest.mark.parametrize("radius_px", [5.0, 9.5])
+def test_a_lens_blurs_by_half_its_disc_s_radius(radius_px):
+    kernel = kernels.disc(radius_px)
+    axis = np.arange(len(kernel)) - (len(kernel) - 1) / 2
+    assert kernel.sum() == pytest.approx(1)
+    assert np.sqrt(kernel.sum(0) @ axis**2) == pytest.approx(radius_px / 2, rel=0.02)
+
+
 def test_isotropic_gaussian_is_opencv_s():
     line = cv2.getGaussianKernel(11, 1.7)
     assert np.allclose(kernels.gaussian(11, 1.7, 1.7, 0.0), line @ line.T, atol=1e-6)

@@ -39,7 +39,7 @@ def test_a_number_decides_its_sample(corpus):
         assert torch.equal(hq, same_hq) and torch.equal(lq, same_lq)
 
 
-def test_one_in_three_is_degraded_mildly(corpus, monkeypatch):
+def test_three_in_ten_are_degraded_mildly(corpus, monkeypatch):
     mild = []
     monkeypatch.setattr(data, "degrade", lambda frames, rng: [f[::4, ::4] for f in frames])
     monkeypatch.setattr(data, "degrade_mildly", lambda frames, rng: mild.append(1) or [f[::4, ::4] for f in frames])
@@ -47,11 +47,12 @@ def test_one_in_three_is_degraded_mildly(corpus, monkeypatch):
     assert len(mild) / 300 == pytest.approx(data.MILD_SHARE, abs=0.06)
 
 
-@pytest.mark.parametrize("enlarged", [0.0, 1.0])
-def test_what_is_soft_is_so_in_the_truth(corpus, monkeypatch, enlarged):
+@pytest.mark.parametrize(("enlarged", "lens"), [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+def test_what_is_soft_is_so_in_the_truth(corpus, monkeypatch, enlarged, lens):
     monkeypatch.setattr(data, "degrade", lambda frames, rng: [f[::4, ::4] for f in frames])
     monkeypatch.setattr(data, "MILD_SHARE", 0.0)
     monkeypatch.setattr(data, "ENLARGED_SHARE", enlarged)
+    monkeypatch.setattr(data, "LENS_SHARE", lens)
 
     def sharpness(share: float) -> float:
         monkeypatch.setattr(data, "SOFT_SHARE", share)
