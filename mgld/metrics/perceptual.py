@@ -41,6 +41,7 @@ class AlexPerceptual(Perceptual):
 class Dists(nn.Module):
     """DISTS: likeness of texture (means) and structure (covariances) of VGG16's maps (Ding et al. 2020)."""
 
+    window: Tensor
     mean: Tensor
     std: Tensor
 
@@ -50,6 +51,9 @@ class Dists(nn.Module):
         channels = 3 + sum(group[-1] for group in GROUPS)
         self.alpha = nn.Parameter(torch.zeros(channels))
         self.beta = nn.Parameter(torch.zeros(channels))
+        hann = torch.hann_window(5, periodic=False)[1:-1]
+        window = hann[:, None] * hann
+        self.register_buffer("window", window / window.sum(), persistent=False)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
 
@@ -58,7 +62,7 @@ class Dists(nn.Module):
         convs, maps = iter(self.convs), [x]
         h = ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         for i, group in enumerate(GROUPS):
-            h = _pooled(h) if i else h
+            h = self._pooled(h) if i else h
             for _ in group:
                 h = F.relu(next(convs)(h))
             maps.append(h)
@@ -74,13 +78,14 @@ class Dists(nn.Module):
         likeness = torch.cat(texture, 1) @ self.alpha + torch.cat(structure, 1) @ self.beta
         return 1 - likeness / (self.alpha.sum() + self.beta.sum())
 
+    def _pooled(self, x: Tensor) -> Tensor:
+        """Halve x [N,C,h,w] by the L2 norm under a Hann window: no aliasing, unlike a maximum.
 
-def _pooled(x: Tensor) -> Tensor:
-    """Halve x [N,C,h,w] by the L2 norm under a Hann window: no aliasing, unlike a maximum.
-
-    Its window, (1 2 1)/4 either way, is the mean of two neighbours taken twice.
-    """
-    return (F.avg_pool2d(F.avg_pool2d(x.square(), 2, stride=1, padding=1), 2) + 1e-12).sqrt()
+        The square is a product, which training computes in half precision: x.square() would not stay there.
+        """
+        channels = x.shape[1]
+        kernel = self.window.expand(channels, 1, 3, 3)
+        return (F.conv2d(x * x, kernel, stride=2, padding=1, groups=channels) + 1e-12).sqrt()
 
 
 def _likeness(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:

@@ -38,7 +38,8 @@ def grid_difference(x: Tensor, gt: Tensor, period_px: int) -> Tensor:
 
 def _at_places(x: Tensor, period_px: int) -> tuple[Tensor, Tensor]:
     """Return each place's share of the energy and its mean in deviations, both [period²]."""
-    detail = x - F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    # torch 2.11's gradient of padded means is wrong on CUDA where channels come last (pytorch#188344)
+    detail = x - F.avg_pool2d(x.contiguous(), 3, 1, 1, count_include_pad=False)
     energy, mean = (F.pixel_unshuffle(d.mean((0, 1))[None], period_px).mean((1, 2)) for d in (detail.square(), detail))
     return energy / (energy.mean() + 1e-8), mean / (energy.mean().sqrt() + 1e-4)
 

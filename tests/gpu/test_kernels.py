@@ -9,11 +9,14 @@ import torch.nn.functional as F
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
+from mgld.metrics.perceptual import Dists
+from mgld.metrics.vgg import Perceptual
 from mgld.nets import blocks
 from mgld.nets.layers import SFT
 from mgld.nets.norm import is_fused, normalised
 from mgld.nets.replay import Replay
 from mgld.settings import Settings
+from mgld.training.losses import flat_excess, grid_difference
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -72,6 +75,24 @@ def test_a_fused_residual_block_is_the_plain_one(inputs, modulated):
             module.half().to(memory_format=torch.channels_last)
     halves = [v.half() if isinstance(v, torch.Tensor) else v for v in given]
     assert distance(blocks.residual(*halves), wanted) < 3e-3
+
+
+@pytest.mark.parametrize("loss", ["grid", "flat", "dists"])
+def test_what_training_asks_of_pictures_has_the_gradient_of_a_cpu(loss):
+    """torch 2.11's own of padded means is another one on CUDA where channels come last (pytorch#188344)."""
+    dists = Dists(Perceptual().requires_grad_(False)).requires_grad_(False)
+    dists.alpha[:67], dists.beta[:67] = (
+        1.0,
+        1.0,
+    )  # the picture and the first group: those behind hardly vary with random weights
+    called = {"grid": lambda x, y: grid_difference(x, y, 4), "flat": flat_excess, "dists": dists}[loss]
+    gt, grads = torch.rand(2, 3, 64, 64), {}
+    start = (gt + 0.1 * torch.randn(gt.shape)).clamp(0, 1)
+    for device in ("cpu", "cuda"):
+        dists.to(device)
+        x, y = (v.to(device).contiguous(memory_format=torch.channels_last) for v in (start, gt))
+        (grads[device],) = torch.autograd.grad(called(x.requires_grad_(True), y).mean(), x)
+    assert distance(grads["cuda"].cpu(), grads["cpu"]) < 1e-2
 
 
 @torch.no_grad()

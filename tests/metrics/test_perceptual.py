@@ -60,14 +60,6 @@ def test_dists_of_known_maps_without_weights():
     assert net(0.5 + wave, 0.5 - wave).item() == pytest.approx(2, abs=1e-3)  # opposite structure
 
 
-@pytest.mark.parametrize("side", [16, 17])
-def test_dists_halves_by_the_l2_norm_under_a_hann_window(side):
-    x, line = torch.randn(1, 2, side, side), torch.hann_window(5, periodic=False)[1:-1] / 2
-    window = (line[:, None] * line).expand(2, 1, 3, 3)
-    wanted = torch.nn.functional.conv2d(x**2, window, stride=2, padding=1, groups=2).sqrt()
-    torch.testing.assert_close(perceptual._pooled(x), wanted)
-
-
 def test_absent_weights_say_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr(host, "CACHE", tmp_path)
     with pytest.raises(UserError, match="convert dists"):
