@@ -27,6 +27,15 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     transfer.add_argument("--latent-channels", type=int, help="of the new model")
     transfer.add_argument("--seed", type=int, default=0)
     transfer.set_defaults(run=run_transfer)
+    average = train.add_parser("average", help="the mean of the weights of a model and of what was trained on from it")
+    average.add_argument("first", type=Path, metavar="MODEL", help="folder of the model that training began from")
+    average.add_argument("second", type=Path, metavar="TRAINED", help="folder of what came of it")
+    average.add_argument(
+        "--share", type=float, default=0.5, help="of the trained one (above 0, at most 1; default 0.5)"
+    )
+    average.add_argument("--temporal-share", type=float, help="of its temporal layers (0…1, default as --share)")
+    average.add_argument("--model", type=Path, required=True, help="folder to write")
+    average.set_defaults(run=run_average)
     autoencoder = _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
     autoencoder.add_argument("--decoder-only", action="store_true", help="keep the latent space as it is")
     autoencoder.add_argument("--latent-channels", type=int, help="of a model that is begun here")
@@ -152,3 +161,15 @@ def run_transfer(chosen: argparse.Namespace) -> None:
     if chosen.latent_channels is not None and chosen.latent_channels < 1:
         raise errors.bad_setting("--latent-channels", chosen.latent_channels, "1 or more")
     stages.begin_from(chosen.trained, chosen.model, chosen.corpus, chosen.latent_channels, chosen.seed)
+
+
+def run_average(chosen: argparse.Namespace) -> None:
+    """Write the mean's folder."""
+    if not 0 < chosen.share <= 1:
+        raise errors.bad_setting("--share", chosen.share, "a number above 0 and at most 1")
+    temporal = chosen.share if chosen.temporal_share is None else chosen.temporal_share
+    if not 0 <= temporal <= 1:
+        raise errors.bad_setting("--temporal-share", temporal, "a number from 0 to 1")
+    from mgld.training.average import average
+
+    average(chosen.first, chosen.second, chosen.share, temporal, chosen.model)

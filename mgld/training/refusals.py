@@ -26,6 +26,12 @@ def shape_differs(model: object, part: str, name: str, has: object, wanted: obje
     )
 
 
+def models_differ(first: object, second: object, part: str) -> UserError:
+    return UserError(
+        f"The {part} in {first} has other tensors than that in {second}; only models of one shape have a mean."
+    )
+
+
 def bank_of_another(folder: object, differing: list[str]) -> UserError:
     return UserError(
         f"The latents in {folder} were sampled with other {' and '.join(differing)}; name another --run, or remove that folder."
