@@ -6,21 +6,20 @@ import math
 import os
 import shutil
 from collections import deque
-from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 import av
 import imageio.v3 as iio
-import imageio_ffmpeg
 import numpy as np
 
 from mgld import errors
 from mgld.errors import UserError
 from mgld.folders import WorkFolder
 from mgld.video import refusals
+from mgld.video.encoder import SILENT_END, FrameEncoder
 from mgld.video.folder import write_times
 from mgld.video.mux import LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
@@ -95,7 +94,7 @@ class VideoWriter:
         self._shape: tuple[int, ...] | None = None
         self._work: Path  # from __enter__ on, as the folder that is its own
         self._folder: WorkFolder
-        self._encoder: Generator[None, np.ndarray | None, None] | None = None
+        self._encoder: FrameEncoder | None = None
         self.notes: list[str] = []  # what a person should know of the result; some of it once the block is entered
         self._check()
 
@@ -136,7 +135,7 @@ class VideoWriter:
         self._shape = rgb_u8.shape
         try:
             self._add(rgb_u8)
-        except (OSError, StopIteration) as error:
+        except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
         self._times_s.append(time_s)
 
@@ -147,7 +146,8 @@ class VideoWriter:
         except FAILURES as failure:
             raise errors.output_failed(self.path, _reason(failure)) from failure
         finally:
-            self._stop()
+            if self._encoder is not None:
+                self._encoder.stop()
             self._folder.close()
 
     def _check(self) -> None:
@@ -174,31 +174,20 @@ class VideoWriter:
                 self.notes.append(f"padded to even sides: {rgb_u8.shape[1]} x {rgb_u8.shape[0]} pixels")
         if self._encoder is None:
             self._encoder = self._start(*rgb_u8.shape[:2])
-        self._encoder.send(np.ascontiguousarray(rgb_u8))
+        self._encoder.write(rgb_u8)
 
     @property
     def _encoded(self) -> Path:
         return self._work / ("encoded.gif" if self._suffix == ".gif" else "encoded.mkv")
 
-    def _start(self, height: int, width: int) -> Generator[None, np.ndarray | None, None]:
+    def _start(self, height: int, width: int) -> FrameEncoder:
         """Start ffmpeg; frames go in at a constant rate, their true times are set when muxing."""
         codec, pixels, options, fps = "libx264", "yuv420p", [*H264, "-preset", self._preset], self.fps
         if self._suffix == ".gif":
             codec, pixels, options, fps = "gif", "pal8", GIF, GIF_ENCODING_FPS
         elif self.lossless:
             codec, pixels, options = "ffv1", "bgr0", ["-g", "1"]
-        encoder = imageio_ffmpeg.write_frames(
-            str(self._encoded), (width, height), fps=fps, codec=codec, pix_fmt_out=pixels,
-            output_params=list(options), macro_block_size=1, quality=None, ffmpeg_log_level="quiet",
-        )  # fmt: skip
-        encoder.send(None)
-        return encoder
-
-    def _stop(self) -> None:
-        """End the encoder, however far it came; it may have died before."""
-        with suppress(OSError, ValueError):
-            if self._encoder is not None:
-                self._encoder.close()
+        return FrameEncoder(self._encoded, height, width, fps, ["-vcodec", codec, "-pix_fmt", pixels, *options])
 
     def _finish(self) -> None:
         if not self._times_s:
@@ -208,7 +197,7 @@ class VideoWriter:
             self._work.replace(self.path)
             return
         assert self._encoder is not None  # the first frame started it
-        self._encoder.close()
+        self._encoder.finish()
         whole = self._work / ("whole" + self._suffix)
         self._mux(whole)
         whole.replace(self.path)
@@ -264,5 +253,5 @@ def _muxed(source: Path, job: MuxJob) -> list[str]:
 
 
 def _reason(error: BaseException) -> str:
-    """Say what the system said; a pipe that broke or a file that is short means that the encoder died."""
-    return getattr(error, "strerror", None) or "the encoder stopped; is the disk full?"
+    """Say in one line what the system, the encoder or a library said."""
+    return getattr(error, "strerror", None) or str(error).partition("\n")[0] or SILENT_END

@@ -154,12 +154,28 @@ def test_an_encoder_that_dies_leaves_nothing(tmp_path, monkeypatch):
     popen = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
-    with pytest.raises(UserError, match="disk full"), VideoWriter(tmp_path / "a.mp4", 10) as writer:
+    with pytest.raises(UserError, match="signal SIGKILL"), VideoWriter(tmp_path / "a.mp4", 10) as writer:
         for i in range(100):
             writer.write(noise, i / 10)
             if i == 3:
                 os.kill(started[-1].pid, signal.SIGKILL)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_encoder_complains_of_is_in_the_sentence(tmp_path):
+    frames = [media.flat((0, 0, 0))] * 3
+    with pytest.raises(UserError, match="a.mp4 could not be written: the encoder said “.*preset 'unheard-of'”.$"):
+        write(tmp_path / "a.mp4", frames, preset="unheard-of")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_is_only_words_keeps_them(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError("so it is\nand more")  # as libraries do, without the system's number
+
+    monkeypatch.setattr("mgld.video.writer.write_times", refused)
+    with pytest.raises(UserError, match="could not be written: so it is.$"):
+        write(tmp_path / "frames", [media.flat((0, 0, 0))])
 
 
 def test_impossible_times_and_rates_are_refused(tmp_path):
