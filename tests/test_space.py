@@ -20,7 +20,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from mgld.errors import UserError
-from mgld.host import QUEUE, UPLOAD_BYTES
+from mgld.host import FILES_S, QUEUE, UPLOAD_BYTES
 from mgld.ui import page, refusals
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +77,9 @@ def test_the_space_listens_where_the_host_says(monkeypatch):
             seen["launch"] = settings
 
     monkeypatch.setattr(page, "_prepare", lambda *_: None)
+    monkeypatch.setattr(page.uploads, "watch", lambda _, swept_s: seen.update(swept_s=swept_s))
     page.launch(Page(), "tiny", None)
+    assert seen["swept_s"] == FILES_S
     assert seen["launch"]["server_port"] is None and "server_name" not in seen["launch"]
     assert seen["launch"]["max_file_size"] == UPLOAD_BYTES and seen["launch"]["share"] is False
     assert seen["queue"]["api_open"] is False and seen["queue"]["max_size"] == QUEUE

@@ -10,9 +10,8 @@ import numpy as np
 
 from mgld import plots
 from mgld.comparison.job import ComparisonJob
-from mgld.ui import words
+from mgld.ui import running, words
 from mgld.ui.first_sight import finished_example
-from mgld.ui.running import SESSIONS
 
 
 def guided_layer(job: ComparisonJob | None) -> str | None:
@@ -66,7 +65,7 @@ def build(private: dict) -> tuple[list, Callable]:
     summary_text = gr.Markdown(example.scope_summary or words.SCOPE_EMPTY, elem_id="scope-summary")
 
     def show(choice: str | None, request: gr.Request) -> tuple:
-        job = SESSIONS.get(request.session_hash)
+        job = running.SESSIONS.get(request.session_hash)
         if job is None:
             return example.scope_picture, example.scope_summary
         if choice not in {value for _, value in choices(job)}:
@@ -74,10 +73,10 @@ def build(private: dict) -> tuple[list, Callable]:
         return figure(job, choice)
 
     def refresh(request: gr.Request) -> Iterator[tuple]:
-        if SESSIONS.get(request.session_hash) is None:  # the example's stays
+        if running.SESSIONS.get(request.session_hash) is None:  # the example's stays
             yield gr.skip(), gr.skip(), gr.skip()
             return
-        found = choices(SESSIONS.get(request.session_hash))
+        found = choices(running.SESSIONS.get(request.session_hash))
         first = found[0][1] if found else None
         yield gr.Dropdown(found, value=first), *show(first, request)
 

@@ -12,9 +12,8 @@ from mgld.comparison import study
 from mgld.comparison.layers import PREFERRED, TRUTH, label_of
 from mgld.comparison.study import LEFT, RIGHT, TIE, Study
 from mgld.host import ASSETS
-from mgld.ui import words
+from mgld.ui import running, words
 from mgld.ui.first_sight import example_layers
-from mgld.ui.running import SESSIONS, job_folder
 from mgld.video import VideoWriter
 
 KEYS = (ASSETS / "page" / "study.js").read_text(encoding="utf-8")
@@ -76,7 +75,7 @@ def _voting(choice: str):
 
 
 def _shown(state: Study, layers: dict[str, np.ndarray]) -> Iterator[tuple]:
-    with job_folder() as folder:
+    with running.job_folder() as folder:
         path = folder / "trial.mp4"
         with VideoWriter(path, SHOWN_FPS) as writer:
             for n, frame in enumerate(study.clip_of(state.trial, layers)):
@@ -88,7 +87,7 @@ def _shown(state: Study, layers: dict[str, np.ndarray]) -> Iterator[tuple]:
 
 def _layers(session: str | None) -> dict[str, np.ndarray]:
     """Return the layers of the session's last comparison, or the shipped example's before there is one."""
-    job = SESSIONS.get(session)
+    job = running.SESSIONS.get(session)
     return job.layers() if job is not None and job.layers() else example_layers()
 
 

@@ -14,15 +14,22 @@ from mgld.comparison.job import Sessions
 from mgld.comparison.produce import Machine
 from mgld.comparison.store import Store
 from mgld.ui import page as studio
-from mgld.ui import running, scope
+from mgld.ui import running
 from tests import media
 from tests.served import Served
+
+
+def forget_all(patch: pytest.MonkeyPatch) -> None:
+    """Let nothing be in memory: what a test of another file has run would be answered without a run."""
+    for name, fresh in (("STORE", Store()), ("SESSIONS", Sessions())):
+        patch.setattr(running, name, fresh)
 
 
 @pytest.fixture(scope="module")
 def served(free_port):
     patch = pytest.MonkeyPatch()
     patch.setattr(studio, "_prepare", lambda *_: None)
+    forget_all(patch)
     machine = studio.this_machine("cpu")
     page = studio.build("tiny", machine)
     studio.launch(page, "tiny", machine, free_port, block=False)
@@ -49,9 +56,7 @@ def moving_clip(tmp_path) -> Path:
 def machine(pipeline, monkeypatch) -> Machine:
     """A machine with a counter of denoiser calls, and nothing in memory."""
     monkeypatch.setattr(worker, "open_pipeline", lambda *_: pipeline)
-    for name, fresh in (("STORE", Store()), ("SESSIONS", Sessions())):
-        monkeypatch.setattr(running, name, fresh)
-    monkeypatch.setattr(scope, "SESSIONS", running.SESSIONS)
+    forget_all(monkeypatch)
     estimate.cost_of.cache_clear()
     estimate.megapixels_of.cache_clear()
     calls, forward = [], pipeline.unet.forward
