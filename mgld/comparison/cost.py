@@ -23,9 +23,10 @@ from mgld.video import Frame
 MEASURED = (("mgld", 32), ("mgld", 32), ("mgld", 96), ("mgld", 96), ("per_frame", 96))
 MEASURED_FRAMES = 5  # a usual segment
 MEASURED_STEPS = 2
-# What previews, the growing comparison and a browser on the same machine take of its processor while a job runs, before any run
-# has told. Measured: on two cores a watched run took 1.6 times as long.
-WATCHING_CORES = 1.2
+# What previews, the growing comparison and a browser, if it is on the same machine, take of its processor while a job runs: on two
+# cores looks during watched runs took 1.0 to 1.7 times the best. It slows the stages; a page that plays does so before the run.
+WATCHING_CORES = 0.8
+OVERHEAD = 1.05  # how much longer than its stages a run takes, before any has told
 OVERHEAD_WEIGHT = 1 / 3  # of the newest run's
 # Of a segment, float32 RGB, that are there at once whatever the tiles: enlarged, decoded, joined, coloured.
 WHOLE_PICTURES = 4
@@ -36,12 +37,12 @@ SHOWING = "show"  # measuring flicker and encoding the comparison
 class CostModel:
     """Pieces of work per frame (and step, for sampling) by method and stage, at every canvas size that was seen; none at first.
 
-    overhead is how much longer a watched run takes than its stages do; None until one has told.
+    overhead is how much longer a run takes than its stages do.
     """
 
     rates: dict[tuple[str, str], dict[float, float]] = field(default_factory=dict)
     peaks: dict[float, float] = field(default_factory=dict)  # bytes by megapixels of a segment
-    overhead: float | None = None
+    overhead: float = OVERHEAD
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -92,10 +93,9 @@ class CostModel:
             known = self.rates.setdefault((method, stage), {})
             known[megapixels] = (2 * rate + known[megapixels]) / 3 if megapixels in known else rate
 
-    def learn_overhead(self, device: str, taken_s: float, stages_s: float) -> None:
+    def learn_overhead(self, taken_s: float, stages_s: float) -> None:
         """Take how much longer than its stages a run took, previews and all."""
-        before = self.overhead or watched(device)
-        self.overhead = before ** (1 - OVERHEAD_WEIGHT) * max(taken_s / stages_s, 1.0) ** OVERHEAD_WEIGHT
+        self.overhead = self.overhead ** (1 - OVERHEAD_WEIGHT) * max(taken_s / stages_s, 1.0) ** OVERHEAD_WEIGHT
 
     def work(self, settings: Settings, frames: int, megapixels: float, sampled: bool = False) -> float:
         """Predict one method's run in pieces; sampled says that its latents are already there."""

@@ -76,8 +76,14 @@ def predict(
         sampled.add(sampled_as(wanted))  # what one run samples, the next that samples the same takes from it
     peak_bytes = _memory_bytes(cost, missing, frames, size_hw, layers, megapixels)
     large = SCALE**2 * size_hw[0] * size_hw[1]
-    overhead = cost.overhead or watched(machine.device)
-    return Needed(machine.pace_s() * (overhead * work + cost.showing_work(layers, frames, large / 1e6)), peak_bytes)
+    work = cost.overhead * work + cost.showing_work(layers, frames, large / 1e6)
+    return Needed(_watched_pace_s(machine) * work, peak_bytes)
+
+
+def _watched_pace_s(machine: Machine) -> float:
+    """Predict the pace beside those who watch, unless the present one already has as much in it: a page that plays, say."""
+    now_s = machine.pace_s()
+    return max(now_s, watched(machine.device) * machine.pace.best_s)
 
 
 def needed(machine: Machine, request: Request, extent: Extent, store: Store) -> Needed:
@@ -161,7 +167,7 @@ def learn_run(machine: Machine, job: ComparisonJob, layer: str, report: dict) ->
 def learn_job(machine: Machine, job: ComparisonJob) -> None:
     """Take how much longer than its stages a finished job took, and how long showing it did."""
     if job.stages_s:
-        cost_of(job.request.model).learn_overhead(machine.device, job.taken_s - job.showing_s, job.stages_s)
+        cost_of(job.request.model).learn_overhead(job.taken_s - job.showing_s, job.stages_s)
     _learn_showing(job.request.model, machine, job.layers(), job.showing_s)
 
 

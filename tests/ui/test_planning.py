@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
 
 from mgld import memory
-from mgld.comparison import estimate
+from mgld.comparison import estimate, pace
+from mgld.comparison.request import extent_of
+from mgld.comparison.store import Store
 from mgld.errors import UserError
 from mgld.ui import planning, running
 from tests.ui.jobs import asked
@@ -29,6 +32,21 @@ def test_what_the_disk_cannot_hold_is_refused_before_the_run(machine, moving_cli
     with pytest.raises(UserError, match="GB are free"):
         list(running.compare(machine, asked(moving_clip), "me"))
     assert machine.calls == []
+
+
+def test_what_watching_will_add_is_counted_unless_the_present_pace_tells_it_already(machine, moving_clip, monkeypatch):
+    """A page that plays its example before the run takes of the processor what a watched run does: that was said twice over."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pace, "STALE_S", -1.0)  # each look is the only one
+    estimate.cost_of("tiny").learn_stage("mgld", "sample", 0.1, 1000.0)
+    wanted = asked(moving_clip)
+
+    def needed_at(pace_s: float) -> float:
+        monkeypatch.setattr(pace, "_measured_s", lambda: pace_s)
+        return estimate.needed(machine, wanted, extent_of(wanted), Store()).seconds
+
+    alone, playing, crowded = map(needed_at, (0.002, 0.0027, 0.008))
+    assert playing == alone and crowded == pytest.approx(alone * 0.008 / (1.4 * 0.002))
 
 
 @pytest.mark.usefixtures("no_files")
