@@ -106,7 +106,7 @@ export function drawPanel(c, curve, top, width, ink) {
 export function markCurves() {
   const cursor = $('.cursor');
   if (!data.curves.length || !chart.clientWidth) return;
-  cursor.style.left = `${across(s.frame, chart.clientWidth)}px`;
+  cursor.style.transform = `translateX(${across(s.frame, chart.clientWidth)}px)`;
   cursor.style.top = `${CHART.top}px`;
   cursor.style.height = `${chartHeight() - CHART.foot - CHART.top}px`;
 }

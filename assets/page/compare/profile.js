@@ -189,7 +189,8 @@ export function markFrame() {
   if (marks.childElementCount !== data.layers.length)
     marks.replaceChildren(...data.layers.map(() => document.createElement('i')));
   [...marks.children].forEach((mark, layer) => {
-    mark.style.top = `${layer * plan.block + plan.title + s.frame * plan.k - 1}px`;
+    // a layout would be a shift of the page, once a frame
+    mark.style.transform = `translateY(${layer * plan.block + plan.title + s.frame * plan.k - 1}px)`;
     mark.style.height = `${plan.k + 2}px`;
     mark.style.left = `${plan.gutter - 2}px`;
     mark.style.right = `${plan.right - 2}px`;
