@@ -79,27 +79,7 @@ def test_the_example_plays_by_itself_until_a_hand_stops_it(opened):
     )
 
 
-def test_it_rests_where_motion_is_not_wanted(opened):
-    page = opened(with_video=True)
-    page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.querySelector('video.main').paused")
-    assert page.get_attribute("canvas.stage", "data-frame") == "1"
-
-
-def test_the_input_in_the_corner_takes_the_stage_while_it_is_held(opened):
-    page = opened(with_video=True)
-    page.click("[data-show=picture]")
-    box = page.locator("canvas.stage").bounding_box()
-    page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 40)
-    before = page.evaluate("document.querySelector('canvas.stage').toDataURL()")
-    page.mouse.down()
-    held = page.evaluate("document.querySelector('canvas.stage').toDataURL()")
-    page.mouse.up()
-    assert held != before == page.evaluate("document.querySelector('canvas.stage').toDataURL()")
-
-
-def test_a_phone_has_run_at_hand_and_every_tab_in_reach(opened):
+def test_a_phone_has_run_at_hand_every_tab_in_reach_and_nothing_beside_the_screen(opened):
     page = opened(390, 844)
     run = page.locator("#run").bounding_box()
     assert run["y"] + run["height"] <= 844  # without scrolling
@@ -108,3 +88,65 @@ def test_a_phone_has_run_at_hand_and_every_tab_in_reach(opened):
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.locator(".profile summary").click()
     page.wait_for_selector(".slices[data-ms]", timeout=20_000)
+    page.click("#advanced > button")
+    page.wait_for_selector("#knob-sampler", state="visible")
+    for width in (390, 720):  # a phone; a laptop of 1440 px at 200 % zoom
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_function(
+            "width => document.querySelector('#studio').getBoundingClientRect().width <= width", arg=width
+        )
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert page.is_visible("#run")
+
+
+@pytest.fixture(scope="module")
+def at_rest(tabs, studio_address):
+    """The page with its video there, where motion is not wanted, in a tab that the tests below share: they leave it as it is."""
+    with tabs.lent(studio_address, 1440, motion="reduce") as page:
+        page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame", timeout=15_000)
+        page.wait_for_function("document.querySelector('video.main').readyState >= 3", timeout=20_000)
+        yield page
+
+
+def test_first_sight_is_a_finished_comparison_with_its_controls_in_view(at_rest):
+    page = at_rest
+    assert "MGLD" in page.inner_text(".legend") and page.is_visible(".profile")
+    for control in ("#preset", "#knob-steps", "#knob-guidance", "#knob-flow", "#frames", "#run", "#cancel"):
+        box = page.locator(control).bounding_box()
+        assert box["y"] + box["height"] <= 900, control
+    assert not page.is_visible("#knob-sampler")  # behind the fold
+
+
+def test_it_rests_where_motion_is_not_wanted(at_rest):
+    at_rest.wait_for_timeout(500)
+    assert at_rest.evaluate("document.querySelector('video.main').paused")
+    assert at_rest.get_attribute("canvas.stage", "data-frame") == "1"
+
+
+def test_the_input_in_the_corner_takes_the_stage_while_it_is_held(at_rest):
+    page = at_rest
+    page.click("[data-show=picture]")
+    box = page.locator("canvas.stage").bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + box["height"] - 40)
+    before = page.evaluate("document.querySelector('canvas.stage').toDataURL()")
+    page.mouse.down()
+    held = page.evaluate("document.querySelector('canvas.stage').toDataURL()")
+    page.mouse.up()
+    assert held != before == page.evaluate("document.querySelector('canvas.stage').toDataURL()")
+    page.click("[data-show=picture]")
+
+
+def test_every_control_has_a_label_and_every_picture_words(at_rest):
+    page = at_rest
+    page.click("#advanced > button")
+    page.wait_for_selector("#knob-sampler", state="visible")
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('input, select, textarea, button, canvas, img')].filter((e) => {
+             if (!e.offsetParent || e.type === 'hidden' || e.type === 'file') return false;
+             const label = e.labels?.length || e.getAttribute('aria-label') || e.title || e.alt || e.textContent.trim();
+             return !label && !e.closest('[aria-label], [data-testid=image], label');
+           }).map((e) => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+    page.click("#advanced > button")
+    page.wait_for_selector("#knob-sampler", state="hidden")

@@ -16,8 +16,8 @@ HOST = """(told) => { globalThis.mgld = {
 
 
 @pytest.mark.parametrize("name", ["compare/life.js", "crop.js", "link.js", "opening.js", "study.js"])
-def test_a_browser_runs_the_module(browser, name):
-    page = browser.new_page()
+def test_a_browser_runs_the_module(visit, name):
+    page = visit("about:blank")
 
     def answer(route):
         asked = route.request.url.removeprefix("http://page.test/")
@@ -36,4 +36,3 @@ def test_a_browser_runs_the_module(browser, name):
     )  # an export that is missing or used too early throws
     if name.startswith("compare"):
         assert page.inner_text(".empty") == words.STAGE_TOLD["empty"]
-    page.close()
