@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -67,7 +68,10 @@ def in_one_process(opening: ModelOrder, clip_u8: np.ndarray) -> np.ndarray:
 def spread(
     opening: ModelOrder, clips_u8: list[np.ndarray], workers: int = 2, on_frames=lambda number, crew: None
 ) -> tuple[list[list[Event]], Crew]:
-    """Run clips one after the other on one crew; on_frames is called after each segment that came, with its clip's number."""
+    """Run clips one after the other on one crew; on_frames is called after each segment that came, with its clip's number.
+
+    Last one of its workers is asked for a model that it lacks: one that is hired for this alone takes seconds to start.
+    """
     from mgld.cluster.pool import RayWorker, seats
 
     async def scene() -> tuple[list[list[Event]], Crew]:
@@ -75,7 +79,13 @@ def spread(
             await asyncio.wait(
                 crew._hiring
             )  # on a busy machine the first would have done it all before the other comes
-            return [await one(crew, number, clip_u8) for number, clip_u8 in enumerate(clips_u8)], crew
+            made = [await one(crew, number, clip_u8) for number, clip_u8 in enumerate(clips_u8)]
+            with pytest.raises(UserError, match="is not on this machine"):
+                await crew.do((len(clips_u8), 0), lacking)
+            return made, crew
+
+    async def lacking(worker: RayWorker) -> None:
+        await worker._result(worker._actor.open.remote(replace(opening, model="nothing")))
 
     async def one(crew: Crew, number: int, clip_u8: np.ndarray) -> list[Event]:
         run, events = ClipRun(crew, number, QUICK, len(clip_u8)), []
@@ -125,13 +135,10 @@ def test_the_command_joins_the_cluster_and_writes_the_same_files(opening, clip_u
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
-def test_what_the_cluster_lacks_is_told_in_words(opening, clip_u8):
+def test_what_the_cluster_lacks_is_told_in_words():
     from mgld.cluster.pool import seats
 
     with pytest.raises(UserError, match="3 workers were asked for, but the cluster has 2 processors"):
         seats(3, "cpu")
     with pytest.raises(UserError, match="1 workers were asked for, but the cluster has 0 GPUs"):
         seats(None, "cuda")
-    missing = ModelOrder("nobody/has-this", "cpu", "float32", 1)
-    with pytest.raises(UserError):
-        spread(missing, [clip_u8], workers=1)
