@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import cast
 
 import av.logging
-import cv2
 
 from mgld import errors
 from mgld.errors import UserError
@@ -83,7 +82,6 @@ def main() -> None:
     """Keep the real output for answers: whatever a library prints goes to the error output."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    cv2.setNumThreads(1)
     av.logging.set_level(av.logging.ERROR)  # decoders tell of damage in their log alone
     logging.getLogger("libav").addHandler(logging.NullHandler())  # its words are for us, not for a terminal
     job = json.loads(sys.stdin.buffer.readline())

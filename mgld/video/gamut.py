@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 # AVColorPrimaries → x, y of red, green, blue; all of them with D65 white
@@ -22,6 +21,8 @@ def to_bt709(rgb_u8: np.ndarray, primaries: int) -> np.ndarray:
     """Convert u8 [H,W,3] from the primaries (AVColorPrimaries) to BT.709; unchanged where they are not wide."""
     if primaries not in WIDE:
         return rgb_u8
+    import cv2  # seldom needed, and a fifth of what it takes to start a decoder
+
     linear = _linear()[rgb_u8]
     linear = cv2.transform(linear, _matrix(primaries))
     return _coded()[(np.clip(linear, 0, 1) * (LEVELS - 1) + 0.5).astype(np.uint16)]

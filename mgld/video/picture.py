@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
-import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
 
@@ -29,6 +28,8 @@ def to_rgb(frame: av.VideoFrame, stream: av.video.stream.VideoStream, matrix: np
         rgb = LIMITED_GREY[rgb]
     rgb = gamut.to_bt709(rgb, int(frame.color_primaries))
     if width != frame.width:
+        import cv2  # seldom needed, and a fifth of what it takes to start a decoder
+
         rgb = cv2.resize(rgb, (width, frame.height), interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(_upright(rgb, matrix))
 

@@ -18,6 +18,7 @@ from mgld.video import refusals, wire
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_FRAME = 3 * LIMITS.largest_frame_px  # bytes
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
 LOG = logging.getLogger(__name__)
 _told: set[str] = set()
 
@@ -47,7 +48,7 @@ def _started() -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "mgld.video.child"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
-        env={**PASSED_ON, "PYTHONPATH": found, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**PASSED_ON, "PYTHONPATH": found, **ONE_THREAD},
     )  # fmt: skip
 
 

@@ -54,6 +54,12 @@ def test_a_crash_is_one_sentence(clip, monkeypatch):
             look(clip)
 
 
+def test_what_is_loaded_for_some_clips_alone_loads_in_a_confined_decoder(tmp_path):
+    """OpenCV, for pixels that are not square: every other decoder starts without it."""
+    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=0.04", "-vf", "setsar=2/1", str(tmp_path / "a.mp4"))
+    assert [f.rgb_u8.shape for f in read_frames(tmp_path / "a.mp4")] == [(48, 128, 3)]
+
+
 def test_what_libav_complains_of_is_not_printed(tmp_path, capfd):
     """Its words are of no use to a person, and a file may choose them: they stand in nobody's terminal or log."""
     (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(500))
