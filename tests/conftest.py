@@ -55,7 +55,6 @@ def nothing_unfinished(tmp_path_factory, request, monkeypatch):
 DECODED_APART = (
     "browser/test_api.py",
     "browser/test_page.py::test_a_clip_goes_in",
-    "fuzz",
     "video/test_child.py",
     "video/test_fuzz.py",
     "video/test_hostile.py",
@@ -94,7 +93,7 @@ def free_port():
 
 # Each of their tests decodes or writes clips, in processes of their own, or trains: a second or more, hundreds of times.
 SLOW_PLACES = (
-    "video", "fuzz", "training", "parity", "flow/test_cuts.py", "convert/test_full_size.py", "convert/test_published.py",
+    "video", "soak", "training", "parity", "flow/test_cuts.py", "convert/test_full_size.py", "convert/test_published.py",
     "convert/test_sd21.py", "test_commands.py", "test_example.py", "test_kept.py", "test_folders.py", "test_evaluate.py",
     "comparison/test_takeaway.py", "comparison/test_report_page.py", "comparison/test_request.py",
     "comparison/test_cost.py", "ui/test_running.py", "ui/test_planning.py", "ui/test_handlers.py", "ui/test_scope.py",
@@ -114,8 +113,8 @@ def pytest_xdist_auto_num_workers(config) -> int:
 
 # Groups that take ten seconds or more, the longest first: a long one that begins last keeps one process busy alone.
 LONGEST = (
-    "browser", "soak/test_load.py", "test_commands.py", "cluster/test_pool.py", "test_kept.py", "ui/test_running.py",
-    "convert/test_full_size.py", "cluster/test_spread.py", "training/test_distil.py", "fuzz/test_api.py", "test_space.py",
+    "browser", "soak", "test_commands.py", "cluster/test_pool.py", "test_kept.py", "ui/test_running.py",
+    "convert/test_full_size.py", "cluster/test_spread.py", "training/test_distil.py", "test_space.py",
     "video/test_hostile.py", "test_expected.py", "training/test_stages.py", "convert/test_sd21.py", "nets/test_norm.py",
     "video/test_writer.py", "ui/test_uploads.py", "training/test_sitting.py", "training/test_ranks.py",
     "convert/test_published.py", "test_pipeline.py", "ui/test_page.py", "test_evaluate.py", "ui/test_first_sight.py",
@@ -123,9 +122,10 @@ LONGEST = (
 
 
 def group_of(nodeid: str) -> str:
-    """Return what goes to one process together: a file's tests, and all of the browser's."""
+    """Return what goes to one process together: a file's tests, and all of those folders whose tests share a page."""
     place = place_of(nodeid)
-    return "browser" if place.startswith("browser") else place
+    folder = place.partition("/")[0]
+    return folder if folder in ("browser", "soak") else place
 
 
 def pytest_collection_modifyitems(items) -> None:

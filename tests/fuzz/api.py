@@ -35,14 +35,14 @@ FAULT = words.FAILED.split("{")[0]
 
 
 class Attacker:
-    """A page of its own, a clip that it took, and cases that a number names."""
+    """A page, a clip that it took, and cases that a number names."""
 
-    def __init__(self, folder: Path) -> None:
-        self.studio = Studio(folder)
-        self.served = Served(self.studio.address)
+    def __init__(self, studio: Studio, folder: Path) -> None:
+        self.studio = studio
+        self.served = Served(studio.address)
         self.served.http.timeout = httpx.Timeout(PATIENCE_S)
         clip = media.make_video(folder / "clip.mp4", media.coded_frames(2, 32, 32), fps=10)
-        self._clip, self._seen = self.served.upload(clip), 0
+        self._clip, self._seen = self.served.upload(clip), len(self._log())
 
     def case(self, number: int) -> dict:
         """Return what is sent: an event's values with one to four of them replaced, and sometimes more that is wrong."""
@@ -71,7 +71,7 @@ class Attacker:
             return {"outcome": "hung", "trace": json.dumps(asked)[:2000]}
         except httpx.HTTPError as error:  # the connection was cut: the page may have died
             told = {"error": type(error).__name__} if self._lives() else {"died": True}
-        log = self.studio.log.read_text(encoding="utf-8", errors="replace")
+        log = self._log()
         fresh, self._seen = log[self._seen :], len(log)
         if "died" in told or _leads_through_us(fresh) and not _is_refusal(fresh) or FAULT in json.dumps(told):
             return {"outcome": "broke", "trace": f"{json.dumps(asked)[:2000]}\n{fresh[-4000:]}"}
@@ -79,9 +79,8 @@ class Attacker:
             return {"outcome": "leaked", "trace": f"{json.dumps(asked)[:2000]}\n{leak}"}
         return {"outcome": "result" if told.get("success") else "refused"}
 
-    def close(self) -> None:
-        """Stop the page."""
-        self.studio.close()
+    def _log(self) -> str:
+        return self.studio.log.read_text(encoding="utf-8", errors="replace")
 
     def _lives(self) -> bool:
         return self.served.http.get("/").status_code == 200
@@ -139,8 +138,9 @@ def _texts(value: object, name: str = "") -> list[str]:
 
 def run(seconds: float, first: int, folder: Path, most: int | None = None) -> tuple[Counter, list[tuple[int, dict]]]:
     """Attack for so long; return how often each outcome came, and what was neither result nor refusal."""
-    counts, findings, attacker, number = Counter(), [], Attacker(folder), first
+    counts, findings, studio, number = Counter(), [], Studio(folder), first
     try:
+        attacker = Attacker(studio, folder)
         end = time.monotonic() + seconds
         while time.monotonic() < end and sum(counts.values()) != most:
             told = attacker.outcome(attacker.case(number))
@@ -148,5 +148,5 @@ def run(seconds: float, first: int, folder: Path, most: int | None = None) -> tu
             findings += [(number, told)] if told["outcome"] not in ("result", "refused") else []
             number += 1
     finally:
-        attacker.close()
+        studio.close()
     return counts, findings
