@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 
+from mgld.comparison import cost
 from mgld.comparison.cost import WHOLE_PICTURES, CostModel, canvas_megapixels, watched
 from mgld.events import FramesDone
 from mgld.methods import segment_count, worked_frames
@@ -84,8 +85,13 @@ def measured(pipeline, go_on) -> CostModel:
     return model
 
 
+SMALL = (("mgld", 16), ("mgld", 16), ("mgld", 32), ("mgld", 32), ("per_frame", 32))
+
+
 @pytest.mark.slow
-def test_measuring_fills_every_rate(pipeline):
+def test_measuring_fills_every_rate(pipeline, monkeypatch):
+    assert [method for method, _ in cost.MEASURED] == [method for method, _ in SMALL]
+    monkeypatch.setattr(cost, "MEASURED", SMALL)
     model = measured(pipeline, lambda: True)
     assert model.ready and {"condition", "motion", "sample", "decode"} <= {stage for _, stage in model.rates}
     assert model.memory_bytes(Settings(), 5, 0.1) > 0

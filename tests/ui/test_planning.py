@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from mgld import memory
-from mgld.comparison import estimate, pace
+from mgld.comparison import cost, estimate, pace
 from mgld.comparison.request import extent_of
 from mgld.comparison.store import Store
 from mgld.errors import UserError
 from mgld.ui import planning, running
+from tests.comparison.test_cost import SMALL
 from tests.ui.jobs import asked
 
 
@@ -50,7 +51,9 @@ def test_what_watching_will_add_is_counted_unless_the_present_pace_tells_it_alre
 
 
 @pytest.mark.usefixtures("no_files")
-def test_what_was_predicted_is_told_beside_what_it_took(machine, moving_clip):
+def test_what_was_predicted_is_told_beside_what_it_took(machine, moving_clip, monkeypatch):
+    monkeypatch.setattr(cost, "MEASURED", SMALL)
+    monkeypatch.setattr(estimate, "SHOWN_SIDES", (32, 48))
     estimate.calibrate("tiny", machine)
     wanted = asked(moving_clip)
     told = planning.plan_text(machine, wanted)
