@@ -73,7 +73,8 @@ def check_doubling_and_gates() -> None:
     torch.testing.assert_close(triton_norm.gated(x), value * F.gelu(gate), atol=1e-6, rtol=1e-5)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Check all of it."""
     torch.manual_seed(0)
     assert triton_norm.triton.knobs.runtime.interpret
     for *shape, groups in CASES:
@@ -82,3 +83,7 @@ if __name__ == "__main__":
         check_everything_at_once(tuple(shape), groups, torch.float16, 1e-3)
     check_residual_blocks()
     check_doubling_and_gates()
+
+
+if __name__ == "__main__":
+    main()

@@ -29,8 +29,12 @@ def check(shape: tuple[int, ...], groups: int, silu: bool) -> None:
         assert apart < 5e-4, (name, shape, groups, silu, apart)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Check all of it."""
     for shape_and_groups in CASES:
         for with_silu in (True, False):
             check(shape_and_groups[:4], shape_and_groups[4], with_silu)
-    print("equal")
+
+
+if __name__ == "__main__":
+    main()

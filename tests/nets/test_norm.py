@@ -37,9 +37,12 @@ def test_a_cpu_goes_the_plain_way():
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
-@pytest.mark.parametrize("checks", ["interpreted", "interpreted_training"])
-def test_the_kernels_compute_what_torch_does_in_float64(checks):
+def test_the_kernels_compute_what_torch_does_in_float64():
+    """All in one process: Triton reads once whether it interprets, and the networks take seconds to load."""
     environment = os.environ | {"TRITON_INTERPRET": "1"}
-    command, root = [sys.executable, "-m", f"tests.nets.{checks}"], Path(__file__).resolve().parents[2]
+    checks = (
+        "from tests.nets import interpreted as plain, interpreted_training as learning; plain.main(); learning.main()"
+    )
+    command, root = [sys.executable, "-c", checks], Path(__file__).resolve().parents[2]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
