@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from mgld import errors, host
@@ -154,7 +155,18 @@ def describe_model(model: str) -> dict:
         folder = snapshot_of(model, local_files_only=True)
         told["revision"] = folder.name
     files, known = sorted(folder.rglob("*.safetensors")), _recorded(folder)
-    return told | {"sha256": {str(f.relative_to(folder)): known.get(f) or sha256_of(f) for f in files}}
+    return told | {"sha256": {str(f.relative_to(folder)): known.get(f) or _hash_of(f) for f in files}}
+
+
+def _hash_of(file: Path) -> str:
+    """Return a file's hash; a page asks for it twice a job, and nothing is read again as long as nobody has written it."""
+    told = file.stat()
+    return _read_hash(file.absolute(), told.st_ino, told.st_size, told.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_hash(file: Path, *state: int) -> str:
+    return sha256_of(file)
 
 
 def _recorded(folder: Path) -> dict[Path, str]:

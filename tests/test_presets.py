@@ -13,7 +13,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from mgld import host
+from mgld import host, presets
 from mgld.errors import UserError
 from mgld.nets import StructureEncoder, VideoUNet, VideoVAE
 from mgld.pipeline import MGLDPipeline
@@ -98,6 +98,19 @@ def test_a_missing_schedule_is_a_sentence(tmp_path, pipeline):
 def test_model_identity_is_its_hashes():
     described = describe_model("tiny")
     assert described["name"] == "tiny" and all(len(h) == 64 for h in described["sha256"].values())
+
+
+def test_weights_are_hashed_once_and_again_when_they_are_written(tmp_path, monkeypatch):
+    weights, read = tmp_path / "unet" / "net.safetensors", []
+    monkeypatch.setattr(presets, "sha256_of", lambda file: read.append(file) or f"hash {len(read)}")
+    for part in ("unet", "vae"):
+        (tmp_path / part).mkdir()
+    weights.write_bytes(b"first")
+    told = [describe_model(str(tmp_path))["sha256"] for _ in range(2)]
+    weights.write_bytes(b"other")
+    os.utime(weights, ns=(1, 1))  # a disk may count time in steps longer than this test
+    told.append(describe_model(str(tmp_path))["sha256"])
+    assert told == [{"unet/net.safetensors": f"hash {n}"} for n in (1, 1, 2)] and read == [weights] * 2
 
 
 def test_a_manifest_spares_reading_what_was_not_touched_since(tmp_path, pipeline):
