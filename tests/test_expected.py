@@ -89,22 +89,29 @@ def test_bars_around_a_film_are_as_black_as_its_bicubic_enlargement(tiny):
     assert made[:, :56].max() <= 1 and made[:, -56:].max() <= 1
 
 
+@pytest.fixture(scope="module")
+def without_flash(tiny) -> np.ndarray:
+    return tiny(texture(8), Settings())
+
+
+@pytest.fixture(scope="module")
+def at_an_end(tiny, without_flash) -> float:
+    return difference(tiny(texture(8)[:4], Settings()), without_flash[:4]).max()
+
+
 @pytest.mark.parametrize("flash", [255, 0])
-def test_frames_beside_a_flash_are_as_without_it(tiny, flash):
+def test_frames_beside_a_flash_are_as_without_it(tiny, without_flash, at_an_end, flash):
     """They lose a neighbour, no more: as much as the last frame of any clip differs from one that others follow."""
-    film, flashed, beside = texture(8), texture(8), np.r_[0:4, 5:8]
+    flashed, beside = texture(8), np.r_[0:4, 5:8]
     flashed[4] = flash
-    without = tiny(film, Settings())
-    at_an_end = difference(tiny(film[:4], Settings()), without[:4]).max()
-    assert difference(tiny(flashed, Settings())[beside], without[beside]).max() < at_an_end + 0.5
+    assert difference(tiny(flashed, Settings())[beside], without_flash[beside]).max() < at_an_end + 0.5
 
 
 def test_nothing_of_one_scene_is_seen_in_the_other(tiny):
-    """Frames beside the cut, whatever the other scene is, are the same to the last bit."""
-    scene = texture(5)
-    before = [tiny(np.concatenate([scene, texture(4, seed)]), Settings(segment=5))[:5] for seed in (1, 2)]
-    after = [tiny(np.concatenate([texture(5, seed), scene]), Settings(segment=5))[5:] for seed in (1, 2)]
-    assert np.array_equal(*before) and np.array_equal(*after)
+    """Frames beside the cuts, whatever the scenes before and after are, are the same to the last bit."""
+    cut_in = [np.concatenate([texture(5, seed), texture(5), texture(4, seed + 10)]) for seed in (1, 2)]
+    made = [tiny(clip, Settings(segment=5)) for clip in cut_in]
+    assert np.array_equal(*(frames[5:10] for frames in made)) and not np.array_equal(*made)
 
 
 def test_a_fade_to_black_is_finite_and_gets_darker(tiny):
