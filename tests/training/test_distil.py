@@ -63,7 +63,7 @@ def test_each_phase_trains_its_own_layers_and_the_pictures_get_closer(tmp_path, 
     nets = small_nets(temporal)
     before = {name: dict(net.state_dict()) for name, net in (("vae", nets.vae), ("unet", nets.unet))}
     before = {name: {k: v.clone() for k, v in state.items()} for name, state in before.items()}
-    steps = plan(tmp_path, 12, learning_rate=1e-3, log_every=3)
+    steps = plan(tmp_path, 6 if temporal else 12, learning_rate=1e-3, log_every=3)
     trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32)
     changed = {
         name: {k.split(".")[0] for k, v in getattr(trained, name).state_dict().items() if not torch.equal(v, state[k])}
@@ -85,7 +85,7 @@ def test_a_cleaner_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_p
     cleaner = Cleaner(8, 1)
     before = {name: value.clone() for name, value in cleaner.state_dict().items()}
     nets, weights = small_nets(temporal, cleaner), distil.Weights(0.2)
-    steps = plan(tmp_path, 12, learning_rate=1e-3, log_every=3)
+    steps = plan(tmp_path, 2 if temporal else 12, learning_rate=1e-3, log_every=3)
     trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), weights, Dis(), 32)
     changed = {name for name, value in trained.cleaner.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == (set() if temporal else set(before))
