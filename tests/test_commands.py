@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -247,26 +246,6 @@ def test_words_that_a_console_cannot_show_do_not_end_a_command(monkeypatch):
     console.flush()
     told = console.buffer.getvalue().decode("ascii")
     assert "Ready" in told and " ? torch" in told  # a middle dot
-
-
-@pytest.mark.slow
-def test_being_stopped_ends_quietly_and_leaves_nothing(tmp_path, pipeline):
-    """By Ctrl-C; tests/test_kept.py sends what a service manager sends."""
-    pipeline.save_pretrained(tmp_path / "model")
-    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=8", str(tmp_path / "clip.mp4"))
-    # A shell that runs tests in the background lets its children ignore Ctrl-C; as a person starts it, it does not.
-    start = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    start += "; runpy.run_module('mgld', run_name='__main__')"
-    command = [sys.executable, "-c", start, "upscale", str(tmp_path / "clip.mp4"), str(tmp_path / "out.mp4")]
-    command += ["--model", str(tmp_path / "model"), "--steps", "5"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not list(tmp_path.glob(".mgld-*/result/encoded.mkv")):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the encoder gets it too
-    _, told = process.communicate()
-    assert process.returncode == 130 and told.splitlines()[-1] == "mgld: stopped."
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clip.mp4", "model"]
 
 
 GROWING = """import json, sys

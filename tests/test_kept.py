@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -189,17 +191,59 @@ def test_old_runs_are_swept(pipeline, clip_u8):
     assert not folder.exists()
 
 
-# The command, which stops itself once a segment is kept: whoever is slow to look finds it no further.
-STOPPING_MIDWAY = """import os, signal, sys
+# The program, loaded once, runs commands in children of its own: to load it takes four seconds of a core. A command may stop itself
+# once a segment is kept: whoever is slow to look finds it no further. Told are the number of each child, its stops and its end.
+LOADED = """import json, os, signal, sys
+from pathlib import Path
+import mgld.pipeline
+from mgld import host
 from mgld.__main__ import main
 from mgld.kept import KeptRun
 keep = KeptRun.keep
 def keep_and_stop(self, *segment):
     keep(self, *segment)
     os.kill(os.getpid(), signal.SIGSTOP)
-KeptRun.keep = keep_and_stop
-sys.exit(main(sys.argv[1:]))
+for line in sys.stdin:
+    asked = json.loads(line)
+    if not (child := os.fork()):
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as a person starts it
+        os.dup2(os.open(asked["said"], os.O_WRONLY | os.O_CREAT), 2)
+        host.UNFINISHED = Path(asked["unfinished"])
+        if asked["stops"]:
+            KeptRun.keep = keep_and_stop
+        os._exit(main(asked["command"]))
+    print(child, flush=True)
+    while os.WIFSTOPPED(state := os.waitpid(child, os.WUNTRACED)[1]):
+        print("stopped", flush=True)
+    print(os.waitstatus_to_exitcode(state), flush=True)
 """
+
+
+class Loaded:
+    """The loaded program, and the command that it runs."""
+
+    def __init__(self) -> None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.program = subprocess.Popen([sys.executable, "-c", LOADED], cwd=ROOT, **pipes)
+        self.process = 0
+
+    def run(self, command: list[str], said: Path, stops: bool = True) -> None:
+        """Start a command whose words go to a file; one that stops itself has done so when this returns."""
+        asked = {"command": command, "said": str(said), "unfinished": str(host.UNFINISHED), "stops": stops}
+        print(json.dumps(asked), file=self.program.stdin, flush=True)
+        self.process = int(self.program.stdout.readline())
+        assert not stops or self.program.stdout.readline() == "stopped\n"
+
+    def ended(self) -> int:
+        """Wait for its end; return its exit code, or the signal that ended it below zero."""
+        return int(self.program.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Loaded]:
+    yield (loaded := Loaded())
+    loaded.program.communicate()
 
 
 def command(tmp_path: Path, out: str) -> list[str]:
@@ -207,45 +251,50 @@ def command(tmp_path: Path, out: str) -> list[str]:
     return [*arguments, "--model", str(tmp_path / "model"), "--steps", "2", "--segment", "3", "--overlap", "1"]
 
 
-def midway(tmp_path: Path, out: str, **streams) -> subprocess.Popen:
-    """Return the command in a process of its own, stopped in the middle of its run."""
-    line = [sys.executable, "-c", STOPPING_MIDWAY, *command(tmp_path, out)]
-    environment = {**os.environ, "MGLD_CACHE": str(tmp_path / "cache")}
-    process = subprocess.Popen(line, cwd=ROOT, env=environment, **streams)
-    _, state = os.waitpid(process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(state)
-    return process
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
-def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(tmp_path, pipeline, monkeypatch, capsys):
+@pytest.fixture
+def place(tmp_path, pipeline, monkeypatch) -> Path:
+    """A folder of its own with a model and a clip, and a cache in it."""
     pipeline.save_pretrained(tmp_path / "model")
     media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=1", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
     monkeypatch.setattr(host, "UNFINISHED", tmp_path / "cache" / "unfinished")
-    assert main(command(tmp_path, "whole.mkv")) == 0
-    process = midway(tmp_path, "out.mkv", stderr=subprocess.DEVNULL)
-    process.kill()
-    process.wait()
-    capsys.readouterr()
-    assert main(command(tmp_path, "out.mkv")) == 0
-    assert "1 of 12 segments were there" in capsys.readouterr().err
-    whole, again = ([f.rgb_u8 for f in read_frames(tmp_path / name)] for name in ("whole.mkv", "out.mkv"))
-    assert len(again) == 25 and np.array_equal(whole, again)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "clip.mkv", "model", "out.mkv", "whole.mkv"]
-    assert list((tmp_path / "cache" / "unfinished").iterdir()) == []
+    return tmp_path
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
-def test_being_stopped_says_that_the_command_goes_on_and_leaves_nothing_half_written(tmp_path, pipeline):
-    """By what a service manager sends; tests/test_commands.py presses Ctrl-C."""
-    pipeline.save_pretrained(tmp_path / "model")
-    media.ffmpeg("-f", "lavfi", "-i", "testsrc=s=32x24:r=25:d=1", "-c:v", "ffv1", str(tmp_path / "clip.mkv"))
-    process = midway(tmp_path, "out.mkv", stderr=subprocess.PIPE, text=True)
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGCONT)
-    _, said = process.communicate()
+def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(place, loaded, capsys):
+    assert main(command(place, "whole.mkv")) == 0
+    loaded.run(command(place, "out.mkv"), place / "said")
+    os.kill(loaded.process, signal.SIGKILL)
+    assert loaded.ended() == -signal.SIGKILL
+    capsys.readouterr()
+    assert main(command(place, "out.mkv")) == 0
+    assert "1 of 12 segments were there" in capsys.readouterr().err
+    whole, again = ([f.rgb_u8 for f in read_frames(place / name)] for name in ("whole.mkv", "out.mkv"))
+    assert len(again) == 25 and np.array_equal(whole, again)
+    assert sorted(p.name for p in place.iterdir()) == ["cache", "clip.mkv", "model", "out.mkv", "said", "whole.mkv"]
+    assert list((place / "cache" / "unfinished").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_being_stopped_says_that_the_command_goes_on_and_leaves_nothing_half_written(place, loaded):
+    """By what a service manager sends."""
+    loaded.run(command(place, "out.mkv"), place / "said")
+    os.kill(loaded.process, signal.SIGTERM)
+    os.kill(loaded.process, signal.SIGCONT)
+    assert loaded.ended() == 130
+    said = (place / "said").read_text()
     assert "kept: the same command goes on from there." in said and said.splitlines()[-1] == "mgld: stopped."
-    assert process.returncode == 130
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["cache", "clip.mkv", "model"]
+    assert sorted(p.name for p in place.iterdir()) == ["cache", "clip.mkv", "model", "said"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_being_stopped_ends_quietly_and_leaves_nothing(place, loaded):
+    """By Ctrl-C, in the middle of whatever it does."""
+    loaded.run([*command(place, "out.mkv"), "--steps", "20"], place / "said", stops=False)  # long enough to be met
+    end = time.monotonic() + 240
+    while not list(place.glob(".mgld-*/result/encoded.mkv")):
+        assert time.monotonic() < end, (place / "said").read_text()
+        time.sleep(0.02)
+    os.killpg(loaded.process, signal.SIGINT)  # as a terminal does: the encoder gets it too
+    assert loaded.ended() == 130 and (place / "said").read_text().splitlines()[-1] == "mgld: stopped."
+    assert sorted(p.name for p in place.iterdir()) == ["cache", "clip.mkv", "model", "said"]
