@@ -1,4 +1,4 @@
-"""What the layers of a comparison are called: methods by their name, clips that a person brings by their file's."""
+"""What the layers of a comparison are called, by method or a person's own file, and what is drawn of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from mgld.methods import METHODS
 
 INPUT, TRUTH = "bicubic", "truth"
 PREFERRED = ("per_frame", "mgld")  # the two that are compared first, where they are there
+PROFILE_TITLE = "Temporal profile"
+CURVES_TITLE = "Flicker and sharpness, frame by frame"
 
 
 def label_of(layer: str) -> str:

@@ -15,14 +15,12 @@ from mgld import plots
 from mgld.comparison.figures import Figures, titled
 from mgld.comparison.grid import labelled_grid
 from mgld.comparison.job import ComparisonJob
-from mgld.comparison.layers import label_of
+from mgld.comparison.layers import CURVES_TITLE, PROFILE_TITLE, label_of
 from mgld.comparison.request import Request
 from mgld.presets import describe_model, name_of
 from mgld.settings import Settings
 
 TITLE = "MGLD Studio"
-PROFILE_TITLE = "Temporal profile"
-CURVES_TITLE = "Flicker and sharpness, frame by frame"
 LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mgld.comparison.report import CURVES_TITLE, PROFILE_TITLE
+from mgld.comparison.layers import CURVES_TITLE, PROFILE_TITLE
 from mgld.host import ASSETS
 from mgld.video.refusals import plain
 
