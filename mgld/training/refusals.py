@@ -36,3 +36,10 @@ def bank_of_another(folder: object, differing: list[str]) -> UserError:
     return UserError(
         f"The latents in {folder} were sampled with other {' and '.join(differing)}; name another --run, or remove that folder."
     )
+
+
+def nothing_learnt(steps: int) -> UserError:
+    return UserError(
+        f"The gradients of {steps} steps in a row were not finite, so none of them was taken. Try a lower --rate; if that does not "
+        "help, --dtype float32 tells whether half precision is to blame."
+    )

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from mgld.plots import training_curves
-from mgld.training import ranks
+from mgld.training import ranks, refusals
 from mgld.video.images import write_image
 
 log = logging.getLogger(__name__)
 Sample = TypeVar("Sample")
+LOST_LINES = 3  # of the log in a row whose every step was left out: a run that goes on so learns nothing, and nobody may be looking
 RANK_STRIDE = 1_000_003  # keeps the noise of (rank, step) apart from that of (rank + 1, step - 1)
 
 
@@ -83,6 +84,7 @@ class Run:
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
         self._noted: dict[str, tuple[Tensor | float, int]] = {}  # sum and count
         self._waited_s, self._line_started = 0.0, time.monotonic()
+        self._lost_lines = 0
         self._rates = [group["lr"] for group in self._groups()]
         torch.manual_seed(self.plan.seed)
         if self.plan.resume and self.checkpoint.exists():
@@ -258,3 +260,6 @@ class Run:
         left_s = self.trained_s / max(self.done, 1e-9) * (1 - self.done)
         figures = " ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "seconds"))
         log.info("step %d/%d · %s · %.0f min left", self.step, self.plan.steps, figures, left_s / 60)
+        self._lost_lines = self._lost_lines + 1 if means.get("skipped") == 1 else 0
+        if self._lost_lines == LOST_LINES:
+            raise refusals.nothing_learnt(LOST_LINES * self.plan.log_every)

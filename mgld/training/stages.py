@@ -237,6 +237,7 @@ def save(net: nn.Module, name: str, model: Path) -> None:
     fresh, stands, old = (model / f"{name}{suffix}" for suffix in (".new", "", ".old"))
     for left in (fresh, old):  # by a process that was killed here
         shutil.rmtree(left, ignore_errors=True)
+    net.register_to_config(_name_or_path=model.name)  # diffusers would write where it lay on this machine
     net.half().save_pretrained(fresh, max_shard_size=SHARD)
     if stands.exists():
         stands.rename(old)

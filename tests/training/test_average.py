@@ -30,24 +30,13 @@ def model(folder, seed: int, **changes):
 
 def test_every_tensor_lies_between_both(tmp_path, capsys):
     first, second = (model(tmp_path / str(seed), seed) for seed in (1, 2))
-    main(
-        [
-            "train",
-            "average",
-            str(first),
-            str(second),
-            "--share",
-            "0.75",
-            "--temporal-share",
-            "0.25",
-            "--model",
-            str(tmp_path / "mean"),
-        ]
-    )
+    shares = ["--share", "0.75", "--temporal-share", "0.25"]
+    main(["train", "average", str(first), str(second), *shares, "--model", str(tmp_path / "mean")])
     for name in NETWORKS:
         a, b, mean = (
             open_net(folder, name, torch.float32).state_dict() for folder in (first, second, tmp_path / "mean")
         )
+        assert str(tmp_path) not in (tmp_path / "mean" / name / "config.json").read_text()
         for key, value in mean.items():
             share = 0.25 if "temporal" in key else 0.75
             torch.testing.assert_close(value, (1 - share) * a[key] + share * b[key], atol=2e-3, rtol=1e-3)  # in half

@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mgld.errors import UserError
 from mgld.training import run as run_module
 from mgld.training import stages
 from mgld.training.run import Plan, Run, first_step, stream_seed
@@ -39,6 +40,15 @@ def test_every_figure_of_the_log_is_drawn_at_the_end(tmp_path):
     for step in run.steps():
         run.note(l1=float(step))
     assert Image.open(tmp_path / "curves.png").size == (2 * 400, 300)  # the figure, and the share of waiting
+
+
+def test_a_run_that_takes_no_step_any_more_stops_and_says_so(tmp_path):
+    """An H200 once left out every step of seven minutes: a library's gradient was wrong there."""
+    run = start(tmp_path, steps=100)
+    with pytest.raises(UserError, match="gradients of 6 steps in a row were not finite"):
+        for step in run.steps():
+            run.note(skipped=float(step >= 4))  # of both steps of each line from the third on
+    assert run.step == 10
 
 
 def test_the_log_tells_the_share_of_time_that_went_by_waiting_for_the_loader(tmp_path, monkeypatch):
