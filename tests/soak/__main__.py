@@ -19,18 +19,18 @@ TOLD_EVERY = 25  # jobs
 GROWTH = 0.10  # of memory that is taken for none
 
 
-def settled(studio: Studio, before: Held | None = None, growth: float = GROWTH) -> Held:
+def settled(studio: Studio, before: Held | None = None) -> Held:
     """Wait until the page holds no more than before, or is given up waiting for."""
     end, held = time.monotonic() + SETTLE_S, studio.held()
-    while before is not None and grown(before, held, growth) and time.monotonic() < end:
+    while before is not None and grown(before, held) and time.monotonic() < end:
         time.sleep(2)
         held = studio.held()
     return held
 
 
-def grown(before: Held, after: Held, growth: float = GROWTH) -> list[str]:
+def grown(before: Held, after: Held) -> list[str]:
     """Name what a page that is idle again holds more of than before: memory by a share, the rest by count."""
-    is_larger = after.rss_mb > (1 + growth) * before.rss_mb
+    is_larger = after.rss_mb > (1 + GROWTH) * before.rss_mb
     found = [f"memory {before.rss_mb} → {after.rss_mb} MB"] if is_larger else []
     for name in ("threads", "open_files", "processes", "files_on_disk"):
         one, two = getattr(before, name), getattr(after, name)
@@ -50,12 +50,12 @@ def told(faults: list[str]) -> list[str]:
     return faults
 
 
-def load(studio: Studio, count: int, folder: Path, growth: float = GROWTH) -> list[str]:
+def load(studio: Studio, count: int, folder: Path) -> list[str]:
     """Let so many come at once; return what went wrong."""
     before = settled(studio)
     visits = all_at_once(studio.address, count, folder)
     faults = told(wrong(visits))
-    faults += grown(before, after := settled(studio, before, growth), growth)
+    faults += grown(before, after := settled(studio, before))
     waited = sum(any(v.places) for v in visits)
     print(f"{count} visitors at once: {sum(v.is_own for v in visits)} got their own clip, {waited} were told a place")
     print(f"  the longest waited {max(v.seconds for v in visits):.0f} s; the last in the line was told {_last(visits)}")
