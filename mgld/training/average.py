@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from mgld.nets.loading import KINDS, open_net
 from mgld.training import refusals
@@ -20,17 +20,14 @@ def average(first: Path, second: Path, share: float, temporal_share: float, out:
     """
     for name in (name for name in KINDS if (second / name / "config.json").exists()):
         before, after = (open_net(model, name, torch.float32) for model in (first, second))
-        if shapes(before) != shapes(after):
+        old, new = before.state_dict(), after.state_dict()
+        if _shapes(old) != _shapes(new):
             raise refusals.models_differ(first, second, name)
-        old, shares = (
-            before.state_dict(),
-            {key: temporal_share if "temporal" in key else share for key in shapes(after)},
-        )
-        after.load_state_dict({k: (1 - shares[k]) * old[k] + shares[k] * new for k, new in after.state_dict().items()})
+        shares = {key: temporal_share if "temporal" in key else share for key in new}
+        after.load_state_dict({key: (1 - shares[key]) * old[key] + shares[key] * new[key] for key in new})
         save(after, name, out)
     open_scheduler(second).save_pretrained(out / "scheduler")
 
 
-def shapes(net: nn.Module) -> dict[str, torch.Size]:
-    """Return the shape of every tensor by its name."""
-    return {key: value.shape for key, value in net.state_dict().items()}
+def _shapes(state: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {key: value.shape for key, value in state.items()}
