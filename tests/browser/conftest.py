@@ -223,9 +223,9 @@ def studio_address(machine, small_model):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "MEASURED", (("mgld", 32), ("mgld", 32)))  # that something is learned is enough
         launch(page, small_model, machine, port, block=False)
-        yield f"http://127.0.0.1:{port}"
-        page.close()
-        assert MEASURED.wait(120)  # a thread that is inside torch when the process ends would abort it
+        assert MEASURED.wait(120)
+    yield f"http://127.0.0.1:{port}"
+    page.close()
 
 
 NO_VIDEO = """{
