@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from mgld import constants, errors, settings
-from mgld.commands.train_runs import BEGINNING, SITTING, STAGES, run_all, run_stage
+from mgld.commands.train_runs import BEGINNING, PHASES, SITTING, STAGES, run_all, run_stage
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -60,9 +60,11 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "--bank-guidance", type=float, default=settings.Settings.guidance, help="guidance strength for them"
     )
     distil = _stage(
-        train, "distil", "few steps: denoiser and decoder together, against critics, then the temporal layers"
+        train,
+        "distil",
+        "few steps: denoiser and decoder together, against critics, then the temporal layers; or the decoder's gate",
     )
-    distil.add_argument("--phase", choices=("spatial", "temporal"), required=True)
+    distil.add_argument("--phase", choices=PHASES["distil"], required=True)
     _add_distilling(distil)
     _add_all(train)
 

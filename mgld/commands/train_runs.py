@@ -30,7 +30,7 @@ SITTING = ("denoiser:spatial=22", "distil:spatial=54", "denoiser:temporal=4", "d
 PHASES = {  # of the stages that `train all` can do
     "autoencoder": ("",),
     "denoiser": ("spatial", "temporal"),
-    "distil": ("spatial", "temporal"),
+    "distil": ("spatial", "temporal", "gate"),
 }
 NETWORKS = ("vae", "unet", "structure_encoder", "cleaner")
 
@@ -161,7 +161,7 @@ def _run(stage: str, phase: str, chosen: argparse.Namespace, job: Job) -> None:
         stages.denoiser(job, phase == "temporal", chosen.frames)
     elif stage == "distil":
         weights = Weights(chosen.critics, chosen.flat)
-        stages.distil(job, phase == "temporal", chosen.frames, weights, chosen.square, chosen.cleaner, chosen.gate)
+        stages.distil(job, phase, chosen.frames, weights, chosen.square, chosen.cleaner, chosen.gate)
     else:
         wanted = settings.Settings(steps=chosen.bank_steps, guidance=chosen.bank_guidance, seed=chosen.seed).checked()
         stages.decoder(job, phase, chosen.frames, chosen.bank_clips, wanted, chosen.gan_weight)

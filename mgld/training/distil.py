@@ -1,8 +1,8 @@
 """Adversarial few-step distillation: what the sampler makes in one or two steps, decoded, is held against the truth.
 
 Phase "spatial" trains denoiser, structure encoder, decoder, CFW and, where there is one, the cleaner together (the per-frame
-recipe); "temporal", those frozen, the temporal layers of both on clips. Reading order: `train_distilled` → `Distilling.step` →
-`_pictures` (through `sampled.py`) → `_against_truth` → `_towards`.
+recipe); "temporal", those frozen, the temporal layers of both on clips; "gate" nothing but the decoder's gate. Reading order:
+`train_distilled` → `Distilling.step` → `_pictures` (through `sampled.py`) → `_against_truth` → `_towards`.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def train_distilled(
         pool = SamplePool(supply, POOL_SAMPLES, SAMPLE_USES, device)
         for step in run.steps(None if sheet is None else lambda: sheet(averaged)):
             gt, lq = pool.draw(plan.batch)
-            kind = Kind(twice=float(torch.rand(())) < TWICE, diffusion=step % 2 == 1)
+            kind = Kind(twice=float(torch.rand(())) < TWICE, diffusion=step % 2 == 1 and not nets.gate_alone)
             run.note(**step_of(kind, gt, lq, heard.fill_(weights.critics * _ramp(run.done))), made=float(pool.made))
     return averaged
 
@@ -127,6 +127,8 @@ def _compile(nets: Nets, backend: str) -> None:
 
 def _trained(nets: Nets) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Return the parameters that the phase trains, of the denoiser and of what stands before and behind it."""
+    if nets.gate_alone:
+        return [], list(nets.vae.gate.parameters())
     if nets.temporal:
         return nets.unet.temporal_parameters(), nets.vae.temporal_parameters()
     around = nets.vae.decoder_parameters() + nets.vae.fusion_parameters()
@@ -189,8 +191,9 @@ class Distilling:
             posterior, features = nets.vae.encode(seen)
         z_lq = posterior.sample().float() * nets.vae.config.scaling_factor
         z = nets.in_steps(z_lq, frames, second_timestep(z_lq.device) if twice else None)
-        # without a cleaner nobody reads their gradients, but torch 2.13 on CPUs crashes without (training/decoder.py)
-        features = features if seen.requires_grad else [f.detach().requires_grad_(True) for f in features]
+        if not (seen.requires_grad or nets.gate_alone):
+            # nobody reads their gradients, but torch 2.13 on CPUs crashes without (training/decoder.py)
+            features = [f.detach().requires_grad_(True) for f in features]
         with nets.autocast():
             x = nets.vae.decode(z / nets.vae.config.scaling_factor, features, frames, 1.0, nets.temporal)
         return z_lq, x.float()

@@ -17,7 +17,10 @@ USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
 
 @dataclass
 class Nets:
-    """The networks and the noise schedule; temporal tells whether the temporal layers take part."""
+    """The networks and the noise schedule; temporal tells whether the temporal layers take part.
+
+    gate_alone leaves all but the decoder's gate as it is.
+    """
 
     vae: VideoVAE
     unet: VideoUNet
@@ -26,6 +29,7 @@ class Nets:
     temporal: bool
     dtype: torch.dtype
     cleaner: Cleaner | None = None
+    gate_alone: bool = False
 
     @property
     def modules(self) -> dict[str, nn.Module]:

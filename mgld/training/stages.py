@@ -147,18 +147,20 @@ def decoder(job: Job, phase: str, frames: int, bank_clips: int, settings: Settin
 
 
 def distil(
-    job: Job, temporal: bool, frames: int, weights: Weights, square_px: int, clean: bool = False, gate: bool = False
+    job: Job, phase: str, frames: int, weights: Weights, square_px: int, clean: bool = False, gate: bool = False
 ) -> None:
-    """Few-step stage: denoiser and decoder together (temporal=False), then the temporal layers of both on clips of `frames`.
+    """Few-step stage: "spatial" trains denoiser and decoder together, "temporal" the temporal layers of both on clips of `frames`.
 
-    clean=True begins a cleaner and gate=True the decoder's gate, where the model has none, to learn with the former.
+    "gate" trains the decoder's gate alone. clean=True begins a cleaner to learn with "spatial"; gate=True, or that phase, begins
+    a gate where the model has none.
     """
+    temporal, alone = phase == "temporal", phase == "gate"
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
     _need_autoencoder(job.model)
     vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
-    vae = with_gate(vae) if gate and not temporal else vae
-    cleaner = job.cleaner(begin=clean and not temporal)
-    nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype), cleaner)
+    vae = with_gate(vae) if alone or (gate and not temporal) else vae
+    cleaner = job.cleaner(begin=clean and phase == "spatial")
+    nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype), cleaner, alone)
     held_out = _held_out(job, with_lq=True)
 
     def sheet(nets: Nets) -> Tensor:
@@ -169,9 +171,17 @@ def distil(
     on_gpu = job.plan.device.startswith("cuda")  # which would wait for DIS, a CPU's
     flow = load_flow("spynet" if on_gpu else "dis", job.plan.device) if temporal else None
     trained = train_distilled(job.plan, nets, samples, weights, flow, square_px, job.perceptual, sheet)
-    once = {"structure_encoder": trained.encoder, CLEANER: trained.cleaner}
-    made = {name: net for name, net in once.items() if net is not None and not temporal}
-    job.finish(unet=trained.unet, vae=trained.vae, **made)
+    job.finish(**_moved(trained))
+
+
+def _moved(trained: Nets) -> dict[str, nn.Module]:
+    """Return the networks that the phase had a say in, by name."""
+    made = {"vae": trained.vae}
+    if not trained.gate_alone:
+        made["unet"] = trained.unet
+    if not (trained.gate_alone or trained.temporal):
+        made |= {"structure_encoder": trained.encoder} | ({CLEANER: trained.cleaner} if trained.cleaner else {})
+    return made
 
 
 def with_gate(vae: VideoVAE) -> VideoVAE:

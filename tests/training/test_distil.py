@@ -102,6 +102,23 @@ def test_a_gate_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_path
     assert torch.equal(trained.vae.gate.share.weight, before) == temporal
 
 
+def test_the_gate_learns_alone_and_nothing_else_moves(tmp_path, vgg):
+    vae = stages.with_gate(small_vae())
+    nets = replace(small_nets(), vae=vae, gate_alone=True)
+    before = {name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in nets.modules.items()}
+    steps = plan(tmp_path, 12, learning_rate=1e-2, log_every=3)
+    trained = distil.train_distilled(steps, nets, byte_pictures(1), distil.Weights(0.0), square_px=32)
+    changed = {
+        f"{name}.{key}"
+        for name, net in trained.modules.items()
+        for key, value in net.state_dict().items()
+        if not torch.equal(value, before[name][key])
+    }
+    gate = {f"vae.gate.{key}" for key in vae.gate.state_dict()}
+    assert changed == gate and set(stages._moved(trained)) == {"vae"}
+    assert column(tmp_path, "dists")[-1] < column(tmp_path, "dists")[0]
+
+
 @torch.no_grad()
 def test_a_fresh_gate_hardly_changes_what_a_trained_decoder_makes():
     vae, x = small_vae().eval(), torch.rand(1, 3, 32, 32) * 2 - 1
