@@ -29,6 +29,15 @@ class Held:
         return ", ".join(f"{value:g} {name.replace('_', ' ')}" for name, value in asdict(self).items())
 
 
+def processes(pid: int) -> int:
+    """Count a process, its children and theirs."""
+    try:
+        children = (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split()
+    except OSError:  # it has ended meanwhile
+        return 0
+    return 1 + sum(processes(int(child)) for child in children)
+
+
 class Studio:
     """app.py with the shipped model, as anybody starts it, but for a small memory of results and files that go after a minute."""
 
@@ -50,10 +59,11 @@ class Studio:
         """Count now (Linux)."""
         place = Path("/proc") / str(self._process.pid)
         status = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
-        children = (place / "task" / str(self._process.pid) / "children").read_text().split()
         files = sum(len(names) for _, _, names in os.walk(self._temporary))  # which goes on where a folder vanishes
         rss_mb = round(int(status["VmRSS"].split()[0]) / 1024, 1)
-        return Held(rss_mb, int(status["Threads"]), len(list((place / "fd").iterdir())), 1 + len(children), files)
+        return Held(
+            rss_mb, int(status["Threads"]), len(list((place / "fd").iterdir())), processes(self._process.pid), files
+        )
 
     def close(self) -> None:
         """Stop the page as Ctrl-C does."""
