@@ -30,9 +30,10 @@ class Held:
 
 
 def processes(pid: int) -> int:
-    """Count a process, its children and theirs."""
+    """Count a process, its children and theirs, whichever thread started them."""
     try:
-        children = (Path("/proc") / str(pid) / "task" / str(pid) / "children").read_text().split()
+        threads = list((Path("/proc") / str(pid) / "task").iterdir())
+        children = [child for thread in threads for child in (thread / "children").read_text().split()]
     except OSError:  # it has ended meanwhile
         return 0
     return 1 + sum(processes(int(child)) for child in children)
