@@ -6,14 +6,12 @@ except ImportError:
     spaces = None
 
 import argparse
-import gc
 import sys
 
-from mgld.constants import OBJECTS_BETWEEN_SWEEPS
 from mgld.errors import UserError
 
-gc.set_threshold(OBJECTS_BETWEEN_SWEEPS)
 try:
+    from mgld import light
     from mgld.host import PAGE_MODEL
     from mgld.ui import port
 except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
@@ -29,6 +27,7 @@ def main() -> None:
     options.add_argument("--share", action="store_true", help="open a public link")
     chosen = options.parse_args()
     port.check(chosen.port)
+    light.start()
     from mgld.comparison.estimate import gpu_seconds  # takes seconds, so what is asked for is known to be good
     from mgld.ui.page import build, launch, this_machine
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import io
 import logging
 import signal
@@ -11,7 +10,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from mgld.constants import OBJECTS_BETWEEN_SWEEPS
+from mgld import light
 from mgld.errors import UserError
 
 try:
@@ -31,6 +30,8 @@ try:
     )
 except UserError as error:  # the environment sets a limit that is no number, or the assets are missing
     sys.exit(f"mgld: {error}")
+
+LOAD_ALL = ("train", "convert")  # may compile; read a text tower of transformers
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,13 +58,13 @@ def _stop_as_by_ctrl_c() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code."""
-    gc.set_threshold(OBJECTS_BETWEEN_SWEEPS)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # an arrow that a Windows code page lacks must not end an evaluation
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("mgld").setLevel(logging.INFO)
     chosen = parser().parse_args(arguments)
     _stop_as_by_ctrl_c()
+    light.start(whole=chosen.command in LOAD_ALL)
     try:
         chosen.run(chosen)
     except UserError as error:

@@ -58,6 +58,7 @@ DECODED_APART = (
     "video/test_child.py",
     "video/test_fuzz.py",
     "video/test_hostile.py",
+    "video/test_nursery.py",
     "video/test_sandbox.py",
 )
 

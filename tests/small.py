@@ -32,13 +32,18 @@ def small_structure_encoder() -> StructureEncoder:
     )
 
 
+def small_networks() -> tuple[VideoVAE, VideoUNet, StructureEncoder, DDPMScheduler]:
+    """Return what a pipeline is made of, with random weights."""
+    return small_vae(), small_unet(), small_structure_encoder(), DDPMScheduler(**TINY["scheduler"])
+
+
 def small_pipeline() -> MGLDPipeline:
     """Return random weights, the same ones each time, with temporal layers switched on."""
     torch.manual_seed(0)
-    nets = [small_vae(), small_unet(), small_structure_encoder()]
+    *nets, scheduler = small_networks()
     for net in nets:
         net.requires_grad_(False).eval()
         for name, parameter in net.named_parameters():
             if name.endswith("temporal_alpha"):
                 parameter.fill_(0.3)
-    return MGLDPipeline(*nets, DDPMScheduler(**TINY["scheduler"]))
+    return MGLDPipeline(*nets, scheduler)

@@ -191,12 +191,12 @@ def test_old_runs_are_swept(pipeline, clip_u8):
     assert not folder.exists()
 
 
-# The program, loaded once, runs commands in children of its own: to load it takes four seconds of a core. A command may stop itself
+# The program, loaded once, runs commands in children of its own: to load it takes two seconds of a core. A command may stop itself
 # once a segment is kept: whoever is slow to look finds it no further. Told are the number of each child, its stops and its end.
 LOADED = """import json, os, signal, sys
 from pathlib import Path
+from mgld import host, light; light.start()  # as commands do
 import mgld.pipeline
-from mgld import host
 from mgld.__main__ import main
 from mgld.kept import KeptRun
 keep = KeptRun.keep

@@ -1,17 +1,19 @@
-"""The decoding process: reads one task from its input, answers on its output, and ends."""
+"""The decoding process: reads one task from its input, answers on its output, and ends; or forks such processes (nursery)."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import av.logging
 
@@ -92,5 +94,40 @@ def main() -> None:
             wire.send(out, message, payload)
 
 
+def nurse(line: socket.socket) -> None:
+    """Fork a decoder for each input, output and error output that come, until the program ends or closes its end of the line."""
+    if sys.platform == "linux":  # as nursery.PIDFDS says
+        ours = {
+            each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGCHLD)
+        }  # who ends is gone
+        while ends := socket.recv_fds(line, 1, 3)[1]:
+            if not (pid := os.fork()):
+                line.close()
+                for each, before in ours.items():
+                    signal.signal(each, before)
+                _forked(ends)
+            handle = os.pidfd_open(pid)
+            socket.send_fds(line, [str(pid).encode()], [handle])
+            for end in (handle, *ends):
+                os.close(end)
+
+
+def _forked(ends: list[int]) -> NoReturn:
+    """Be a decoder as if started anew: nothing of the nursery's is left open, and nothing of its own way to end is done."""
+    for number, end in enumerate(ends):
+        os.dup2(end, number)
+        os.close(end)
+    try:
+        main()
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
 if __name__ == "__main__":
-    main()
+    if "nursery" in sys.argv[1:]:
+        with socket.socket(fileno=os.dup(0)) as line:
+            nurse(line)
+    else:
+        main()

@@ -15,7 +15,9 @@ from mgld.constants import LIMITS
 from mgld.errors import UserError
 from mgld.host import PASSED_ON
 from mgld.video import refusals, wire
+from mgld.video.nursery import Forked, Nursery
 
+Decoder = subprocess.Popen | Forked
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_FRAME = 3 * LIMITS.largest_frame_px  # bytes
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
@@ -42,14 +44,21 @@ def ask(task: str, path: Path, **details: object) -> Generator[tuple[dict, bytea
         from_child.close()
 
 
-def _started() -> subprocess.Popen:
-    """Start the child by its module: a fork would carry CUDA and locks along, multiprocessing the whole page."""
+def _started() -> Decoder:
+    return NURSERY.fork() or _anew(subprocess.PIPE)
+
+
+def _anew(stdin: int, *options: str) -> subprocess.Popen:
+    """Start the child by its module: a fork of ours would carry CUDA and locks along, multiprocessing the whole page."""
     found = os.pathsep.join([str(ROOT), *(str(Path(p).absolute()) for p in sys.path if p)])
     return subprocess.Popen(
-        [sys.executable, "-m", "mgld.video.child"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+        [sys.executable, "-m", "mgld.video.child", *options],
+        stdin=stdin, stdout=subprocess.PIPE if stdin == subprocess.PIPE else subprocess.DEVNULL, cwd=ROOT,
         env={**PASSED_ON, "PYTHONPATH": found, **ONE_THREAD},
     )  # fmt: skip
+
+
+NURSERY = Nursery(lambda line: _anew(line.fileno(), "nursery"))
 
 
 def _tell(child: BinaryIO, job: dict) -> None:
@@ -59,7 +68,7 @@ def _tell(child: BinaryIO, job: dict) -> None:
         return  # it died: the first answer will be missing, and says so
 
 
-def _next(process: subprocess.Popen, path: Path) -> tuple[dict, bytearray] | None:
+def _next(process: Decoder, path: Path) -> tuple[dict, bytearray] | None:
     """Return the next answer, None when all is said; raise UserError if none comes."""
     watch = threading.Timer(LIMITS.decoder_stall_s, process.kill)
     watch.start()

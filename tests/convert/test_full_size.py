@@ -21,7 +21,7 @@ LARGE = ("model.diffusion_model.", "structcond_stage_model.", "cond_stage_model.
 
 
 def full_size() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Return every tensor of the published MGLD files at its size; those of LARGE networks are one number each.
+    """Return every tensor of the published MGLD files at its size; those of LARGE networks are one row, again and again.
 
     A file stores the numbers that lie in memory: what a run holds of a LARGE network is its own copy, not the file's pages.
     """
@@ -32,7 +32,8 @@ def full_size() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
 
     def empty(name: str, shape: list[int]) -> torch.Tensor:
         dtype = torch.int64 if name.endswith("num_batches_tracked") else torch.float32
-        return torch.empty((), dtype=dtype).expand(shape) if name.startswith(LARGE) else torch.empty(shape, dtype=dtype)
+        stored = [1, *shape[1:]] if shape and name.startswith(LARGE) else shape
+        return torch.empty(stored, dtype=dtype).expand(shape)
 
     return ({n: empty(n, s) for n, s in keys.items()} for keys in (unet, published_vae("vdec")))
 

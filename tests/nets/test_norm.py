@@ -40,7 +40,8 @@ def test_a_cpu_goes_the_plain_way():
 def test_the_kernels_compute_what_torch_does_in_float64():
     """All in one process: Triton reads once whether it interprets, and the networks take seconds to load."""
     environment = os.environ | {"TRITON_INTERPRET": "1"}
-    checks = (
+    checks = "from mgld import light; light.start()\n"
+    checks += (
         "from tests.nets import interpreted as plain, interpreted_training as learning; plain.main(); learning.main()"
     )
     command, root = [sys.executable, "-c", checks], Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ import pytest
 
 from mgld import constants
 from mgld.errors import UserError
-from mgld.video import probe, read_frames, sandbox
+from mgld.video import nursery, probe, read_frames, sandbox
 from mgld.video.sandbox import ask
 from tests import media
 
@@ -42,6 +42,7 @@ def misbehaving(monkeypatch, code: str) -> None:
     start = "import json, os, sys; from mgld.video import wire; from mgld.video.confine import confine\n"
     start += "job, out = json.loads(sys.stdin.buffer.readline()), sys.stdout.buffer\n"
     popen = subprocess.Popen
+    monkeypatch.setattr(nursery, "PIDFDS", False)  # each decoder is started anew
     monkeypatch.setattr(
         subprocess, "Popen", lambda command, **options: popen([sys.executable, "-c", start + code], **options)
     )
