@@ -146,9 +146,8 @@ class Account:
             return str(tensor.dtype).removeprefix("torch.")
         if counter or not tensor.numel():
             return None
-        once = tensor[
-            tuple(slice(None if step else 1) for step in tensor.stride())
-        ]  # what repeats itself, a single time
+        # what repeats itself, a single time
+        once = tensor[tuple(slice(None if step else 1) for step in tensor.stride())]
         low, high = (float(end) for end in torch.aminmax(once))
         if not (abs(low) < float("inf") and abs(high) < float("inf")):
             return "NaN or infinite"
