@@ -33,7 +33,9 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     average.add_argument(
         "--share", type=float, default=0.5, help="of the trained one (above 0, at most 1; default 0.5)"
     )
-    average.add_argument("--temporal-share", type=float, help="of its temporal layers (0…1, default as --share)")
+    average.add_argument(
+        "--temporal-share", type=float, help="of its temporal layers (-1…1; below 0: away from it; default as --share)"
+    )
     average.add_argument("--model", type=Path, required=True, help="folder to write")
     average.set_defaults(run=run_average)
     autoencoder = _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
@@ -170,8 +172,8 @@ def run_average(chosen: argparse.Namespace) -> None:
     if not 0 < chosen.share <= 1:
         raise errors.bad_setting("--share", chosen.share, "a number above 0 and at most 1")
     temporal = chosen.share if chosen.temporal_share is None else chosen.temporal_share
-    if not 0 <= temporal <= 1:
-        raise errors.bad_setting("--temporal-share", temporal, "a number from 0 to 1")
+    if not -1 <= temporal <= 1:
+        raise errors.bad_setting("--temporal-share", temporal, "a number from -1 to 1")
     from mgld.training.average import average
 
     average(chosen.first, chosen.second, chosen.share, temporal, chosen.model)

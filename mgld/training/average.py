@@ -15,8 +15,9 @@ from mgld.training.stages import open_scheduler, save
 def average(first: Path, second: Path, share: float, temporal_share: float, out: Path) -> None:
     """Write the model (1 - share)·first + share·second, with the schedule of second, into the folder out.
 
-    Temporal layers have a share of their own: it weighs steadiness against detail. A mean is of use where second was trained on
-    from first (Wortsman et al. 2022). Raises UserError where a network of second is of another shape in first, or is not there.
+    Temporal layers have a share of their own: it weighs steadiness against detail; below 0 it unlearns some of what came of second
+    (Ilharco et al. 2023). A mean is of use where second was trained on from first (Wortsman et al. 2022). Raises UserError where a
+    network of second is of another shape in first, or is not there.
     """
     for name in (name for name in KINDS if (second / name / "config.json").exists()):
         before, after = (open_net(model, name, torch.float32) for model in (first, second))

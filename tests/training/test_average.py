@@ -28,9 +28,10 @@ def model(folder, seed: int, **changes):
     return folder
 
 
-def test_every_tensor_lies_between_both(tmp_path, capsys):
+@pytest.mark.parametrize("temporal", [0.25, -0.5])
+def test_every_tensor_lies_on_the_line_through_both(tmp_path, temporal):
     first, second = (model(tmp_path / str(seed), seed) for seed in (1, 2))
-    shares = ["--share", "0.75", "--temporal-share", "0.25"]
+    shares = ["--share", "0.75", "--temporal-share", str(temporal)]
     main(["train", "average", str(first), str(second), *shares, "--model", str(tmp_path / "mean")])
     for name in NETWORKS:
         a, b, mean = (
@@ -38,7 +39,7 @@ def test_every_tensor_lies_between_both(tmp_path, capsys):
         )
         assert str(tmp_path) not in (tmp_path / "mean" / name / "config.json").read_text()
         for key, value in mean.items():
-            share = 0.25 if "temporal" in key else 0.75
+            share = temporal if "temporal" in key else 0.75
             torch.testing.assert_close(value, (1 - share) * a[key] + share * b[key], atol=2e-3, rtol=1e-3)  # in half
     assert (
         DDPMScheduler.from_pretrained(tmp_path / "mean", subfolder="scheduler").config.prediction_type == "v_prediction"
@@ -52,7 +53,7 @@ def test_models_of_other_shapes_have_no_mean(tmp_path):
     assert not (tmp_path / "mean").exists()
 
 
-@pytest.mark.parametrize(("option", "share"), [("--share", "0"), ("--share", "nan"), ("--temporal-share", "1.5")])
+@pytest.mark.parametrize(("option", "share"), [("--share", "0"), ("--share", "nan"), ("--temporal-share", "-1.5")])
 def test_a_share_that_is_none_is_refused_before_anything_is_loaded(tmp_path, option, share, capsys):
     assert main(["train", "average", "a", "b", option, share, "--model", str(tmp_path)]) != 0
     assert option in capsys.readouterr().err
