@@ -60,7 +60,7 @@ def test_a_part_and_a_degraded_clip_are_said(tmp_path):
     [
         (
             Settings(),
-            "2 steps of DDPM, guided along the motion that DIS measured, with strength 0.1, in segments of 5 frames that share 2, "
+            f"2 steps of DDPM, guided along the motion that DIS measured, with strength {Settings.guidance:g}, in segments of 5 frames that share 2, "
             "decoded together; seed 42.",
         ),
         (
@@ -81,7 +81,7 @@ def test_the_table_of_settings_holds_what_a_run_read_and_dashes_for_the_rest(tmp
     rows = {row[0]: row[1:] for row in Cells(page_of(outcome(tmp_path))).rows}
     assert (
         rows["Steps"] == ["2", "2"]
-        and rows["Guidance strength"] == ["–", "0.1"]
+        and rows["Guidance strength"] == ["–", f"{Settings.guidance:g}"]
         and rows["Flow network"] == ["–", "DIS"]
     )
     finished = outcome(tmp_path)
