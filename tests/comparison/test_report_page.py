@@ -60,7 +60,8 @@ def test_a_part_and_a_degraded_clip_are_said(tmp_path):
     [
         (
             Settings(),
-            f"2 steps of DDPM, guided along the motion that DIS measured, with strength {Settings.guidance:g}, in segments of 5 frames that share 2, "
+            "2 steps of DDPM, guided along the motion that DIS measured, "
+            f"with strength {Settings.guidance:g}, in segments of 5 frames that share 2, "
             "decoded together; seed 42.",
         ),
         (
