@@ -35,7 +35,8 @@ def test_in_half_precision_it_is_as_near_as_the_block(block):
     wanted = F.conv2d(doubled, exact, block.conv.bias.double(), padding=1)
     block.bfloat16()
     ours, theirs = ((made.double() - wanted).norm() / wanted.norm() for made in (enlarged(block, x), block(x)))
-    assert ours < 1.5 * theirs  # sums of weights are rounded once more
+    # sums of weights are rounded once more, to 8 bits; without bfloat16's own instructions partial sums are too
+    assert ours < 1.5 * theirs + 2**-9
 
 
 @torch.no_grad()
