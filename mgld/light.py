@@ -25,11 +25,8 @@ PARTS = ("diffusers.pipelines.pipeline_utils", "diffusers.models.unets.unet_2d_c
 def start(whole: bool = False) -> None:
     """Let libraries load quickly in this program: diffusers, if it is not there yet, in this way unless it is needed whole."""
     gc.set_threshold(OBJECTS_BETWEEN_SWEEPS)
-    if (
-        not whole
-        and "diffusers" not in sys.modules
-        and not any(isinstance(finder, _Finder) for finder in sys.meta_path)
-    ):
+    looking = any(isinstance(finder, _Finder) for finder in sys.meta_path)
+    if not (whole or looking or "diffusers" in sys.modules):
         sys.meta_path.insert(0, _Finder())
 
 

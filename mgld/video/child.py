@@ -97,9 +97,8 @@ def main() -> None:
 def nurse(line: socket.socket) -> None:
     """Fork a decoder for each input, output and error output that come, until the program ends or closes its end of the line."""
     if sys.platform == "linux":  # as nursery.PIDFDS says
-        ours = {
-            each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGCHLD)
-        }  # who ends is gone
+        # who ends is gone; Ctrl-C is for the program
+        ours = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGCHLD)}
         while ends := socket.recv_fds(line, 1, 3)[1]:
             if not (pid := os.fork()):
                 line.close()

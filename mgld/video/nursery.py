@@ -59,6 +59,7 @@ class Nursery:
     def __init__(self, start: Callable[[socket.socket], subprocess.Popen]) -> None:
         self._start = start
         self._begin()
+        atexit.register(self.close)
         if PIDFDS:
             os.register_at_fork(after_in_child=self._begin)  # a fork of this program has a nursery of its own
 
@@ -94,7 +95,6 @@ class Nursery:
             self._line.settimeout(LIMITS.decoder_stall_s)
             with theirs:
                 self._process = self._start(theirs)
-            atexit.register(self.close)
         return self._line
 
     def _forked(self, line: socket.socket) -> Forked:
