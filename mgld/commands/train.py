@@ -50,7 +50,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     measure.add_argument("--device", default="auto")
     measure.set_defaults(run=run_measure)
     denoiser = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
-    denoiser.add_argument("--phase", choices=("spatial", "temporal"), required=True)
+    denoiser.add_argument("--phase", choices=PHASES["denoiser"], required=True)
     decoder = _stage(
         train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder"
     )

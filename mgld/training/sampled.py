@@ -17,19 +17,25 @@ USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
 
 @dataclass
 class Nets:
-    """The networks and the noise schedule; temporal tells whether the temporal layers take part.
-
-    gate_alone leaves all but the decoder's gate as it is.
-    """
+    """The networks, the noise schedule and the phase of the few-step stage, which tells what of them is trained."""
 
     vae: VideoVAE
     unet: VideoUNet
     encoder: StructureEncoder
     scheduler: DDPMScheduler
-    temporal: bool
+    phase: str
     dtype: torch.dtype
     cleaner: Cleaner | None = None
-    gate_alone: bool = False
+
+    @property
+    def temporal(self) -> bool:
+        """Tell whether the temporal layers take part."""
+        return self.phase == "temporal"
+
+    @property
+    def gate_alone(self) -> bool:
+        """Tell whether all but the decoder's gate stays as it is."""
+        return self.phase == "gate"
 
     @property
     def modules(self) -> dict[str, nn.Module]:

@@ -154,13 +154,13 @@ def distil(
     "gate" trains the decoder's gate alone. clean=True begins a cleaner to learn with "spatial"; gate=True, or that phase, begins
     a gate where the model has none.
     """
-    temporal, alone = phase == "temporal", phase == "gate"
+    temporal = phase == "temporal"
     recipe = data.Recipe(frames if temporal else 1, job.side_px)
     _need_autoencoder(job.model)
     vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
-    vae = with_gate(vae) if alone or (gate and not temporal) else vae
+    vae = with_gate(vae) if phase == "gate" or (gate and not temporal) else vae
     cleaner = job.cleaner(begin=clean and phase == "spatial")
-    nets = Nets(vae, unet, encoder, open_scheduler(job.model), temporal, getattr(torch, job.plan.dtype), cleaner, alone)
+    nets = Nets(vae, unet, encoder, open_scheduler(job.model), phase, getattr(torch, job.plan.dtype), cleaner)
     held_out = _held_out(job, with_lq=True)
 
     def sheet(nets: Nets) -> Tensor:
@@ -179,7 +179,7 @@ def _moved(trained: Nets) -> dict[str, nn.Module]:
     made = {"vae": trained.vae}
     if not trained.gate_alone:
         made["unet"] = trained.unet
-    if not (trained.gate_alone or trained.temporal):
+    if trained.phase == "spatial":
         made |= {"structure_encoder": trained.encoder} | ({CLEANER: trained.cleaner} if trained.cleaner else {})
     return made
 

@@ -29,7 +29,7 @@ def small_nets(temporal: bool = False, cleaner: Cleaner | None = None) -> sample
     torch.manual_seed(0)
     scheduler = DDPMScheduler(**TINY["scheduler"])
     nets = small_vae(), small_unet(), small_structure_encoder()
-    return sampled.Nets(*nets, scheduler, temporal, torch.float32, cleaner)
+    return sampled.Nets(*nets, scheduler, "temporal" if temporal else "spatial", torch.float32, cleaner)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_gate_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_path
 
 def test_the_gate_learns_alone_and_nothing_else_moves(tmp_path, vgg):
     vae = stages.with_gate(small_vae())
-    nets = replace(small_nets(), vae=vae, gate_alone=True)
+    nets = replace(small_nets(), vae=vae, phase="gate")
     before = {name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in nets.modules.items()}
     steps = plan(tmp_path, 12, learning_rate=1e-2, log_every=3)
     trained = distil.train_distilled(steps, nets, byte_pictures(1), distil.Weights(0.0), square_px=32)
