@@ -18,16 +18,26 @@ ABREAST = 2  # more would hold the memory of more frames at once
 
 
 def abreast(work: Callable[..., Any], frames: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Return work(*inputs) for the inputs of every frame, in order and without gradients; an odd one has all cores."""
-    threads = torch.get_num_threads()
-    pairs = len(frames) // ABREAST * ABREAST if threads >= ABREAST else 0
+    """Return work(*inputs) for the inputs of every frame, in order and without gradients; the one that is `alone` has all cores.
+
+    What comes of a frame depends on whether it is that one, to rounding, and on no other frame.
+    """
+    threads, odd = torch.get_num_threads(), alone(len(frames))
 
     def one(inputs: tuple[Any, ...]) -> Any:
         with torch.no_grad():  # a thread has modes of its own
             return work(*inputs)
 
-    made = _workers(os.getpid(), threads).map(one, frames[:pairs]) if pairs else ()
-    return [*made, *map(one, frames[pairs:])]
+    if threads < ABREAST:
+        return [one(inputs) for inputs in frames]
+    paired = [inputs for i, inputs in enumerate(frames) if i != odd]
+    made = list(_workers(os.getpid(), threads).map(one, paired)) if paired else []
+    return made if odd is None else [*made[:odd], one(frames[odd]), *made[odd:]]
+
+
+def alone(count: int) -> int | None:
+    """Return which of so many frames has no other beside it: the middle one, since segments share those at their ends."""
+    return count // 2 if count % ABREAST else None
 
 
 @lru_cache(maxsize=1)

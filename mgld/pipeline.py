@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from mgld.stages.condition import segment_of
 from mgld.stages.decode import decoded
 from mgld.stages.networks import Networks
 from mgld.stages.sample import sampled, sampled_once
+from mgld.stages.seen import SeenFrames
 from mgld.video import Frame
 
 ENLARGERS = exhaustive({"bicubic": bicubic}, PEERS)  # u8 [T,h,w,3] -> u8 [T,4h,4w,3], without networks
@@ -110,24 +111,27 @@ class MGLDPipeline(DiffusionPipeline):
         watch: Watch = NOTHING_WATCHED,
         known: Mapping[int, np.ndarray] | None = None,
         kept: KeptRun = NOTHING_KEPT,
+        seen: SeenFrames | None = None,
     ) -> Iterator[Event]:
         """Yield Progress, Preview, Sampled, FramesDone (in order, each frame once) and at last Result.
 
         frames may be any iterator; only a segment of it is held. total, when known, makes times left possible.
         known holds latents f32 [T,c,h,w] by their segment's first frame, as Sampled events of a run with equal `sampled_as` told
         them; these segments are not sampled again. watch asks for Previews, and for a Guided event of each segment that is guided.
-        Segments in kept are not made again: after Resumed they are handed over with what was told of them.
+        Segments in kept are not made again: after Resumed they are handed over with what was told of them. seen holds encoded
+        frames, for several runs over one clip.
         """
         settings, clock, notes = settings.checked(), Clock(total), []
         engine = self.engine_for(settings)
         if engine is not self:
-            yield from engine.run(frames, settings, total, watch, known, kept)
+            yield from engine.run(frames, settings, total, watch, known, kept)  # its autoencoder is another one
             return
         self._forget_peak()
         if settings.method in PEERS:
             events = _enlarged(frames, settings.method, clock)
         else:
-            work = partial(self._diffused, settings=settings, clock=clock, watch=watch, known=known or {}, kept=kept)
+            nets = replace(self.networks, seen=SeenFrames() if seen is None else seen)
+            work = partial(_diffused, nets, settings=settings, clock=clock, watch=watch, known=known or {}, kept=kept)
             events = _each_once(frames, work, clock) if holds_repeats(settings) else work(frames)
         with short_memory_refused():
             for event in events:
@@ -158,37 +162,6 @@ class MGLDPipeline(DiffusionPipeline):
         )  # fmt: skip
         return end_of(sampled_once(nets, segment))[1]
 
-    def _diffused(
-        self,
-        frames: Iterable[Frame],
-        settings: Settings,
-        clock: Clock,
-        watch: Watch,
-        known: Mapping[int, np.ndarray],
-        kept: KeptRun,
-    ) -> Iterator[Event]:
-        nets, latent_seam, pixel_seam = self.networks, Seam(), Seam()
-        clock.plan(settings.segment - overlap_of(settings))
-        sides = nets.tile_sides(settings)
-        if kept.count:
-            yield kept.resumed(settings, clock.total_frames)
-        yield from kept.fresh_notes()
-        for piece in cut(frames, settings):
-            clock.mark("read")
-            segment = segment_of(nets, piece, settings, clock, watch, sides, known.get(piece.first))
-            if (found := kept.find(segment.first)) is not None:
-                yield from found.told
-                latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
-                yield from _hand_over(segment, found.frames_u8)
-                clock.resume()
-                continue
-            done = yield from kept.hear(_finished(nets, segment, latent_seam, pixel_seam))
-            kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
-            yield from kept.fresh_notes()
-            yield from _hand_over(segment, done)
-        if clock.frames_done == 0:
-            raise errors.no_frames()
-
     def _forget_peak(self) -> None:
         """Let the peak that is reported be this run's."""
         memory.forget_peak()
@@ -218,6 +191,38 @@ def _scheduler_of(folder: Path, model: str | Path) -> DDPMScheduler:
         return DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
     except (OSError, ValueError) as error:
         raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
+
+
+def _diffused(
+    nets: Networks,
+    frames: Iterable[Frame],
+    settings: Settings,
+    clock: Clock,
+    watch: Watch,
+    known: Mapping[int, np.ndarray],
+    kept: KeptRun,
+) -> Iterator[Event]:
+    latent_seam, pixel_seam = Seam(), Seam()
+    clock.plan(settings.segment - overlap_of(settings))
+    sides = nets.tile_sides(settings)
+    if kept.count:
+        yield kept.resumed(settings, clock.total_frames)
+    yield from kept.fresh_notes()
+    for piece in cut(frames, settings):
+        clock.mark("read")
+        segment = segment_of(nets, piece, settings, clock, watch, sides, known.get(piece.first))
+        if (found := kept.find(segment.first)) is not None:
+            yield from found.told
+            latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
+            yield from _hand_over(segment, found.frames_u8)
+            clock.resume()
+            continue
+        done = yield from kept.hear(_finished(nets, segment, latent_seam, pixel_seam))
+        kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
+        yield from kept.fresh_notes()
+        yield from _hand_over(segment, done)
+    if clock.frames_done == 0:
+        raise errors.no_frames()
 
 
 def _finished(

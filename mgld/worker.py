@@ -21,6 +21,7 @@ from mgld.presets import describe_model
 from mgld.segment import NOTHING_WATCHED, Watch
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
+from mgld.stages.seen import SeenFrames
 from mgld.video import Frame
 
 
@@ -54,15 +55,15 @@ def _opened(model: str, device: str, dtype: str) -> MGLDPipeline:
 def run_all(job: DeviceJob) -> Iterator[tuple[int, Event]]:
     """Yield (index of the run, event) for one run after the other; closing it stops within one denoising step.
 
-    What one run samples, the later ones that sample the same take from it.
+    What one run samples, the later ones that sample the same take from it; frames are encoded once for all.
     """
     pipeline = open_pipeline(job.model, job.device, job.dtype)
-    known = {key: dict(found) for key, found in job.latents.items()}
+    known, seen = {key: dict(found) for key, found in job.latents.items()}, SeenFrames()
     keys = _keys(job, pipeline)
     for index, wanted in enumerate(job.runs):
         sampled, latents = {}, known.get(sampled_as(wanted))
         with closing(KeptRun(keys[index])) as kept:
-            for event in pipeline.run(job.clip, wanted, len(job.clip), job.watch, latents, kept):
+            for event in pipeline.run(job.clip, wanted, len(job.clip), job.watch, latents, kept, seen):
                 if isinstance(event, Sampled):
                     sampled[event.first_frame] = event.z
                 yield index, event

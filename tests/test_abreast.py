@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from mgld.abreast import abreast
+from mgld.abreast import abreast, alone
 from tests.small import small_pipeline
 
 
@@ -33,8 +33,8 @@ def test_two_frames_are_worked_on_at_once_each_with_half_of_the_cores(threads):
 
     def work(x):
         seen.append((threading.get_ident(), torch.get_num_threads(), torch.is_grad_enabled()))
-        if threads > 1 and x.item() < 4:
-            met.wait()  # alone it would wait until the barrier breaks
+        if threads > 1 and x.item() != 2:
+            met.wait()  # with nobody beside it it would wait until the barrier breaks
         return x
 
     with torch.no_grad():
@@ -44,6 +44,10 @@ def test_two_frames_are_worked_on_at_once_each_with_half_of_the_cores(threads):
     others = [cores for thread, cores, _ in seen if thread != threading.get_ident()]
     assert not any(grad for _, _, grad in seen)
     assert (own, others) == (([1] * 5, []) if threads == 1 else ([threads], [threads // 2] * 4))
+
+
+def test_the_one_that_is_alone_is_never_among_those_that_segments_share():
+    assert [alone(count) for count in (1, 2, 3, 5, 8, 9)] == [0, None, 1, 2, None, 4]
 
 
 def test_threads_that_begin_later_have_all_cores(threads):

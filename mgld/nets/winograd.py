@@ -11,7 +11,6 @@ import math
 import threading
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mgld.nets.plain import Kernels, is_plain
@@ -28,7 +27,7 @@ POINTS_OUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 
 # products of channels: below, the maps around cost more than is saved; above, kernels four times as large fill the memory
 PAYS = range(4096, 2**18 + 1)
 FEWEST = 16  # tiles: with fewer, reading the kernels takes longer than what is saved
-AT_ONCE = 2**14  # tiles times channels that are worked on together
+AT_ONCE = 2**14  # tiles times channels that are worked on together by each core
 
 
 def _of_both_axes(points: tuple[tuple[float, ...], ...]) -> Tensor:
@@ -77,24 +76,26 @@ def convolved(x: Tensor, kernels: Tensor, bias: Tensor | None) -> Tensor:
     """Return the convolution of x [N,C,h,w] with zeros around it, [N,K,h,w], channels-last."""
     (n, c, h, w), k = x.shape, kernels.shape[2]
     down, across = -(-h // TILE), -(-w // TILE)
-    padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, TILE * across - w + 1, 1, TILE * down - h + 1))
-    y = x.new_empty((n, down, TILE, across, TILE, k))
-    frames = max(1, AT_ONCE // (down * across * max(c, k)))
-    rows = min(down, max(1, AT_ONCE // (across * max(c, k))))
+    lines, y = x.permute(0, 2, 3, 1), x.new_empty((n, down, TILE, across, TILE, k))
+    tiles = AT_ONCE * torch.get_num_threads() // max(c, k)
+    frames, rows = max(1, tiles // (down * across)), min(down, max(1, tiles // across))
     for first in range(0, n, frames):
         for top in range(0, down, rows):
             part = y[first : first + frames, top : top + rows]
-            _tiles(padded[first : first + frames, TILE * top :], kernels, bias, part)
+            _tiles(lines[first : first + frames], top, kernels, bias, part)
     whole = y.view(n, TILE * down, TILE * across, k)[:, :h, :w]
     return whole.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def _tiles(padded: Tensor, kernels: Tensor, bias: Tensor | None, y: Tensor) -> None:
-    """Write y [N,rows,4,columns,4,K] from what lies around its tiles, at the top of padded [N,H,W,C]."""
-    (n, rows, _, columns, _, k), (frame, line, pixel, _), c = y.shape, padded.stride(), padded.shape[-1]
-    count, steps = n * rows * columns, (line, pixel, frame, TILE * line, TILE * pixel, 1)
+def _tiles(lines: Tensor, top: int, kernels: Tensor, bias: Tensor | None, y: Tensor) -> None:
+    """Write y [N,rows,4,columns,4,K], the tiles from row `top` on, of what lies around them in lines [N,h,w,C]."""
+    (n, rows, _, columns, _, k), c = y.shape, lines.shape[-1]
+    count = n * rows * columns
     here, there = ROOM.halves(REACH**2 * count * max(c, k))
+    padded = _padded(lines, TILE * top, _begin(there, n, TILE * rows + 2, TILE * columns + 2, c))
     around = _begin(here, REACH, REACH, n, rows, columns, c)
+    frame, line, pixel, _ = padded.stride()
+    steps = (line, pixel, frame, TILE * line, TILE * pixel, 1)
     around.copy_(padded.as_strided(around.shape, steps, padded.storage_offset()))
     mapped = torch.mm(INTO, around.view(REACH**2, -1), out=_begin(there, REACH**2, count * c))
     products = torch.bmm(mapped.view(REACH**2, count, c), kernels, out=_begin(here, REACH**2, count, k))
@@ -104,6 +105,18 @@ def _tiles(padded: Tensor, kernels: Tensor, bias: Tensor | None, y: Tensor) -> N
         y.copy_(made)
     else:
         torch.add(made, bias, out=y)
+
+
+def _padded(lines: Tensor, first: int, out: Tensor) -> Tensor:
+    """Return out [N,H,W,C] with lines [N,h,w,C] from one above the first on, and zeros around them."""
+    (h, w), last = lines.shape[1:3], len(out[0])
+    begin, end = max(0, 1 - first), min(last, h + 1 - first)
+    for above_or_below in (out[:, :begin], out[:, end:]) if end - begin < last else ():
+        above_or_below.zero_()
+    out[:, begin:end, 0].zero_()
+    out[:, begin:end, w + 1 :].zero_()
+    out[:, begin:end, 1 : w + 1] = lines[:, first - 1 + begin : first - 1 + end]
+    return out
 
 
 class Room(threading.local):

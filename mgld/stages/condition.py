@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +80,7 @@ def condition_of(nets: Networks, segment: SegmentRun) -> Generator[Event, None, 
     factor, wanted, parts = nets.vae.factor, segment.settings, []
     kept: Features | None = [] if wanted.cfw and nets.keeps_features else None
     for y, x, tile in segment.image_tiles(factor):
-        posterior, features = nets.with_room(partial(_encoded, nets, nets.cast(tile), wanted))
+        posterior, features = _encoded(nets, tile, wanted)
         kept = _kept_with(kept, features)
         parts.append((y // factor, x // factor, (posterior.mean.float(), posterior.std.float())))
     cells_hw = segment.size_hw[0] // factor, segment.size_hw[1] // factor
@@ -96,7 +95,9 @@ def _encoded(
 ) -> tuple[DiagonalGaussianDistribution, list[Tensor] | None]:
     """Return the latent's distribution and the features for CFW; the latent may be a first stage's, which has none of these."""
     first_stage = nets.first_stage_for(wanted)
-    return nets.vae.encode(tile) if first_stage is None else (first_stage().encode(tile)[0], None)
+    if first_stage is None:
+        return nets.encoded(tile)
+    return nets.with_room(lambda: first_stage().encode(nets.cast(tile)))[0], None
 
 
 def _kept_with(kept: Features | None, more: list[Tensor] | None) -> Features | None:

@@ -49,8 +49,7 @@ def _pictured(
         known = condition.features
     for i, (top, left, tile) in enumerate(segment.image_tiles(factor)):
         y, x, h, w = (px // factor for px in (top, left, *tile.shape[-2:]))
-        encode = partial(nets.vae.encode, nets.cast(tile))
-        features = (known[i] if known else nets.with_room(encode)[1]) if wanted.cfw else None
+        features = (known[i] if known else nets.encoded(tile)[1]) if wanted.cfw else None
         z_tile = nets.cast(z[..., y : y + h, x : x + w])
         decode = partial(nets.vae.decode, z_tile, features, len(z), wanted.cfw, decodes_together(wanted))
         parts.append((top, left, nets.with_room(decode).float()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import DDPMScheduler
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor
 
 from mgld import errors
@@ -18,6 +19,7 @@ from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.replay import Replay
 from mgld.segment import TileSides, alone_tile
 from mgld.settings import Settings
+from mgld.stages.seen import SeenFrames
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Networks:
     first_stage: Callable[[], VideoVAE] | None = None
     memory_format: torch.memory_format = torch.channels_last
     keeps_features: bool = True  # of the encoder, for the decoder; else the frames are encoded twice
+    seen: SeenFrames | None = None  # by the encoder, which then need not see them again
 
     def cast(self, x: Tensor) -> Tensor:
         """Return x as the networks read it: in their precision and memory layout."""
@@ -47,6 +50,11 @@ class Networks:
         """Return the denoiser's prediction, float32, for z [T,c,h,w] at timestep t [1]; z_lq is the LQ latent there."""
         structure = self.structure_encoder(self.cast(z_lq), t)
         return self.unet(self.cast(z), t, structure, frames, temporal=temporal).float()
+
+    def encoded(self, x: Tensor) -> tuple[DiagonalGaussianDistribution, list[Tensor]]:
+        """Return the distribution of the latents of x [T,3,H,W] and the encoder's features for CFW."""
+        x = self.cast(x)
+        return self.with_room(lambda: self.vae.encode(x) if self.seen is None else self.seen.encode(self.vae, x))
 
     def with_room(self, work: Callable[[], Outcome]) -> Outcome:
         """Do some work; where memory falls short, once more without what recorded denoising steps hold."""
