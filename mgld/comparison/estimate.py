@@ -154,20 +154,24 @@ def gpu_seconds(job: DeviceJob) -> int:
     return int(min(max(math.ceil(1.5 * seconds) + 10, lowest), highest))
 
 
-def learn_run(machine: Machine, job: ComparisonJob, layer: str, report: dict) -> None:
-    """Take how long a run took on the device."""
-    if report["frames_resumed"] or not {"condition", "sample"} <= set(report["seconds"]):
-        return  # its frames or latents were there already
+def learn_runs(machine: Machine, job: ComparisonJob) -> None:
+    """Take how long its runs took on the device; looks at the machine's pace, which nobody should have to wait for."""
     model, clip = job.request.model, job.material.clip
     megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
-    pace_s = math.sqrt(machine.pace.last_s * machine.pace.now_s())  # from when it was predicted until now
-    cost_of(model).learn(report, job.runs[layer], len(clip), megapixels, pace_s)
+    pace_s = math.sqrt(machine.pace.last_s * machine.pace.now_s())  # from when they were predicted until now
+    for layer, report in job.made.items():
+        if not report["frames_resumed"] and {"condition", "sample"} <= set(
+            report["seconds"]
+        ):  # nothing was there already
+            cost_of(model).learn(report, job.runs[layer], len(clip), megapixels, pace_s)
 
 
 def learn_job(machine: Machine, job: ComparisonJob) -> None:
-    """Take how much longer than its stages a finished job took, and how long showing it did."""
-    if job.stages_s:
-        cost_of(job.request.model).learn_overhead(job.taken_s - job.showing_s, job.stages_s)
+    """Take how long a finished job's runs took, how much longer than their stages it did, and how long showing it."""
+    if job.made:
+        learn_runs(machine, job)
+        stages_s = sum(sum(report["seconds"].values()) for report in job.made.values())
+        cost_of(job.request.model).learn_overhead(job.taken_s - job.showing_s, stages_s)
     _learn_showing(job.request.model, machine, job.layers(), job.showing_s)
 
 

@@ -38,7 +38,7 @@ class ComparisonJob:
     guided: dict[str, list[Guided]] = field(default_factory=dict)
     resumed: dict[str, Resumed] = field(default_factory=dict)  # layers of which an earlier run had finished a part
     figures: Figures | None = None
-    stages_s: float = 0.0  # that the device spent on it, by the engine's own bookkeeping
+    made: dict[str, dict] = field(default_factory=dict)  # the engine's report of each run that the device made for it
     showing_s: float = 0.0
     taken_s: float = 0.0
     taken: Takeaway | None = None

@@ -16,7 +16,7 @@ import numpy as np
 
 from mgld import memory
 from mgld.comparison import sweep
-from mgld.comparison.estimate import check_fits, learn_job, learn_run, predict
+from mgld.comparison.estimate import check_fits, learn_job, learn_runs, predict
 from mgld.comparison.figures import measure, notes_of, write_stage
 from mgld.comparison.grid import stack_layers
 from mgld.comparison.job import ComparisonJob, Sessions, begin
@@ -91,6 +91,7 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
         stage = shown(path, write_stage(path, sweep.layers_of(job), job.material.fps, figures), notes_of(figures))
         drawn = sweep.picture(job, strengths, figures)
         yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), stage
+        learn_runs(machine, job)
 
 
 def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
@@ -117,8 +118,7 @@ def _watched(machine: Machine, job: ComparisonJob, folder: Path | None) -> Itera
             if isinstance(event, (FramesDone, Preview)):
                 growing.preview = event.rgb_u8 if isinstance(event, Preview) else event.frames_u8[-1]
             if isinstance(event, Result):
-                job.stages_s += sum(event.report["seconds"].values())
-                learn_run(machine, job, layer, event.report)
+                job.made[layer] = event.report
             if isinstance(event, (Progress, Result)):
                 yield clock.line(layer, event), *growing.now()
 
