@@ -26,9 +26,19 @@ def limit_of(name: str, default: int, lowest: int, highest: int) -> int:
     return int(text)
 
 
+RAY_TOKEN = ".ray/auth_token"  # in the home folder, where Ray puts it
+
+
 def keep_ray_from_reporting() -> None:
     """Let a cluster that is started here tell its makers nothing of its use, unless the environment asks for that."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+def show_ray_the_token() -> None:
+    """Let Ray, before it is imported, show a cluster the token that lies here; else only one on this machine would see it."""
+    told = any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    if told or (Path.home() / RAY_TOKEN).is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def keep_uploads_in(folder: Path) -> None:

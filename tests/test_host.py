@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mgld.errors import UserError
-from mgld.host import limit_of
+from mgld.host import RAY_TOKEN, limit_of, show_ray_the_token
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,6 +24,25 @@ def test_a_limit_of_the_environment_is_a_whole_number_within_its_range(monkeypat
         return
     with pytest.raises(UserError, match=r"MGLD_QUEUE is .*; it must be a whole number from 1 to 1000\."):
         limit_of("MGLD_QUEUE", 8, 1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("lies_here", "told", "shown"),
+    [
+        (True, {}, "token"),
+        (False, {}, None),
+        (False, {"RAY_AUTH_TOKEN": "x"}, "token"),
+        (True, {"RAY_AUTH_MODE": "disabled"}, "disabled"),
+    ],
+)
+def test_a_cluster_elsewhere_is_shown_the_token_that_lies_here(monkeypatch, tmp_path, lies_here, told, shown):
+    """Ray itself shows it to none but a cluster on this machine, and others then only say that nobody is there."""
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), **told})
+    if lies_here:
+        (tmp_path / RAY_TOKEN).parent.mkdir()
+        (tmp_path / RAY_TOKEN).write_text("secret")
+    show_ray_the_token()
+    assert os.environ.get("RAY_AUTH_MODE") == shown
 
 
 def test_limits_of_the_environment_are_taken():

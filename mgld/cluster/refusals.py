@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mgld import host
 from mgld.errors import UserError
 
 
 def cluster_missing(address: object, reason: str) -> UserError:
-    return UserError(f"No cluster could be reached at {address or 'this machine'}: {reason}.")
+    return UserError(
+        f"No cluster could be reached at {address or 'this machine'}: {reason}. One that asks for a token needs "
+        f"~/{host.RAY_TOKEN} of its first machine here too."
+    )
 
 
 def cluster_too_small(wanted: int, kind: str, has: int) -> UserError:

@@ -10,6 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from mgld import host
 from mgld.commands import refusals
 from mgld.commands.clip_job import ClipJob
 from mgld.commands.console import say, say_notes
@@ -23,6 +24,7 @@ def upscale_there(
     """Join the cluster, open one model in each worker, and bring all clips through; a refusal ends one clip only."""
     if find_spec("ray") is None:
         raise refusals.engine_missing("ray")
+    host.show_ray_the_token()
     from mgld.cluster.crew import Crew
     from mgld.cluster.pool import RayWorker, cluster, seats
     from mgld.cluster.worker import ModelOrder

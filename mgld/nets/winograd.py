@@ -26,6 +26,7 @@ POINTS_KERNEL = (
 POINTS_OUT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
 # products of channels: below, the maps around cost more than is saved; above, kernels four times as large fill the memory
 PAYS = range(4096, 2**18 + 1)
+PAYS_TOGETHER = 8192  # at least, where cores share the work: between the maps they hand it to each other
 FEWEST = 16  # tiles: with fewer, reading the kernels takes longer than what is saved
 AT_ONCE = 2**14  # tiles times channels that are worked on together by each core
 
@@ -42,9 +43,13 @@ class WinogradConv(nn.Conv2d):
     """A 3×3 convolution that computes Winograd's way in float32 on a CPU, and as ever with gradients or anywhere else."""
 
     def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled() or _tiles_of(x) < FEWEST:
+        if x.device.type != "cpu" or x.dtype != torch.float32 or torch.is_grad_enabled() or not self._saves(x):
             return super()._conv_forward(x, weight, bias)
         return convolved(x, KERNELS.of(self), bias)
+
+    def _saves(self, x: Tensor) -> bool:
+        is_large = self.in_channels * self.out_channels >= PAYS_TOGETHER
+        return _tiles_of(x) >= FEWEST and (is_large or torch.get_num_threads() == 1)
 
 
 def quickened(net: nn.Module) -> nn.Module:

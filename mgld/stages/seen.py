@@ -54,7 +54,7 @@ class SeenFrames:
 
 
 def _name(frame: Tensor, is_alone: bool) -> Name:
-    return hashlib.sha256(frame.permute(1, 2, 0).contiguous().view(torch.uint8).numpy()).digest(), is_alone
+    return hashlib.sha256(frame.permute(1, 2, 0).contiguous().view(torch.uint8).numpy().data).digest(), is_alone
 
 
 def _together(names: list[Name], found: Container[Name]) -> Iterator[list[int]]:

@@ -51,6 +51,20 @@ def test_only_convolutions_that_gain_are_replaced_and_weights_keep_their_names(c
     assert {name: value.data_ptr() for name, value in net.state_dict().items()} == before
 
 
+@pytest.mark.parametrize(("threads", "channels", "is_winograds"), [(1, 64, True), (2, 64, False), (2, 96, True)])
+@torch.no_grad()
+def test_cores_that_share_the_work_do_so_where_it_is_worth_the_handing_over(
+    threads, channels, is_winograds, monkeypatch
+):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    asked, convolve = [], winograd.convolved
+    monkeypatch.setattr(winograd, "convolved", lambda *given: asked.append(1) or convolve(*given))
+    conv = quickened(nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1)))[0].requires_grad_(False)
+    x = torch.randn(1, channels, 32, 32)
+    torch.testing.assert_close(conv(x), F.conv2d(x, conv.weight, conv.bias, padding=1), atol=1e-4, rtol=0)
+    assert bool(asked) == is_winograds
+
+
 @torch.no_grad()
 def test_weights_that_change_are_seen(conv):
     quick, x = quickened(nn.Sequential(conv)), torch.randn(1, 96, 6, 6)
