@@ -19,9 +19,7 @@ ALONE_TILE, STABLESR_TILE = (960, 750), (1280, 1000)  # of tiles that are worked
 SMALLEST_TILE_PX = 128  # to which the autoencoder's tiles shrink where memory runs short
 TILE_HALVINGS = 2  # before a clip is refused for want of memory
 FEATURES_BYTES = 2 * 2**30  # of a segment's features, from encoder to decoder; larger ones are computed twice
-SEEN_BYTES = (
-    256 * 2**20
-)  # of encoded frames that are kept for those that come again: 16 of 512×512 in float32 take 160 MB
+SEEN_BYTES = 256 * 2**20  # of encoded frames that are kept since they may come again; 16 of 512×512: 160 MB in float32
 
 # Work in a cluster
 WORK_ATTEMPTS = 3  # workers of a cluster that may fail at one segment, or at opening the model, before it is given up

@@ -34,7 +34,7 @@ def test_two_frames_are_worked_on_at_once_each_with_half_of_the_cores(threads):
     def work(x):
         seen.append((threading.get_ident(), torch.get_num_threads(), torch.is_grad_enabled()))
         if threads > 1 and x.item() != 2:
-            met.wait()  # with nobody beside it it would wait until the barrier breaks
+            met.wait()  # the one that is alone would wait until the barrier breaks
         return x
 
     with torch.no_grad():

@@ -160,9 +160,8 @@ def learn_runs(machine: Machine, job: ComparisonJob) -> None:
     megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
     pace_s = math.sqrt(machine.pace.last_s * machine.pace.now_s())  # from when they were predicted until now
     for layer, report in job.made.items():
-        if not report["frames_resumed"] and {"condition", "sample"} <= set(
-            report["seconds"]
-        ):  # nothing was there already
+        was_there = report["frames_resumed"] or not {"condition", "sample"} <= set(report["seconds"])
+        if not was_there:  # neither frames nor latents
             cost_of(model).learn(report, job.runs[layer], len(clip), megapixels, pace_s)
 
 
