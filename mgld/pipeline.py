@@ -130,8 +130,8 @@ class MGLDPipeline(DiffusionPipeline):
         if settings.method in PEERS:
             events = _enlarged(frames, settings.method, clock)
         else:
-            nets = replace(self.networks, seen=SeenFrames() if seen is None else seen)
-            work = partial(_diffused, nets, settings=settings, clock=clock, watch=watch, known=known or {}, kept=kept)
+            nets, seen = self.networks, seen or SeenFrames(for_one_run=True)
+            work = partial(_diffused, nets, seen, settings, clock, watch, known or {}, kept)
             events = _each_once(frames, work, clock) if holds_repeats(settings) else work(frames)
         with short_memory_refused():
             for event in events:
@@ -195,14 +195,15 @@ def _scheduler_of(folder: Path, model: str | Path) -> DDPMScheduler:
 
 def _diffused(
     nets: Networks,
-    frames: Iterable[Frame],
+    seen: SeenFrames,
     settings: Settings,
     clock: Clock,
     watch: Watch,
     known: Mapping[int, np.ndarray],
     kept: KeptRun,
+    frames: Iterable[Frame],
 ) -> Iterator[Event]:
-    latent_seam, pixel_seam = Seam(), Seam()
+    nets, latent_seam, pixel_seam = replace(nets, seen=seen), Seam(), Seam()
     clock.plan(settings.segment - overlap_of(settings))
     sides = nets.tile_sides(settings)
     if kept.count:
@@ -218,6 +219,7 @@ def _diffused(
             clock.resume()
             continue
         done = yield from kept.hear(_finished(nets, segment, latent_seam, pixel_seam))
+        seen.end_segment()
         kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
         yield from kept.fresh_notes()
         yield from _hand_over(segment, done)

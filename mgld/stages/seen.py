@@ -22,11 +22,15 @@ Encoding = tuple[Tensor, ...]  # of one frame: the moments of its latent's distr
 
 
 class SeenFrames:
-    """The encodings of the frames that came last, up to so many bytes; for one autoencoder, whose weights stay as they are."""
+    """The encodings of the frames that came last, up to so many bytes; for one autoencoder, whose weights stay as they are.
 
-    def __init__(self, most_bytes: int = SEEN_BYTES) -> None:
-        self._most_bytes, self._bytes = most_bytes, 0
+    for_one_run: no frame comes again later than in the next segment, and memory need not grow with the clip.
+    """
+
+    def __init__(self, for_one_run: bool = False, most_bytes: int = SEEN_BYTES) -> None:
+        self._for_one_run, self._most_bytes, self._bytes = for_one_run, most_bytes, 0
         self._kept: OrderedDict[Name, Encoding] = OrderedDict()
+        self._touched: set[Name] = set()  # by the segment that is worked on
 
     def encode(self, vae: VideoVAE, x: Tensor) -> tuple[DiagonalGaussianDistribution, list[Tensor]]:
         """Return what vae.encode makes of x [T,3,H,W]; frames that are kept are not encoded again."""
@@ -42,15 +46,25 @@ class SeenFrames:
         moments, *features = map(torch.cat, zip(*(found[name] for name in names), strict=True))
         return DiagonalGaussianDistribution(moments), features
 
+    def end_segment(self) -> None:
+        """Forget what the segment that ends has not seen, if nobody else may want it."""
+        while self._for_one_run and self._kept and next(iter(self._kept)) not in self._touched:
+            self._forget_oldest()
+        self._touched.clear()
+
     def _keep(self, found: dict[Name, Encoding]) -> None:
         for name, encoding in found.items():
             if name not in self._kept:
                 self._kept[name] = tuple(part.clone() for part in encoding)  # without the frames that lie beside it
                 self._bytes += _bytes_of(encoding)
             self._kept.move_to_end(name)
+        self._touched |= set(found)
         while self._bytes > self._most_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _bytes_of(oldest)
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        _, encoding = self._kept.popitem(last=False)
+        self._bytes -= _bytes_of(encoding)
 
 
 def _name(frame: Tensor, is_alone: bool) -> Name:

@@ -26,7 +26,7 @@ def test_tiles_are_encoded_once_where_their_features_find_room(pipeline, clip_u8
     monkeypatch.setattr("mgld.stages.networks.VAE_TILE", (64, 32))
     wanted = pipeline(clip_u8[:2], QUICK)  # with room
     monkeypatch.setattr("mgld.stages.condition.FEATURES_BYTES", room)
-    monkeypatch.setattr("mgld.pipeline.SeenFrames", partial(SeenFrames, 0))
+    monkeypatch.setattr("mgld.pipeline.SeenFrames", partial(SeenFrames, most_bytes=0))
     monkeypatch.setattr(pipeline.vae, "encode", lambda x: encoded.append(len(x)) or encode(x))
     assert np.array_equal(pipeline(clip_u8[:2], QUICK), wanted)
     assert len(encoded) == times * len(set(encoded))

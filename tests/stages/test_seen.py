@@ -67,10 +67,22 @@ def test_what_is_kept_has_its_bounds_and_the_oldest_goes(vae, encoded):
     x = frames(6)
     one = vae.encode(x[:1])
     room = 2 * sum(part.nbytes for part in (one[0].parameters, *one[1]))
-    seen = SeenFrames(room)
+    seen = SeenFrames(most_bytes=room)
     for pair in (x[:2], x[2:4], x[2:4], x[:2]):
         seen.encode(vae, pair)
     assert encoded == [1, 2, 2, 2]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("for_one_run", "again"), [(True, 3), (False, 0)])
+def test_a_run_by_itself_keeps_what_the_next_segment_may_want_and_no_more(vae, encoded, for_one_run, again):
+    x, seen = frames(8), SeenFrames(for_one_run)
+    for first in (0, 3):
+        seen.encode(vae, x[first : first + 5])
+        seen.end_segment()
+    encoded.clear()
+    seen.encode(vae, x[:5])
+    assert sum(encoded) == again
 
 
 @torch.no_grad()
