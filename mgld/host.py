@@ -26,9 +26,6 @@ def limit_of(name: str, default: int, lowest: int, highest: int) -> int:
     return int(text)
 
 
-RAY_TOKEN = ".ray/auth_token"  # in the home folder, where Ray puts it
-
-
 def keep_ray_from_reporting() -> None:
     """Let a cluster that is started here tell its makers nothing of its use, unless the environment asks for that."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -48,6 +45,7 @@ def keep_uploads_in(folder: Path) -> None:
 
 ASSETS = assets_of(Path(__file__).resolve().parent)
 CACHE = Path(os.environ.get("MGLD_CACHE", Path.home() / ".cache" / "mgld"))
+RAY_TOKEN = ".ray/auth_token"  # in the home folder, where Ray puts it
 MODELS = ASSETS / "models"
 HOW_TO_GET = {
     "tiny": "It ships with the repository in assets/models/tiny; restore that folder or run `python -m mgld train`.",

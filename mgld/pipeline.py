@@ -130,8 +130,10 @@ class MGLDPipeline(DiffusionPipeline):
         if settings.method in PEERS:
             events = _enlarged(frames, settings.method, clock)
         else:
-            nets, seen = self.networks, seen or SeenFrames(for_one_run=True)
-            work = partial(_diffused, nets, seen, settings, clock, watch, known or {}, kept)
+            known, seen = known or {}, seen or SeenFrames(for_one_run=True)
+            work = partial(
+                self._diffused, settings=settings, clock=clock, watch=watch, known=known, kept=kept, seen=seen
+            )
             events = _each_once(frames, work, clock) if holds_repeats(settings) else work(frames)
         with short_memory_refused():
             for event in events:
@@ -162,6 +164,39 @@ class MGLDPipeline(DiffusionPipeline):
         )  # fmt: skip
         return end_of(sampled_once(nets, segment))[1]
 
+    def _diffused(
+        self,
+        frames: Iterable[Frame],
+        settings: Settings,
+        clock: Clock,
+        watch: Watch,
+        known: Mapping[int, np.ndarray],
+        kept: KeptRun,
+        seen: SeenFrames,
+    ) -> Iterator[Event]:
+        nets, latent_seam, pixel_seam = replace(self.networks, seen=seen), Seam(), Seam()
+        clock.plan(settings.segment - overlap_of(settings))
+        sides = nets.tile_sides(settings)
+        if kept.count:
+            yield kept.resumed(settings, clock.total_frames)
+        yield from kept.fresh_notes()
+        for piece in cut(frames, settings):
+            clock.mark("read")
+            segment = segment_of(nets, piece, settings, clock, watch, sides, known.get(piece.first))
+            if (found := kept.find(segment.first)) is not None:
+                yield from found.told
+                latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
+                yield from _hand_over(segment, found.frames_u8)
+                clock.resume()
+                continue
+            done = yield from kept.hear(_finished(nets, segment, latent_seam, pixel_seam))
+            seen.end_segment()
+            kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
+            yield from kept.fresh_notes()
+            yield from _hand_over(segment, done)
+        if clock.frames_done == 0:
+            raise errors.no_frames()
+
     def _forget_peak(self) -> None:
         """Let the peak that is reported be this run's."""
         memory.forget_peak()
@@ -191,40 +226,6 @@ def _scheduler_of(folder: Path, model: str | Path) -> DDPMScheduler:
         return DDPMScheduler.from_pretrained(folder, subfolder="scheduler")
     except (OSError, ValueError) as error:
         raise errors.model_broken(model, "scheduler", "is missing or damaged") from error
-
-
-def _diffused(
-    nets: Networks,
-    seen: SeenFrames,
-    settings: Settings,
-    clock: Clock,
-    watch: Watch,
-    known: Mapping[int, np.ndarray],
-    kept: KeptRun,
-    frames: Iterable[Frame],
-) -> Iterator[Event]:
-    nets, latent_seam, pixel_seam = replace(nets, seen=seen), Seam(), Seam()
-    clock.plan(settings.segment - overlap_of(settings))
-    sides = nets.tile_sides(settings)
-    if kept.count:
-        yield kept.resumed(settings, clock.total_frames)
-    yield from kept.fresh_notes()
-    for piece in cut(frames, settings):
-        clock.mark("read")
-        segment = segment_of(nets, piece, settings, clock, watch, sides, known.get(piece.first))
-        if (found := kept.find(segment.first)) is not None:
-            yield from found.told
-            latent_seam.tail, pixel_seam.tail = found.z_tail, found.x_tail
-            yield from _hand_over(segment, found.frames_u8)
-            clock.resume()
-            continue
-        done = yield from kept.hear(_finished(nets, segment, latent_seam, pixel_seam))
-        seen.end_segment()
-        kept.keep(segment.first, done, latent_seam.tail, pixel_seam.tail)
-        yield from kept.fresh_notes()
-        yield from _hand_over(segment, done)
-    if clock.frames_done == 0:
-        raise errors.no_frames()
 
 
 def _finished(

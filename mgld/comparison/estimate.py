@@ -156,13 +156,19 @@ def gpu_seconds(job: DeviceJob) -> int:
 
 def learn_runs(machine: Machine, job: ComparisonJob) -> None:
     """Take how long its runs took on the device; looks at the machine's pace, which nobody should have to wait for."""
+    whole = {layer: report for layer, report in job.made.items() if _was_whole(report)}
+    if not whole:
+        return
     model, clip = job.request.model, job.material.clip
     megapixels = megapixels_of(model, machine.device, *clip[0].rgb_u8.shape[:2])
     pace_s = math.sqrt(machine.pace.last_s * machine.pace.now_s())  # from when they were predicted until now
-    for layer, report in job.made.items():
-        was_there = report["frames_resumed"] or not {"condition", "sample"} <= set(report["seconds"])
-        if not was_there:  # neither frames nor latents
-            cost_of(model).learn(report, job.runs[layer], len(clip), megapixels, pace_s)
+    for layer, report in whole.items():
+        cost_of(model).learn(report, job.runs[layer], len(clip), megapixels, pace_s)
+
+
+def _was_whole(report: dict) -> bool:
+    """Say whether neither frames nor latents of a run were there already."""
+    return not report["frames_resumed"] and {"condition", "sample"} <= set(report["seconds"])
 
 
 def learn_job(machine: Machine, job: ComparisonJob) -> None:

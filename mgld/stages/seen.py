@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Container, Iterator
+from collections.abc import Container
 
 import torch
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
@@ -38,7 +38,7 @@ class SeenFrames:
             return vae.encode(x)
         names = [_name(frame, i == alone(len(x))) for i, frame in enumerate(x)]
         found = {name: self._kept[name] for name in names if name in self._kept}
-        for places in _together(names, found):
+        if places := _to_encode(names, found):
             posterior, features = vae.encode(x[places])
             parts = zip(*(made.split(1) for made in (posterior.parameters, *features)), strict=True)
             found |= zip((names[i] for i in places), parts, strict=True)
@@ -71,13 +71,15 @@ def _name(frame: Tensor, is_alone: bool) -> Name:
     return hashlib.sha256(frame.permute(1, 2, 0).contiguous().view(torch.uint8).numpy().data).digest(), is_alone
 
 
-def _together(names: list[Name], found: Container[Name]) -> Iterator[list[int]]:
-    """Yield which frames are to be encoded together, so that each is alone or not as it would be if all were encoded."""
-    paired = [i for i, name in enumerate(names) if not name[1]]
+def _to_encode(names: list[Name], found: Container[Name]) -> list[int]:
+    """Return which frames to encode, in an order in which the same one is `alone` as if all were encoded."""
+    paired = [i for i, (_, is_alone) in enumerate(names) if not is_alone]
     fresh = [i for i in paired if names[i] not in found]
     if len(fresh) % 2:  # a frame that is known goes beside the last one
         fresh.append(next(i for i in paired if i not in fresh))
-    yield from filter(None, (fresh, [i for i, name in enumerate(names) if name[1] and name not in found]))
+    middle = len(fresh) // 2
+    lone = [i for i, name in enumerate(names) if i not in paired and name not in found]
+    return [*fresh[:middle], *lone, *fresh[middle:]]
 
 
 def _bytes_of(encoding: Encoding) -> int:

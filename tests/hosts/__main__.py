@@ -48,7 +48,7 @@ class Machine:
             self.do("ip", *words.split())
 
     def start(self, *command: str) -> subprocess.Popen:
-        """Start a program there; what it says is not heard."""
+        """Start a program there; only its errors and notes are heard."""
         enter = ["nsenter", "--target", self._pid, *ISOLATED, f"--wd={Path.cwd()}", *command]
         return subprocess.Popen(enter, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
 
