@@ -197,13 +197,20 @@ def test_a_link_restores_settings_and_names_what_it_could_not(opened):
     assert "clip=reef" in link and "guidance=0.5" in link and "frames" not in link and "seed" not in link
 
 
+def at_rest(page, selector: str) -> dict[str, float]:
+    """Scroll to something and return where it lies, once it has stayed there for half a second: a busy page moves late."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = None
+    while box != (box := page.locator(selector).bounding_box()):
+        page.wait_for_timeout(500)
+    return box
+
+
 def test_a_rectangle_drawn_on_the_frame_is_what_is_worked_on(opened):
     page = opened(query="/?clip=reef")
     page.click("#advanced > button")
     page.wait_for_selector("#frame canvas", timeout=20_000)
-    page.locator("#frame canvas").scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
-    box = page.locator("#frame canvas").bounding_box()
+    box = at_rest(page, "#frame canvas")
     page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"], steps=4)

@@ -126,7 +126,8 @@ def test_a_fork_of_the_program_has_its_own(clip, fresh, started):
 @FORKED
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, None])
 def test_it_ends_with_the_program(clip, end):
-    code = "import sys, time; from mgld.video import probe, sandbox; probe(sys.argv[1])\n"
+    code = "import signal, sys; from mgld.video import probe, sandbox; probe(sys.argv[1])\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # which tests in the background have it ignore
     code += "print(sandbox.NURSERY._process.pid, flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     program = subprocess.Popen([sys.executable, "-c", code, str(clip)], cwd=ROOT, start_new_session=True, **pipes)
