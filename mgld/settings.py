@@ -103,7 +103,7 @@ class Settings:
         1, 1, 8, "DeepCache interval", "Deep features are computed in every Nth step; 1: in each.", affects="sampling"
     )
     guidance: float = number(
-        0.3, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
+        0.07, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
     )
     guidance_mode: str = choice(
         "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed.", affects="guiding"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mgld.flow import Motion
+from mgld.flow.carry import Carry
 from mgld.flow.ops import warp
 from mgld.settings import GUIDANCE_MODES, exhaustive
 
@@ -24,10 +25,10 @@ class StepState:
     alpha_after: float  # ᾱ after it, at most that of the least noisy training timestep
 
 
-def paper_loss(z: Tensor, motion: Motion) -> Tensor:
-    """Sum of |visible ⊙ (warp(neighbour) - z)| over both directions (Eq. 4)."""
-    backward = motion.visible_in_next * (warp(z[1:], motion.to_next) - z[:-1])
-    forward = motion.visible_in_previous * (warp(z[:-1], motion.to_previous) - z[1:])
+def paper_loss(z: Tensor, motion: Motion, carry: Carry = warp) -> Tensor:
+    """Sum of |visible ⊙ (warp(neighbour) - z)| over both directions (Eq. 4); carry is the paper's warp or a better one."""
+    backward = motion.visible_in_next * (carry(z[1:], motion.to_next) - z[:-1])
+    forward = motion.visible_in_previous * (carry(z[:-1], motion.to_previous) - z[1:])
     return backward.abs().sum() + forward.abs().sum()
 
 
@@ -47,17 +48,20 @@ def released_loss(z: Tensor, motion: Motion) -> Tensor:
     return total
 
 
-def guidance_step(z: Tensor, motion: Motion, state: StepState, strength: float, mode: str) -> Tensor:
+def guidance_step(
+    z: Tensor, motion: Motion, state: StepState, strength: float, mode: str, carry: Carry = warp
+) -> Tensor:
     """Return z [T,c,h,w] moved against the motion loss in one of MODES; the same object where there is nothing to do.
 
-    Raises KeyError for a mode that is not in MODES.
+    carry is how "corrected" moves latents along the motion; the published modes warp them. Raises KeyError for a mode that is not
+    in MODES.
     """
     if strength == 0 or len(z) < 2:
         return z
-    return z + MODES[mode](z, motion, state, strength)
+    return z + MODES[mode](z, motion, state, strength, carry)
 
 
-def _released(z: Tensor, motion: Motion, state: StepState, strength: float) -> Tensor:
+def _released(z: Tensor, motion: Motion, state: StepState, strength: float, _: Carry) -> Tensor:
     """Return the published code's displacement, -s·|log σ²|·∂E/∂z, s = 10 published (spec §5.4).
 
     Its log σ² is negative, so that its factor of -10 descends.
@@ -65,7 +69,7 @@ def _released(z: Tensor, motion: Motion, state: StepState, strength: float) -> T
     return -strength * abs(state.log_variance) * _gradient(released_loss, z, motion)
 
 
-def _paper(z: Tensor, motion: Motion, state: StepState, strength: float) -> Tensor:
+def _paper(z: Tensor, motion: Motion, state: StepState, strength: float, _: Carry) -> Tensor:
     """Return the displacement as printed, -s·σ²·∂E/∂z (Eq. 5)."""
     return -strength * state.variance * _gradient(paper_loss, z, motion)
 
@@ -76,7 +80,7 @@ def _gradient(loss: Callable[[Tensor, Motion], Tensor], z: Tensor, motion: Motio
         return torch.autograd.grad(loss(leaf, motion), leaf)[0]
 
 
-def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float) -> Tensor:
+def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float, carry: Carry) -> Tensor:
     """Return the displacement of `corrected` guidance.
 
     The noise of neighbouring frames is independent, so the post-step latents that the paper compares differ mostly by noise; x̂0
@@ -87,8 +91,8 @@ def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float) -> 
     """
     z0 = state.z0.float()
     pull, seen = torch.zeros_like(z0), torch.zeros_like(z0[:, :1])
-    pull[:-1] += motion.visible_in_next * (warp(z0[1:], motion.to_next) - z0[:-1])
-    pull[1:] += motion.visible_in_previous * (warp(z0[:-1], motion.to_previous) - z0[1:])
+    pull[:-1] += motion.visible_in_next * (carry(z0[1:], motion.to_next) - z0[:-1])
+    pull[1:] += motion.visible_in_previous * (carry(z0[:-1], motion.to_previous) - z0[1:])
     seen[:-1] += motion.visible_in_next
     seen[1:] += motion.visible_in_previous
     noise_kept = ((1 - state.alpha_after) / (1 - state.alpha)) ** 0.5
@@ -96,8 +100,8 @@ def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float) -> 
     return state.alpha_after**0.5 * share * 0.5 * pull / seen.clamp(min=1)
 
 
-Displacement = Callable[[Tensor, Motion, StepState, float], Tensor]
-"""(z [T,c,h,w], motion, state, strength) -> what is added to z; a new mode is one of these and its name in settings."""
+Displacement = Callable[[Tensor, Motion, StepState, float, Carry], Tensor]
+"""(z [T,c,h,w], motion, state, strength, carry) -> what is added to z; a new mode is one of these and its name in settings."""
 
 MODES: dict[str, Displacement] = exhaustive(
     {"released": _released, "paper": _paper, "corrected": _corrected}, GUIDANCE_MODES

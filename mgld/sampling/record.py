@@ -7,14 +7,16 @@ from torch import Tensor
 
 from mgld.events import Guided
 from mgld.flow import Motion
+from mgld.flow.carry import Carry
+from mgld.flow.ops import warp
 from mgld.sampling.guidance import StepState, paper_loss
 
 
 class GuidanceRecord:
     """Collect each step's before and after; costs two warps of the latent a step: only for listeners who ask."""
 
-    def __init__(self, motion: Motion) -> None:
-        self._motion = motion
+    def __init__(self, motion: Motion, carry: Carry = warp) -> None:
+        self._motion, self._carry = motion, carry
         self._pairs: list[tuple[float, float]] = []
         self._moved = motion.to_next.new_zeros(())
 
@@ -41,4 +43,4 @@ class GuidanceRecord:
         if len(z0) < 2:
             return 0.0
         seen = self._motion.visible_in_next.sum() + self._motion.visible_in_previous.sum()
-        return float(paper_loss(z0.float(), self._motion) / (seen * z0.shape[1]).clamp(min=1))
+        return float(paper_loss(z0.float(), self._motion, self._carry) / (seen * z0.shape[1]).clamp(min=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from diffusers import DDPMScheduler
@@ -15,6 +16,7 @@ from mgld.canvas import Canvas, plan_canvas
 from mgld.constants import VAE_TILE
 from mgld.events import Outcome
 from mgld.flow import FlowNetwork
+from mgld.flow.carry import Carry, carry_of
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.replay import Replay
 from mgld.segment import TileSides, alone_tile
@@ -41,6 +43,11 @@ class Networks:
     memory_format: torch.memory_format = torch.channels_last
     keeps_features: bool = True  # of the encoder, for the decoder; else the frames are encoded twice
     seen: SeenFrames | None = None  # by the encoder, which then need not see them again
+
+    @cached_property
+    def carry(self) -> Carry:
+        """Return what carries latents along the motion."""
+        return carry_of(self.vae.linear_decoder)
 
     def cast(self, x: Tensor) -> Tensor:
         """Return x as the networks read it: in their precision and memory layout."""

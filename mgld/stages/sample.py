@@ -12,6 +12,7 @@ from torch import Tensor
 from mgld.canvas import to_u8
 from mgld.events import Event, Preview, Sampled
 from mgld.flow import Motion
+from mgld.flow.carry import Carry
 from mgld.methods import METHODS
 from mgld.nets.deepcache import DeepCache
 from mgld.sampling import schedule
@@ -55,8 +56,8 @@ def _denoised(
     scheduler = schedule.make_scheduler(nets.scheduler.config, wanted.sampler, wanted.steps, wanted.first_timestep)
     fresh = segment.noise.draw(z_lq.shape[1:], z_lq.device)
     z_start = schedule.initial_latent(z_lq, nets.scheduler, fresh, wanted.first_timestep)
-    record = GuidanceRecord(motion) if segment.watch.guidance and motion is not None else None
-    guide = None if motion is None else _guide(segment, motion, record)
+    record = GuidanceRecord(motion, nets.carry) if segment.watch.guidance and motion is not None else None
+    guide = None if motion is None else _guide(segment, motion, nets.carry, record)
     shown = time.monotonic()
     for step in sample(_denoiser(nets, segment, z_lq), scheduler, z_start, segment.noise, guide):
         segment.clock.mark("sample")
@@ -88,12 +89,12 @@ def _denoiser(nets: Networks, segment: SegmentRun, z_lq: Tensor) -> Denoise:
     return denoise
 
 
-def _guide(segment: SegmentRun, motion: Motion, record: GuidanceRecord | None) -> Guide:
+def _guide(segment: SegmentRun, motion: Motion, carry: Carry, record: GuidanceRecord | None) -> Guide:
     """Return what moves the latent after each step, and tells the record of it if there is one."""
     wanted = segment.settings
 
     def guide(z: Tensor, state: StepState) -> Tensor:
-        moved = guidance_step(z, motion, state, wanted.guidance, wanted.guidance_mode)
+        moved = guidance_step(z, motion, state, wanted.guidance, wanted.guidance_mode, carry)
         if record is not None:
             record.add(z, moved, state)
         return moved

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from mgld.events import FramesDone, Guided, Preview
+from mgld.flow.carry import PixelCarry
+from mgld.flow.ops import warp
 from mgld.segment import Watch
+from mgld.stages.networks import Networks
 from tests.test_pipeline import QUICK, frames_of
 
 
@@ -32,3 +36,14 @@ def test_watching_guidance_changes_no_byte(pipeline, clip_u8):
     watched = pipeline.run(frames_of(clip_u8), QUICK, watch=Watch(guidance=True))
     result = np.concatenate([e.frames_u8 for e in watched if isinstance(e, FramesDone)])
     assert np.array_equal(result, pipeline(clip_u8, QUICK))
+
+
+def test_guidance_carries_latents_through_pixels_where_there_is_a_linear_path(pipeline, clip_u8, monkeypatch):
+    used = []
+    monkeypatch.setattr(Networks, "carry", staticmethod(lambda z, flow_px: used.append(z) or warp(z, flow_px)))
+    shown = pipeline(clip_u8, QUICK)
+    monkeypatch.undo()
+    assert used and pipeline.networks.carry is warp  # these networks have no linear path
+    assert np.array_equal(shown, pipeline(clip_u8, QUICK))
+    monkeypatch.setattr(pipeline.vae, "linear_decoder", torch.nn.ConvTranspose2d(4, 3, 8, stride=8))
+    assert isinstance(pipeline.networks.carry, PixelCarry)
