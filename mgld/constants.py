@@ -34,7 +34,7 @@ PAGE_PRESETS = {  # longer segments share fewer frames, so less is computed twic
     "Paper": {"steps": 50, "segment": 5},
 }
 # of sliders; the API and the command line go further
-PAGE_HIGHEST = {"steps": 50, "guidance": 2, "segment": 16, "overlap": 8}
+PAGE_HIGHEST = {"steps": 50, "guidance": 1, "segment": 16, "overlap": 8}
 PAGE_STEP = {"guidance": 0.01, "cfw": 0.05}
 PREVIEW_EVERY_S = 0.5
 PREDICTED_RANGE = (0.5, 1.9)  # of what was predicted: what runs took beside a load that changes, 8 of 10
