@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from mgld.abreast import abreast
 from mgld.comparison.grid import Heat, stack_layers
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.comparison.stage import Column, Curve, StageVideo
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
 from mgld.metrics.table import columns, markdown, marked
-from mgld.metrics.temporal import Backward, at_lq_size, mean_residual, motion_of, residuals
+from mgld.metrics.temporal import Backward, at_lq_size, mean_residual, motion_of, residual_of
 from mgld.plots import heat
 from mgld.settings import LABELS
 
@@ -122,11 +123,14 @@ def titled(curves: dict[str, dict[str, list[float | None]]]) -> dict[str, dict[s
 def flicker_of(clip_u8: np.ndarray, motion: Backward) -> tuple[list[float], np.ndarray]:
     """Return (WE of each pair, NaN where nothing is visible; the residuals behind it f16 [T,H/2,W/2], frame 0 all NaN)."""
     height, width = (side // 2 for side in clip_u8.shape[1:3])
-    errors, maps = [], np.full((len(clip_u8), height, width), np.nan, np.float16)
-    for i, residual in enumerate(residuals(clip_u8, motion)):
-        errors.append(mean_residual(residual))
+    maps = np.full((len(clip_u8), height, width), np.nan, np.float16)
+
+    def judged(i: int) -> float:
+        residual = residual_of(clip_u8, motion, i)
         maps[i + 1] = _halved(residual)
-    return errors, maps
+        return mean_residual(residual)
+
+    return abreast(judged, [(i,) for i in range(len(motion.flow_px))]), maps
 
 
 def heat_of(maps: dict[str, np.ndarray]) -> Heat:

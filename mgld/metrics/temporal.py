@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import NamedTuple
 
 import cv2
@@ -63,18 +63,17 @@ def warping_errors(clip_u8: np.ndarray, motion: Backward) -> list[float]:
     else of the clip itself. The paper prints an L1 norm and no mask; the mean makes sizes comparable and gives the order of
     its numbers (2.7–12), the mask leaves out what has no counterpart. NaN where nothing is visible, as across a cut.
     """
-    return [mean_residual(residual) for residual in residuals(clip_u8, motion)]
+    return [mean_residual(residual_of(clip_u8, motion, i)) for i in range(len(motion.flow_px))]
 
 
-def residuals(clip_u8: np.ndarray, motion: Backward) -> Iterator[np.ndarray]:
-    """Yield what motion does not explain, |Î(i+1) − Warp(Î(i), O_b(i))| of each pair: f32 [H,W], mean over RGB, 0…255.
+def residual_of(clip_u8: np.ndarray, motion: Backward, i: int) -> np.ndarray:
+    """Return what motion does not explain of pair i, |Î(i+1) − Warp(Î(i), O_b(i))|: f32 [H,W], mean over RGB, 0…255.
 
     NaN where the earlier frame does not show the pixel. Clip u8 [T,H,W,3].
     """
-    for i, (flow_px, visible) in enumerate(zip(motion.flow_px, motion.visible, strict=True)):
-        earlier, later = (_rgb(frame[None]) * 255 for frame in clip_u8[i : i + 2])
-        difference = (later - warp(earlier, flow_px[None])).abs().mean(1)
-        yield difference.masked_fill(~visible, torch.nan)[0].numpy()
+    earlier, later = (_rgb(frame[None]) * 255 for frame in clip_u8[i : i + 2])
+    difference = (later - warp(earlier, motion.flow_px[i : i + 1])).abs().mean(1)
+    return difference.masked_fill(~motion.visible[i], torch.nan)[0].numpy()
 
 
 def mean_residual(residual: np.ndarray) -> float:

@@ -95,7 +95,7 @@ def test_residuals_are_the_picture_behind_the_warping_error(panning):
     flickering = panning.astype(int) // 2
     flickering[1::2] += 10
     motion, clip = temporal.motion_of(panning, still((-2.0, 0.0))), flickering.astype(np.uint8)
-    maps = list(temporal.residuals(clip, motion))
+    maps = [temporal.residual_of(clip, motion, i) for i in range(len(motion.flow_px))]
     assert [temporal.mean_residual(m) for m in maps] == temporal.warping_errors(clip, motion)
     assert np.isnan(maps[0][:, -2:]).all()  # came in from outside
     assert np.nanmax(np.abs(maps[0] - 10)) <= 1.5
