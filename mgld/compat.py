@@ -15,6 +15,7 @@ PUBLISHED: dict[str, Any] = {
     "flow": "raft", "flow_range": "published", "segment": 5, "segments": "disjoint", "scenes": "ignored",
     "last_segment": "padded", "canvas": "bicubic", "encoders": "two", "tiling": "alone", "blending": "uniform", "seed": 42,
     "colour": "adain", "rounding": "down", "decoder": "temporal", "cfw": 1.0, "repeats": "made", "flat": "free",
+    "temporal_filter": "none",
 }  # fmt: skip
 STABLESR: dict[str, Any] = {
     "blending": "gaussian",

@@ -35,9 +35,19 @@ OURS = tuple(name for name in METHODS if name not in PEERS)  # also the rows of 
 COMPARED = ("per_frame", "mgld")  # what is run unless told otherwise; bicubic is always beside them
 
 
+def is_filtered(settings: Settings) -> bool:
+    """Say whether this run's frames are averaged along the motion before a network sees them."""
+    return METHODS[settings.method].motion_guided and settings.temporal_filter == "motion"
+
+
 def is_guided(settings: Settings) -> bool:
     """Say whether motion guidance moves the latents of this run: its method has it, and its strength is not 0."""
     return METHODS[settings.method].motion_guided and settings.guidance > 0
+
+
+def follows_motion(settings: Settings) -> bool:
+    """Say whether this run measures how its frames move."""
+    return is_filtered(settings) or is_guided(settings)
 
 
 def decodes_together(settings: Settings) -> bool:

@@ -102,9 +102,10 @@ class SegmentRun:
     begins_scene: bool
     ends_scene: bool
     x_lq: Tensor  # [T,3,H,W] in [-1,1], enlarged and padded; T may be more than its frames (padded with the last one)
-    x_seen: Tensor  # the same as the autoencoder sees it: cleaned, or x_lq itself
+    x_seen: Tensor  # the same as the autoencoder sees it: cleaned, averaged along the motion, or x_lq itself
     noise: FrameNoise
     z_known: Tensor | None = None  # [T,c,h,w] float32, what an equal run sampled
+    flow_px: Tensor | None = None  # [2(T-1),2,H/4,W/4], what was averaged along
     tile: tuple[int, int] = (0, 1)  # which of how many that are worked on alone
 
     @property

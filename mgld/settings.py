@@ -14,6 +14,7 @@ FLOWS = ("dis", "spynet", "raft")
 SAMPLERS = ("ddpm", "ddim", "dpm++")
 COLOURS = ("adain", "wavelet", "none")
 CANVASES = ("cleaned", "bicubic")
+TEMPORAL_FILTERS = ("motion", "none")
 DECODERS = ("temporal", "frame")
 SEGMENTS = ("overlapped", "disjoint")
 SCENES = ("found", "ignored")
@@ -38,7 +39,7 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
     "short": "Shorter", "padded": "Filled up",
     "trained": "As trained", "published": "As published",
     "one": "One", "two": "Two",
-    "cleaned": "Cleaned", "bicubic": "Only enlarged",
+    "cleaned": "Cleaned", "bicubic": "Only enlarged", "motion": "Along the motion",
     "canvas": "One canvas", "alone": "Each tile alone",
     "linear": "Linear", "uniform": "Uniform", "gaussian": "Gaussian",
     "nearest": "Nearest", "down": "Down", "held": "Shown as repeats", "made": "Made anew",
@@ -48,7 +49,7 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
 
 # What reads a setting. A change of one makes again what is read there and everything after it; `cutting` is how a clip is cut
 # into segments, which matters to methods that look at neighbouring frames.
-AFFECTS = ("sampling", "cutting", "guiding", "decoding", "finishing")
+AFFECTS = ("sampling", "cutting", "filtering", "moving", "guiding", "decoding", "finishing")
 
 Entry = TypeVar("Entry")
 Number = TypeVar("Number", int, float)
@@ -103,18 +104,18 @@ class Settings:
         1, 1, 8, "DeepCache interval", "Deep features are computed in every Nth step; 1: in each.", affects="sampling"
     )
     guidance: float = number(
-        0.07, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
+        0.03, 0.0, 100.0, "Guidance strength", "0 is off; more is steadier, and softer.", affects="guiding"
     )
     guidance_mode: str = choice(
         "corrected", GUIDANCE_MODES, "Guidance mode", "Which form of the motion loss is followed.", affects="guiding"
     )
-    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures the motion.", affects="guiding")
+    flow: str = choice("dis", FLOWS, "Flow network", "Which network measures the motion.", affects="moving")
     flow_range: str = choice(
         "trained",
         FLOW_RANGES,
         "Range that RAFT sees",
         "That of its training, or [0,1] as published.",
-        affects="guiding",
+        affects="moving",
     )
     sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.", affects="sampling")
     segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.", affects="cutting")
@@ -145,6 +146,13 @@ class Settings:
         "What the networks see",
         "The input cleaned first, where the model has a front-end for that, or only enlarged.",
         affects="sampling",
+    )
+    temporal_filter: str = choice(
+        "motion",
+        TEMPORAL_FILTERS,
+        "Temporal filter",
+        "Average the noise of neighbouring frames away along the motion first, or leave frames as they came.",
+        affects="filtering",
     )
     encoders: str = choice(
         "one",

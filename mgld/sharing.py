@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from mgld.methods import METHODS, finds_scenes, is_guided, is_temporal, overlap_of
+from mgld.methods import METHODS, finds_scenes, follows_motion, is_guided, is_temporal, overlap_of
 from mgld.settings import AFFECTS, Settings
 
 
@@ -47,6 +47,10 @@ def _read(wanted: Settings) -> set[str]:
     if METHODS[wanted.method].peer:
         return set()
     read = {"sampling", "decoding", "finishing"}
+    if METHODS[wanted.method].motion_guided:
+        read.add("filtering")
+    if follows_motion(wanted):
+        read.add("moving")
     if is_guided(wanted):
         read.add("guiding")
     if is_temporal(wanted) or wanted.segments == "disjoint":  # whose noise is drawn anew in every segment

@@ -20,6 +20,7 @@ def test_published_is_what_the_readmes_test_script_sets():
         "steps": 50, "guidance": 10.0, "guidance_mode": "released", "flow": "raft", "flow_range": "published", "segment": 5,
         "segments": "disjoint", "last_segment": "padded", "scenes": "ignored", "tiling": "alone", "blending": "uniform",
         "encoders": "two", "colour": "adain", "rounding": "down", "cfw": 1.0, "seed": 42, "sampler": "ddpm",
+        "temporal_filter": "none",
     }.items():  # fmt: skip
         assert said[name] == value, name
 

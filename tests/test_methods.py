@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mgld.events import FramesDone
-from mgld.methods import METHODS, OURS, is_guided, overlap_of, segment_count, worked_frames
+from mgld.methods import METHODS, OURS, follows_motion, is_guided, overlap_of, segment_count, worked_frames
 from mgld.settings import Settings
 from mgld.video import Frame
 
@@ -33,6 +33,15 @@ def test_frames_that_are_decoded_one_by_one_are_not_worked_on_twice():
 def test_strength_zero_is_no_guidance():
     assert [name for name in METHODS if is_guided(Settings(method=name))] == ["per_frame+mds", "mgld"]
     assert not is_guided(Settings(method="mgld", guidance=0.0))
+
+
+def test_motion_is_followed_by_the_filter_or_by_guidance_or_not_at_all():
+    assert [name for name in METHODS if follows_motion(Settings(method=name, guidance=0.0))] == [
+        "per_frame+mds",
+        "mgld",
+    ]
+    assert follows_motion(Settings(method="mgld", temporal_filter="none"))
+    assert not follows_motion(Settings(method="mgld", guidance=0.0, temporal_filter="none"))
 
 
 def test_table_3_is_every_combination_of_the_two_parts():

@@ -60,9 +60,12 @@ def test_per_frame_does_not_care_how_a_clip_is_cut_unless_noise_is_drawn_by_segm
     assert relevant(replace(five, segments="disjoint")) != relevant(replace(nine, segments="disjoint"))
 
 
-def test_without_strength_nobody_reads_mode_and_flow_but_it_is_not_the_default_strength():
+def test_without_strength_nobody_reads_the_mode_and_without_the_filter_too_the_flow_but_it_is_not_the_default_strength():
     off = Settings(method="mgld", guidance=0.0)
-    assert relevant(off) == relevant(replace(off, flow="raft", guidance_mode="paper"))
+    assert relevant(off) == relevant(replace(off, guidance_mode="paper"))
+    assert relevant(off) != relevant(replace(off, flow="raft"))
+    apart = replace(off, temporal_filter="none")
+    assert relevant(apart) == relevant(replace(apart, flow="raft")) != relevant(off)
     assert relevant(off) != relevant(Settings(method="mgld"))
 
 
@@ -78,8 +81,15 @@ def test_what_a_run_read_is_named_and_nothing_else():
         guided
     ) and "method" not in guided
     alone = settings_read(Settings(method="per_frame"))
-    assert {"steps", "seed", "cfw"} <= set(alone) and not {"guidance", "flow", "segment", "decoder"} & set(alone)
+    assert {"steps", "seed", "cfw"} <= set(alone) and not {
+        "guidance",
+        "flow",
+        "segment",
+        "decoder",
+        "temporal_filter",
+    } & set(alone)
     off = settings_read(Settings(method="per_frame+mds", guidance=0.0))
-    assert "guidance" in off and not {"flow", "guidance_mode"} & set(off)
+    assert {"guidance", "temporal_filter", "flow"} <= set(off) and "guidance_mode" not in off
+    assert "flow" not in settings_read(Settings(guidance=0.0, temporal_filter="none"))
     assert "overlap" not in settings_read(Settings(segments="disjoint"))
     assert settings_read(Settings(method="bicubic")) == ()

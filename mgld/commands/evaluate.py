@@ -26,7 +26,7 @@ from mgld.commands.options import (
     settings_of,
 )
 from mgld.commands.report import check_place, write_json
-from mgld.methods import COMPARED, METHODS, is_guided
+from mgld.methods import COMPARED, METHODS, follows_motion
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
 
@@ -195,11 +195,11 @@ def upscaled(
 
 
 def metric_flow(wished: str | None, recipes: Iterable[Settings]) -> str:
-    """Return the network that judges WE; it must not be one that guided."""
-    guided = {r.flow for r in recipes if is_guided(r)}
+    """Return the network that judges WE; it must not be one whose motion was followed."""
+    followed = {r.flow for r in recipes if follows_motion(r)}
     if wished is None:
-        return "dis" if "raft" in guided else "raft"
-    if wished in guided:
+        return "dis" if "raft" in followed else "raft"
+    if wished in followed:
         raise refusals.flow_judges_itself(wished)
     return wished
 

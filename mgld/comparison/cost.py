@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mgld.events import Event, Result
-from mgld.methods import METHODS, is_guided, worked_frames
+from mgld.methods import METHODS, follows_motion, is_filtered, worked_frames
 from mgld.settings import Settings
 from mgld.video import Frame
 
@@ -101,7 +101,8 @@ class CostModel:
         """Predict one method's run in pieces; sampled says that its latents are already there."""
         if METHODS[settings.method].peer:
             return 0.0
-        before = () if sampled else ("sample", *(("motion",) if is_guided(settings) else ()))
+        moved = is_filtered(settings) if sampled else follows_motion(settings)
+        before = (*(("motion",) if moved else ()), *(() if sampled else ("sample",)))
         # the decoder too wants the LQ frames encoded
         stages = ("read", "condition", *before, "decode", "finish", "handover")
         per_frame = sum(self._rate(settings.method, s, megapixels) * _repeats(s, settings) for s in stages)

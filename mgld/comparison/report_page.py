@@ -13,7 +13,7 @@ from mgld.comparison.figures import BEST_NOTE, BLUR_NOTE, Figures
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.comparison.report import TITLE, Outcome
 from mgld.constants import SCALE
-from mgld.methods import METHODS, decodes_together, is_guided, is_temporal
+from mgld.methods import METHODS, decodes_together, is_filtered, is_guided, is_temporal
 from mgld.metrics.table import columns, marked
 from mgld.settings import LABELS, Settings
 from mgld.sharing import settings_read
@@ -26,8 +26,13 @@ DONE = (
 )
 PART = "Only a part of the frame was worked on: {left:.0%} to {right:.0%} of its width, {top:.0%} to {bottom:.0%} of its height."
 DEGRADED = "The clip was clean and was degraded first (seed {seed}); it is its own ground truth."
-RUN = "{steps} of {sampler}, {guided}, {cut}, {decoded}; seed {seed}."
-GUIDED = "guided along the motion that {flow} measured, with strength {strength:g}"
+RUN = "{steps} of {sampler}, {moved}, {cut}, {decoded}; seed {seed}."
+MOVED = {  # by whether frames are averaged and latents guided
+    (True, True): "averaged, then guided along the motion that {flow} measured, with strength {strength:g}",
+    (True, False): "averaged along the motion that {flow} measured, not guided",
+    (False, True): "guided along the motion that {flow} measured, with strength {strength:g}",
+    (False, False): "not guided",
+}
 FIGURES, SETTINGS, UNREAD = "What was measured", "Settings", "–"
 UNREAD_NOTE = "–: the method does not read the setting."
 RECORD = "Everything as JSON: versions, hashes, times, curves"
@@ -73,12 +78,12 @@ def told(outcome: Outcome) -> list[str]:
 
 def in_words(wanted: Settings) -> str:
     """Say in a sentence how one method was run."""
-    guided = GUIDED.format(flow=LABELS[wanted.flow], strength=wanted.guidance) if is_guided(wanted) else "not guided"
+    moved = MOVED[is_filtered(wanted), is_guided(wanted)].format(flow=LABELS[wanted.flow], strength=wanted.guidance)
     together = f"in segments of {_counted(wanted.segment, 'frame')}"
     if wanted.segments == "overlapped":
         together += f" that share {wanted.overlap}"
     return RUN.format(
-        steps=_counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], guided=guided, seed=wanted.seed,
+        steps=_counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], moved=moved, seed=wanted.seed,
         cut=together if is_temporal(wanted) else "every frame on its own",
         decoded="decoded together" if decodes_together(wanted) else "decoded one by one",
     )  # fmt: skip

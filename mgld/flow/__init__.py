@@ -10,12 +10,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mgld import errors, host, settings
-from mgld.flow.motion import FlowNetwork, Motion, estimate_motion
+from mgld.flow.motion import FlowNetwork, Motion, estimate_motion, flow_both_ways, motion_on
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
 from mgld.settings import exhaustive
 
-__all__ = ["NETWORKS", "FlowNetwork", "Motion", "estimate_motion", "load_flow", "weights_of"]
+__all__ = [
+    "NETWORKS", "FlowNetwork", "Motion", "estimate_motion", "flow_both_ways", "load_flow", "motion_on", "weights_of",
+]  # fmt: skip
 
 
 def load_flow(

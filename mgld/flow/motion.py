@@ -24,14 +24,26 @@ class Motion(NamedTuple):
 
 
 @torch.no_grad()
+def flow_both_ways(rgb: Tensor, network: FlowNetwork) -> Tensor:
+    """Return the flow [2(T-1),2,H,W] of rgb [T,3,H,W] in [0,1]: of each frame to the next, then of each to the one before."""
+    if len(rgb) < 2:
+        return rgb.new_zeros((0, 2, *rgb.shape[-2:])).float()
+    earlier, later = rgb[:-1], rgb[1:]
+    return network(torch.cat((earlier, later)), torch.cat((later, earlier)))
+
+
 def estimate_motion(rgb: Tensor, network: FlowNetwork, size_hw: tuple[int, int]) -> Motion:
     """Return the motion of rgb [T,3,H,W] in [0,1] on a grid of size_hw; one frame gives empty tensors."""
-    pairs = len(rgb) - 1
+    return motion_on(flow_both_ways(rgb, network), size_hw)
+
+
+@torch.no_grad()
+def motion_on(flow_px: Tensor, size_hw: tuple[int, int]) -> Motion:
+    """Return the motion of `flow_both_ways` on a grid of size_hw."""
+    pairs = len(flow_px) // 2
     if pairs < 1:
-        flow, mask = rgb.new_zeros((0, 2, *size_hw)), rgb.new_zeros((0, 1, *size_hw))
-        return Motion(flow.float(), flow.float(), mask.float(), mask.float())
-    earlier, later = rgb[:-1], rgb[1:]
-    flow_px = network(torch.cat((earlier, later)), torch.cat((later, earlier)))
+        flow, mask = flow_px.new_zeros((0, 2, *size_hw)), flow_px.new_zeros((0, 1, *size_hw))
+        return Motion(flow, flow, mask, mask)
     # occlusion is judged on the final grid: half a pixel of doubt means something else at every resolution
     to_next, to_previous = ops.resize_flow(flow_px, size_hw).split(pairs)
     hidden_in_next, hidden_in_previous = ops.occlusion(to_next, to_previous)

@@ -17,19 +17,19 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack((x, y))[None]
 
 
-def sample(x: Tensor, points_px: Tensor, padding: str = "zeros") -> Tensor:
-    """Read x [N,C,H,W] bilinearly at points_px [N,2,h,w] (x, y; pixel centres on whole numbers) -> [N,C,h,w]."""
+def sample(x: Tensor, points_px: Tensor, padding: str = "zeros", mode: str = "bilinear") -> Tensor:
+    """Read x [N,C,H,W] "bilinear" or "bicubic" at points_px [N,2,h,w] (x, y; pixel centres on whole numbers) -> [N,C,h,w]."""
     height, width = x.shape[-2:]
     # A side of one pixel has no extent to divide by; grid_sample then reads that pixel whatever the number. Divided by numbers, not
     # by a tensor of them: to send one to a GPU is to wait for all that it has still to do.
     across, down = (points_px.float() * 2).unbind(1)
     grid = torch.stack((across / max(width - 1, 1) - 1, down / max(height - 1, 1) - 1), dim=-1)
-    return F.grid_sample(x.float(), grid, "bilinear", padding, align_corners=True).to(x.dtype)
+    return F.grid_sample(x.float(), grid, mode, padding, align_corners=True).to(x.dtype)
 
 
-def warp(x: Tensor, flow_px: Tensor, padding: str = "zeros") -> Tensor:
+def warp(x: Tensor, flow_px: Tensor, padding: str = "zeros", mode: str = "bilinear") -> Tensor:
     """Return x [N,C,H,W] read at p + flow(p), flow_px [N,2,H,W] in pixels; outside is "zeros" or the "border"."""
-    return sample(x, pixel_grid(*flow_px.shape[-2:], flow_px.device) + flow_px.float(), padding)
+    return sample(x, pixel_grid(*flow_px.shape[-2:], flow_px.device) + flow_px.float(), padding, mode)
 
 
 def in_bounds(flow_px: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Condition: what the networks see of a segment's LQ frames, enlarged, cleaned and encoded."""
+"""Condition: what the networks see of a segment's LQ frames, enlarged, cleaned, averaged along the motion and encoded."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from mgld.canvas import Canvas, from_u8
 from mgld.clock import Clock
 from mgld.constants import FEATURES_BYTES
 from mgld.events import Event
+from mgld.flow.temporal_filter import temporally_filtered
+from mgld.methods import is_filtered
 from mgld.nets.cleaner import Cleaner, cleaned
 from mgld.sampling.noise import noise_of
 from mgld.sampling.segments import padded
 from mgld.sampling.tiles import blend
 from mgld.segment import Piece, SegmentRun, TileSides, Watch
 from mgld.settings import Settings
+from mgld.stages.motion import flow_of
 from mgld.stages.networks import Networks, finite
 
 Features = list[list[Tensor]]
@@ -51,14 +54,18 @@ def segment_of(
     if settings.last_segment == "padded":
         frames_u8 = np.stack(padded(list(frames_u8), settings.segment))
     x_lq = canvas.enlarge(frames_u8, device)
-    x_seen = x_lq
+    x_seen, flow_px = x_lq, None
     if (cleaner := nets.cleaner_for(settings)) is not None:
         x_seen = cleaned(x_lq, _missing(cleaner, nets.cast(from_u8(frames_u8).to(device)), canvas))
     clock.mark("condition")
+    if is_filtered(settings):
+        flow_px = flow_of(nets, x_lq, settings)
+        x_seen = temporally_filtered(x_seen, flow_px).clamp(-1, 1)
+        clock.mark("motion")
     return SegmentRun(
         settings, clock, watch, canvas, sides, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
         x_lq, x_seen, noise_of(settings, piece.first, len(frames_u8)),
-        None if z_known is None else torch.from_numpy(z_known).to(device),
+        None if z_known is None else torch.from_numpy(z_known).to(device), flow_px,
     )  # fmt: skip
 
 

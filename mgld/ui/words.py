@@ -200,7 +200,8 @@ SWEEP_DONE = "Swept; the strengths are also the layers under “Compare”."
 
 # ablation
 ABLATION_INTRO = (
-    "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip."
+    "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip. What is "
+    "sampled with guidance sees frames averaged along the motion, unless “Temporal filter” says otherwise."
 )
 ABLATION_RUN = "Run all four"
 ABLATION_EMPTY = "Choose a clip, then press “Run all four”. The four results are also the layers under “Compare”."

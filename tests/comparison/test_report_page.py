@@ -60,7 +60,7 @@ def test_a_part_and_a_degraded_clip_are_said(tmp_path):
     [
         (
             Settings(),
-            "2 steps of DDPM, guided along the motion that DIS measured, "
+            "2 steps of DDPM, averaged, then guided along the motion that DIS measured, "
             f"with strength {Settings.guidance:g}, in segments of 5 frames that share 2, "
             "decoded together; seed 42.",
         ),
@@ -70,7 +70,13 @@ def test_a_part_and_a_degraded_clip_are_said(tmp_path):
         ),
         (
             Settings(method="per_frame+mds", segments="disjoint", guidance=0.0),
-            "2 steps of DDPM, not guided, in segments of 5 frames, decoded one by one; seed 42.",
+            "2 steps of DDPM, averaged along the motion that DIS measured, not guided, "
+            "in segments of 5 frames, decoded one by one; seed 42.",
+        ),
+        (
+            Settings(method="mgld", temporal_filter="none", steps=1, guidance=0.5),
+            "1 step of DDPM, guided along the motion that DIS measured, with strength 0.5, "
+            "in segments of 5 frames that share 2, decoded together; seed 42.",
         ),
     ],
 )

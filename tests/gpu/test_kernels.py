@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
+from mgld.flow.temporal_filter import temporally_filtered
 from mgld.metrics.perceptual import Dists
 from mgld.metrics.vgg import Perceptual
 from mgld.nets import blocks
@@ -115,3 +116,9 @@ def test_a_run_with_graphs_is_a_run_without(pipeline, clip_u8):
         results.append(pipeline(clip_u8, wanted).astype(np.int16))
     assert len(pipeline.networks.predicted) > 0
     assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_the_temporal_filter_comes_to_what_it_comes_to_on_a_cpu():
+    frames, flow_px = torch.rand(5, 3, 128, 192) * 2 - 1, torch.randn(8, 2, 32, 48)
+    made = temporally_filtered(frames.cuda(), flow_px.cuda()).cpu()
+    assert (made - temporally_filtered(frames, flow_px)).abs().max() < 1e-3

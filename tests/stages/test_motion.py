@@ -6,9 +6,25 @@ from dataclasses import replace
 
 import pytest
 
+from mgld.stages import motion
 from tests.test_pipeline import QUICK
 
 
-def test_guidance_of_strength_zero_measures_no_flow(pipeline, clip_u8, monkeypatch):
-    monkeypatch.setattr("mgld.stages.motion.estimate_motion", lambda *_: pytest.fail("flow was measured"))
-    pipeline(clip_u8, replace(QUICK, guidance=0.0))
+@pytest.fixture
+def measured(monkeypatch) -> list[int]:
+    """Collect the frames of every clip whose flow is measured."""
+    counts, measure = [], motion.flow_both_ways
+    monkeypatch.setattr(motion, "flow_both_ways", lambda rgb, network: counts.append(len(rgb)) or measure(rgb, network))
+    return counts
+
+
+def test_without_guidance_and_filter_no_flow_is_measured(pipeline, clip_u8, measured):
+    pipeline(clip_u8, replace(QUICK, guidance=0.0, temporal_filter="none"))
+    pipeline(clip_u8, replace(QUICK, method="per_frame"))
+    assert measured == []
+
+
+@pytest.mark.parametrize("off", [{}, {"guidance": 0.0}, {"temporal_filter": "none"}], ids=lambda off: "".join(off))
+def test_flow_is_measured_once_a_segment_for_whoever_follows_it(pipeline, clip_u8, measured, off):
+    pipeline(clip_u8, replace(QUICK, **off))
+    assert measured == [3, 3, 3]

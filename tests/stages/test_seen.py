@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -93,11 +94,15 @@ def test_a_device_other_than_a_cpu_encodes_all_of_it_together():
     assert [SeenFrames().encode(vae, x), asked] == ["encoded", [x]]
 
 
-def test_the_methods_of_a_comparison_see_the_same_encoded_frames(pipeline, clip_u8, monkeypatch):
+@pytest.mark.parametrize(("temporal_filter", "encoded_frames"), [("none", 5), ("motion", 10)])
+def test_methods_that_see_the_same_frames_share_their_encoding(
+    pipeline, clip_u8, monkeypatch, temporal_filter, encoded_frames
+):
     counts, encode = [], pipeline.vae.encode
     monkeypatch.setattr(worker, "open_pipeline", lambda *_: pipeline)
     monkeypatch.setattr(pipeline.vae, "encode", lambda x: counts.append(len(x)) or encode(x))
     clip = [Frame(rgb, i / 10) for i, rgb in enumerate(clip_u8[:5])]
     runs = [Settings(steps=1, method="per_frame"), QUICK, Settings(steps=1, decoder="frame")]
+    runs = [replace(wanted, temporal_filter=temporal_filter) for wanted in runs]
     list(run_all(DeviceJob("tiny", "cpu", clip, runs)))
-    assert sum(counts) == 5
+    assert sum(counts) == encoded_frames
