@@ -49,7 +49,7 @@ TAKEN_BYTES = 2 * 2**30  # of all files of a comparison, up to which they are al
 DIAL_STEPS = (1, 2, 4, 8, 15, 25, 50)  # of which the last is what the others are held against
 DIAL_LOWER = ((600, (1, 2, 4, 8)), (800, (1, 2, 4, 8)))  # first timesteps, and the numbers of steps from there
 DIAL_REUSE = ((2, (4, 8, 15, 25, 50)), (3, (8, 15, 25, 50)))  # DeepCache intervals, likewise
-SWEEP = (0.0, 0.03, 0.07, 0.3, 1.0)  # guidance strengths that are tried unless told otherwise
+SWEEP = (0.0, 0.03, 0.1, 0.3, 1.0)  # guidance strengths that are tried unless told otherwise
 SWEEP_COUNT = (3, LAYERS_AT_MOST - 1)  # the input is one more layer
 
 # Weights of losses in training

@@ -25,10 +25,22 @@ class StepState:
     alpha_after: float  # ᾱ after it, at most that of the least noisy training timestep
 
 
-def paper_loss(z: Tensor, motion: Motion, carry: Carry = warp) -> Tensor:
-    """Sum of |visible ⊙ (warp(neighbour) - z)| over both directions (Eq. 4); carry is the paper's warp or a better one."""
+Residuals = tuple[Tensor, Tensor]
+"""The terms of Eq. 4, visible ⊙ (warp(neighbour) - z): of frames 0 … T-2 with the next, of frames 1 … T-1 with the one before."""
+
+
+def residuals(z: Tensor, motion: Motion, carry: Carry = warp) -> Residuals:
+    """Return the residuals of z [T,c,h,w], both [T-1,c,h,w]; carry is the paper's warp or a better one."""
+    if len(z) < 2:
+        return z[:0], z[:0]
     backward = motion.visible_in_next * (carry(z[1:], motion.to_next) - z[:-1])
     forward = motion.visible_in_previous * (carry(z[:-1], motion.to_previous) - z[1:])
+    return backward, forward
+
+
+def paper_loss(z: Tensor, motion: Motion) -> Tensor:
+    """Sum of the residuals' absolute values (Eq. 4)."""
+    backward, forward = residuals(z, motion)
     return backward.abs().sum() + forward.abs().sum()
 
 
@@ -49,19 +61,24 @@ def released_loss(z: Tensor, motion: Motion) -> Tensor:
 
 
 def guidance_step(
-    z: Tensor, motion: Motion, state: StepState, strength: float, mode: str, carry: Carry = warp
+    z: Tensor,
+    motion: Motion,
+    state: StepState,
+    strength: float,
+    mode: str,
+    apart: Callable[[], Residuals] | None = None,
 ) -> Tensor:
     """Return z [T,c,h,w] moved against the motion loss in one of MODES; the same object where there is nothing to do.
 
-    carry is how "corrected" moves latents along the motion; the published modes warp them. Raises KeyError for a mode that is not
-    in MODES.
+    apart tells the residuals of the clean estimate, which "corrected" follows; without it they are warped. The published modes warp
+    what they follow themselves. Raises KeyError for a mode that is not in MODES.
     """
     if strength == 0 or len(z) < 2:
         return z
-    return z + MODES[mode](z, motion, state, strength, carry)
+    return z + MODES[mode](z, motion, state, strength, apart or (lambda: residuals(state.z0.float(), motion)))
 
 
-def _released(z: Tensor, motion: Motion, state: StepState, strength: float, _: Carry) -> Tensor:
+def _released(z: Tensor, motion: Motion, state: StepState, strength: float, _: Callable[[], Residuals]) -> Tensor:
     """Return the published code's displacement, -s·|log σ²|·∂E/∂z, s = 10 published (spec §5.4).
 
     Its log σ² is negative, so that its factor of -10 descends.
@@ -69,7 +86,7 @@ def _released(z: Tensor, motion: Motion, state: StepState, strength: float, _: C
     return -strength * abs(state.log_variance) * _gradient(released_loss, z, motion)
 
 
-def _paper(z: Tensor, motion: Motion, state: StepState, strength: float, _: Carry) -> Tensor:
+def _paper(z: Tensor, motion: Motion, state: StepState, strength: float, _: Callable[[], Residuals]) -> Tensor:
     """Return the displacement as printed, -s·σ²·∂E/∂z (Eq. 5)."""
     return -strength * state.variance * _gradient(paper_loss, z, motion)
 
@@ -80,7 +97,7 @@ def _gradient(loss: Callable[[Tensor, Motion], Tensor], z: Tensor, motion: Motio
         return torch.autograd.grad(loss(leaf, motion), leaf)[0]
 
 
-def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float, carry: Carry) -> Tensor:
+def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float, apart: Callable[[], Residuals]) -> Tensor:
     """Return the displacement of `corrected` guidance.
 
     The noise of neighbouring frames is independent, so the post-step latents that the paper compares differ mostly by noise; x̂0
@@ -89,10 +106,10 @@ def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float, car
     per step is 1 - (σ_after/σ)^strength, so that what the shares of a run leave over multiplies to (σ_least/σ_first)^strength
     whatever its number of steps; √ᾱ_after carries it from x̂0 to the scale of z. Hidden pixels stay where they are.
     """
-    z0 = state.z0.float()
-    pull, seen = torch.zeros_like(z0), torch.zeros_like(z0[:, :1])
-    pull[:-1] += motion.visible_in_next * (carry(z0[1:], motion.to_next) - z0[:-1])
-    pull[1:] += motion.visible_in_previous * (carry(z0[:-1], motion.to_previous) - z0[1:])
+    backward, forward = apart()
+    pull, seen = torch.zeros_like(z), torch.zeros_like(z[:, :1])
+    pull[:-1] += backward
+    pull[1:] += forward
     seen[:-1] += motion.visible_in_next
     seen[1:] += motion.visible_in_previous
     noise_kept = ((1 - state.alpha_after) / (1 - state.alpha)) ** 0.5
@@ -100,8 +117,8 @@ def _corrected(z: Tensor, motion: Motion, state: StepState, strength: float, car
     return state.alpha_after**0.5 * share * 0.5 * pull / seen.clamp(min=1)
 
 
-Displacement = Callable[[Tensor, Motion, StepState, float, Carry], Tensor]
-"""(z [T,c,h,w], motion, state, strength, carry) -> what is added to z; a new mode is one of these and its name in settings."""
+Displacement = Callable[[Tensor, Motion, StepState, float, Callable[[], Residuals]], Tensor]
+"""(z [T,c,h,w], motion, state, strength, apart) -> what is added to z; a new mode is one of these and its name in settings."""
 
 MODES: dict[str, Displacement] = exhaustive(
     {"released": _released, "paper": _paper, "corrected": _corrected}, GUIDANCE_MODES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from mgld.flow.carry import Carry
 from mgld.methods import METHODS
 from mgld.nets.deepcache import DeepCache
 from mgld.sampling import schedule
-from mgld.sampling.guidance import StepState, guidance_step
+from mgld.sampling.guidance import StepState, guidance_step, residuals
 from mgld.sampling.record import GuidanceRecord
 from mgld.sampling.sampler import Denoise, Guide, Step, sample
 from mgld.sampling.tiles import tiled
@@ -94,9 +94,10 @@ def _guide(segment: SegmentRun, motion: Motion, carry: Carry, record: GuidanceRe
     wanted = segment.settings
 
     def guide(z: Tensor, state: StepState) -> Tensor:
-        moved = guidance_step(z, motion, state, wanted.guidance, wanted.guidance_mode, carry)
+        apart = cache(lambda: residuals(state.z0.float(), motion, carry))
+        moved = guidance_step(z, motion, state, wanted.guidance, wanted.guidance_mode, apart)
         if record is not None:
-            record.add(z, moved, state)
+            record.add(z, moved, state, apart())
         return moved
 
     return guide
