@@ -20,6 +20,7 @@ from mgld.comparison.request import Request
 from mgld.comparison.stage import StageVideo
 from mgld.comparison.takeaway import Takeaway
 from mgld.host import ASSETS
+from mgld.methods import COMPARED
 from mgld.settings import Settings
 from mgld.ui import words
 from mgld.ui.compare import Opening, shown
@@ -48,8 +49,9 @@ def finished_example() -> Example:
     if not (FOLDER / "stage.json").exists():
         return Example(None)
     stored = json.loads((FOLDER / "stage.json").read_text(encoding="utf-8"))
-    made, notes = TypeAdapter(StageVideo).validate_python(stored["stage"]), [*stored["notes"], words.SMALL_MODEL]
-    stage = shown(FOLDER / "stage.mp4", made, notes)
+    made = TypeAdapter(StageVideo).validate_python(stored["stage"])
+    filtered = words.filtered({method: Settings(method=method) for method in COMPARED})
+    stage = shown(FOLDER / "stage.mp4", made, [*stored["notes"], *filtered, words.SMALL_MODEL])
     poster, slices = (
         FileData(path=str(FOLDER / name), orig_name=name, mime_type=kind)
         for name, kind in (("poster.webp", "image/webp"), ("slices.png", "image/png"))

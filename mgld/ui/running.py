@@ -140,11 +140,13 @@ def conclude(job: ComparisonJob, folder: Path) -> Iterator[Shown]:
 
 
 def _notes(job: ComparisonJob) -> list[str]:
-    """Return what stands under the table: how it is read, what is odd about clip and runs, what the model is for."""
+    """Return what stands under the table: how it is read, what is odd about clip and runs, who saw what, what the model is for."""
     clip = [words.CLIP_NOTE.format(note=note) for note in job.material.notes]
     told = [(label_of(layer), note) for layer, report in job.reports().items() for note in report.get("notes", ())]
     runs = [words.RUN_NOTE.format(layer=layer, note=note) for layer, note in told]
-    return [*notes_of(job.figures), *clip, *runs, *([words.SMALL_MODEL] if job.request.model == DEFAULT_MODEL else ())]
+    filtered = words.filtered({layer: job.runs[layer] for layer in job.finished})
+    small = [words.SMALL_MODEL] if job.request.model == DEFAULT_MODEL else []
+    return [*notes_of(job.figures), *clip, *runs, *filtered, *small]
 
 
 def keep_what_is_finished(session: str | None) -> Iterator[Shown]:

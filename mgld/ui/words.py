@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mgld.comparison.layers import CURVES_TITLE, PROFILE_TITLE
+from mgld.comparison.layers import CURVES_TITLE, PROFILE_TITLE, label_of
 from mgld.host import ASSETS
+from mgld.methods import is_filtered
+from mgld.settings import Settings
 from mgld.video.refusals import plain
 
 EXAMPLE = "Example clip {name}"
@@ -66,6 +68,10 @@ MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
 CLIP_NOTE = "About the clip: {note}."
 RUN_NOTE = "{layer}: {note}."
+FILTERED = (
+    "{layers}: frames were averaged along the motion before anything else, which by itself takes noise and flicker away. Set "
+    "“Temporal filter” to “None” to see what guidance and the temporal decoder do alone."
+)
 SMALL_MODEL = (
     "The embedded model is small: it shows on any machine what motion guidance does. It is no match for large ones, and where "
     "bicubic leads, the table says so."
@@ -191,7 +197,8 @@ SCOPE_SUMMARY = (
 
 # sweep
 SWEEP_INTRO = (
-    "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs."
+    "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs. What the "
+    "temporal filter takes away is not there to be bought."
 )
 SWEEP_STRENGTHS = "Guidance strengths"
 SWEEP_RUN = "Sweep"
@@ -218,6 +225,12 @@ STUDY_VOTES = {"left": "← Left is better", "tie": "↓ No difference", "right"
 STUDY_EMPTY = "There is nothing to compare: run a comparison with two methods first, then start again."
 STUDY_TWO = "Choose exactly two layers."
 STUDY_EXPORT = "Votes as CSV"
+
+
+def filtered(runs: Mapping[str, Settings]) -> list[str]:
+    """Say which of the runs, by layer, saw frames that were averaged along the motion; nothing if none did."""
+    layers = [label_of(layer) for layer, wanted in runs.items() if is_filtered(wanted)]
+    return [FILTERED.format(layers=", ".join(layers))] if layers else []
 
 
 def counted(forms: tuple[str, str], count: int) -> str:

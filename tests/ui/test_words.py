@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from mgld.methods import METHODS
+from mgld.settings import LABELS, Settings
 from mgld.ui import words
 from mgld.ui.compare import CompareStage
 from mgld.ui.crop import CropBox
@@ -93,3 +96,13 @@ def test_one_frame_is_one_frame():
 def test_a_name_cannot_turn_the_sentence_it_stands_in():
     told = words.for_visitors("/tmp/x/\u202egpj\x1b[2J.mp4 is empty.", ["/tmp/x/\u202egpj\x1b[2J.mp4"])
     assert told == "“gpj[2J.mp4” is empty."
+
+
+def test_who_saw_averaged_frames_is_said_of_those_who_did():
+    runs = {name: Settings(method=name) for name in METHODS}
+    (said,) = words.filtered(runs)
+    assert said.startswith("+ guided sampling, MGLD: frames were averaged along the motion")
+    assert words.filtered({"guidance 0.3": Settings(guidance=0.3)})[0].startswith("guidance 0.3: ")
+    assert words.filtered({name: replace(wanted, temporal_filter="none") for name, wanted in runs.items()}) == []
+    names = {Settings.__dataclass_fields__["temporal_filter"].metadata["label"], LABELS["none"]}
+    assert all(f"“{name}”" in said for name in names)  # the sentence names the control as the page does
