@@ -169,3 +169,16 @@ def test_a_cut_is_no_border_between_segments(pipeline, clip_u8):
     settings = Settings(steps=1, segment=9, overlap=2)
     done = [e for e in pipeline.run(frames_of(two_scenes(clip_u8, 1)), settings) if isinstance(e, FramesDone)]
     assert [e.first_frame for e in done][:2] == [0, 5] and not any(e.segment_border for e in done[:2])
+
+
+@pytest.mark.parametrize("method", ["per_frame", "mgld"])
+def test_a_network_that_is_loaded_meanwhile_changes_nothing(pipeline, clip_u8, method):
+    """While diffusers loads one, its precision is the whole process's default; the page measures its speed at that time."""
+    wanted = replace(QUICK, method=method)
+    alone = pipeline(clip_u8, wanted)
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        beside = pipeline(clip_u8, wanted)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert np.array_equal(alone, beside)

@@ -49,7 +49,7 @@ def _is_processor(device: str) -> bool:
 def _measured_s(batch: int = BATCH) -> float:
     import torch
 
-    squares = torch.full((batch, SIDE, SIDE), 1.0 / SIDE)
+    squares = torch.full((batch, SIDE, SIDE), 1.0 / SIDE, dtype=torch.float32)
     squares @ squares  # threads start at the first one
     started, count = time.perf_counter(), 0
     while time.perf_counter() - started < WORK_S:

@@ -55,8 +55,8 @@ class PixelCarry:
         across, down = (flow_px.float() * 2 * self._factor).unbind(1)
         shift = torch.stack((across / (width - 1), down / (height - 1)), dim=1)
         points = F.interpolate(shift, (height, width), mode="bilinear", align_corners=False)
-        points[:, 0] += torch.linspace(-1, 1, width, device=flow_px.device)
-        points[:, 1] += torch.linspace(-1, 1, height, device=flow_px.device)[:, None]
+        points[:, 0] += torch.linspace(-1, 1, width, device=flow_px.device, dtype=points.dtype)
+        points[:, 1] += torch.linspace(-1, 1, height, device=flow_px.device, dtype=points.dtype)[:, None]
         return points.permute(0, 2, 3, 1)
 
 

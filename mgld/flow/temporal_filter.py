@@ -6,6 +6,7 @@ detail, and draws it anew in every frame; what neighbours agree on can be truste
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import torch
@@ -13,11 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mgld.abreast import abreast
+from mgld.device import constant
 from mgld.flow.ops import resize_flow, warp
 
 AGREEING = 3.0  # medians of a segment's own differences, so that a noisy clip is averaged as willingly as a clean one
 AGREEING_LEVELS = (3.0, 15.0)  # of 255; where flow fails everywhere, even the median says nothing
 NEARBY_PX = 1.5  # deviation of the Gaussian in which differences are averaged, in small pixels
+GAUSSIAN = tuple(math.exp(-((i / NEARBY_PX) ** 2) / 2) for i in range(-4, 5))
 
 
 def temporally_filtered(x: Tensor, flow_px: Tensor) -> Tensor:
@@ -66,8 +69,6 @@ def _read(x: Tensor, flow_px: Tensor) -> Tensor:
 def _difference(x: Tensor, y: Tensor) -> Tensor:
     """Return the mean difference around each place [1,1,H/2,W/2] of x and y [1,3,H,W]."""
     difference = F.avg_pool2d((x - y).abs().mean(1, keepdim=True), 2)
-    reach = int(3 * NEARBY_PX)
-    line = torch.exp(-torch.arange(-reach, reach + 1, device=x.device).square() / (2 * NEARBY_PX**2))
-    line = (line / line.sum()).view(1, 1, 1, -1)
-    difference = F.pad(difference, (reach,) * 4, mode="replicate")
+    line = constant(GAUSSIAN, x.device, x.dtype).div(sum(GAUSSIAN)).view(1, 1, 1, -1)
+    difference = F.pad(difference, (len(GAUSSIAN) // 2,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(difference, line), line.transpose(2, 3))

@@ -72,7 +72,7 @@ class TemporalConv(nn.Module):
         """Return what the frame before, the frame itself and the one after are multiplied by, [C,C] each, and the bias; with α."""
         alpha = self.temporal_alpha.float()
         before, now, after = (alpha * self.temporal_conv.weight.float()).movedim(1, 0).unbind(2)
-        now = now + (1 - alpha) * torch.eye(len(now), device=now.device)
+        now = now + (1 - alpha) * torch.eye(len(now), device=now.device, dtype=now.dtype)
         bias = alpha * self.temporal_conv.bias.float()
         return before.to(dtype), now.to(dtype), after.to(dtype), bias.to(dtype)
 

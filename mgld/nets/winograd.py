@@ -128,13 +128,13 @@ class Room(threading.local):
     """Each thread's memory for what lies between a convolution's input and result: fresh pages would cost as much as the maps."""
 
     def __init__(self) -> None:
-        self._floats = torch.empty(0)
+        self._floats = torch.empty(0, dtype=torch.float32)
 
     def halves(self, count: int) -> tuple[Tensor, Tensor]:
         """Return two buffers [count], float32, of which each is overwritten by the next call."""
         if len(self._floats) < 2 * count:
             with torch.inference_mode(False):  # else nothing outside of that mode could write to it
-                self._floats = torch.empty(2 * count)
+                self._floats = torch.empty(2 * count, dtype=torch.float32)
         return self._floats[:count], self._floats[count : 2 * count]
 
 

@@ -22,7 +22,7 @@ class FrameNoise:
 
     def draw(self, shape: torch.Size | tuple[int, ...], device: torch.device | str = "cpu") -> Tensor:
         """Return float32 [count, *shape] on a device; a GPU is sent it without waiting for what it has still to do."""
-        drawn = torch.stack([torch.randn(tuple(shape), generator=g) for g in self.generators])
+        drawn = torch.stack([torch.randn(tuple(shape), generator=g, dtype=torch.float32) for g in self.generators])
         if torch.device(device).type == "cuda":
             drawn = drawn.pin_memory()
         return drawn.to(device, non_blocking=True)
