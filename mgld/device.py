@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 
 import torch
 from torch import Tensor
 
 from mgld import errors
+
+# Held while a network is made: while diffusers loads one, its precision is the process' default, which a network made meanwhile
+# would have too; of two loaded at once, the second would put the first one's back for good.
+OPENING = threading.RLock()
 
 
 def device_of(name: str) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mgld import errors
 from mgld.constants import SCALE
-from mgld.device import best_dtype
+from mgld.device import OPENING, best_dtype
 from mgld.nets.esrgan import esrgan_of
 from mgld.sampling.tiles import blend, image_tiles
 
@@ -27,7 +27,8 @@ def load_peer(path: Path, device: str) -> nn.Module:
         raise errors.peer_missing(path)
     try:
         stored = load_file(path) if path.suffix == ".safetensors" else _pickled(path)
-        net = esrgan_of({name: tensor.float() for name, tensor in stored.items()})
+        with OPENING:
+            net = esrgan_of({name: tensor.float() for name, tensor in stored.items()})
     except (OSError, ValueError, AttributeError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it is damaged, or holds more than tensors"
         raise errors.weights_broken(path, reason) from error

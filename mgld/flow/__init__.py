@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mgld import errors, host, settings
+from mgld.device import OPENING
 from mgld.flow.motion import FlowNetwork, Motion, estimate_motion, flow_both_ways, motion_on
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
@@ -29,7 +30,8 @@ def load_flow(
     """
     if name not in NETWORKS:
         raise errors.bad_setting("Flow network", name, "one of " + ", ".join(NETWORKS))
-    network = NETWORKS[name]()
+    with OPENING:
+        network = NETWORKS[name]()
     if not isinstance(network, torch.nn.Module):
         return network
     shards = weights_of(name, weights_dir)

@@ -12,6 +12,7 @@ from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
 
 from mgld import errors
+from mgld.device import OPENING
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 
 NETS = {"vae": VideoVAE, "unet": VideoUNet, "structure_encoder": StructureEncoder}
@@ -23,7 +24,7 @@ KINDS = NETS | {FIRST_STAGE: VideoVAE, CLEANER: Cleaner}
 def open_net(folder: Path | str, name: str, kind: torch.dtype) -> ModelMixin:
     """Load one network (of KINDS) of a model folder; raise UserError if its weights are not just what it needs, or not finite."""
     try:
-        with _without_bars():
+        with OPENING, _without_bars():
             net, loaded = KINDS[name].from_pretrained(
                 folder,
                 subfolder=name,
