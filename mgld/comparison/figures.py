@@ -16,7 +16,7 @@ from mgld.device import best_dtype
 from mgld.flow import FlowNetwork, load_flow
 from mgld.metrics.catalogue import METRICS, Evidence
 from mgld.metrics.table import columns, markdown, marked
-from mgld.metrics.temporal import Backward, at_lq_size, in_half, mean_residual, motion_of, residual_of
+from mgld.metrics.temporal import Backward, at_lq_size, in_precision, mean_residual, motion_of, residual_of
 from mgld.plots import heat
 from mgld.settings import LABELS
 
@@ -169,7 +169,7 @@ def _rows(evidence: dict[str, Evidence]) -> dict[str, dict[str, float | None]]:
 @cache
 def measuring_flow(name: str) -> FlowNetwork:
     """Open the network that judges, on the CPU beside the device job and at the input's size: whole frames cost seconds a pair."""
-    return at_lq_size(in_half(load_flow(name, "cpu"), best_dtype("cpu")))
+    return at_lq_size(in_precision(load_flow(name, "cpu"), best_dtype("cpu")))
 
 
 def _known(error: float) -> float | None:

@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mgld.device import constant
 from mgld.flow import ops
 
+LUMA = (0.299, 0.587, 0.114)  # BT.601
 SMALLEST_SIDE = 128  # below this OpenCV leaves out pyramid levels, and below 16 it fails
 
 
@@ -26,9 +28,8 @@ class Dis:
 
 def _grey(rgb: Tensor, size_hw: tuple[int, int]) -> np.ndarray:
     """Return rgb [3,H,W] in [0,1] as grey bytes [h,w] (BT.601)."""
-    grey = (rgb.detach().float().cpu() * torch.tensor([0.299, 0.587, 0.114], dtype=torch.float32)[:, None, None]).sum(
-        0
-    )[None, None]
+    luma = constant(LUMA, torch.device("cpu"))[:, None, None]
+    grey = (rgb.detach().float().cpu() * luma).sum(0)[None, None]
     if grey.shape[-2:] != size_hw:
         grey = F.interpolate(grey, size_hw, mode="bicubic", align_corners=False)
     return (grey[0, 0].clamp(0, 1) * 255).round().byte().numpy()

@@ -56,7 +56,7 @@ def at_lq_size(network: FlowNetwork) -> FlowNetwork:
     return measure
 
 
-def in_half(network: FlowNetwork, dtype: str) -> FlowNetwork:
+def in_precision(network: FlowNetwork, dtype: str) -> FlowNetwork:
     """Return a network that convolves in dtype, the precision that results are made in: SpyNet then takes 0.6 of the time on a CPU.
 
     On four committed clips flow moves by 0.01 px, WE by 0.3 % at most.

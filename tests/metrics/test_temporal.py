@@ -114,10 +114,10 @@ def test_motion_that_is_measured_at_the_inputs_size_is_that_of_the_whole_picture
     assert flow_px.shape == (3, 2, 96, 128) and (flow_px == 4).all()
 
 
-def test_flow_that_judges_is_the_same_in_half_precision_to_a_fraction_of_a_pixel(panning):
+def test_flow_that_judges_is_the_same_in_precision_precision_to_a_fraction_of_a_pixel(panning):
     frames = torch.from_numpy(panning).permute(0, 3, 1, 2) / 255
     whole = load_flow("spynet", "cpu")
-    exact, quick = whole(frames[:-1], frames[1:]), temporal.in_half(whole, "bfloat16")(frames[:-1], frames[1:])
+    exact, quick = whole(frames[:-1], frames[1:]), temporal.in_precision(whole, "bfloat16")(frames[:-1], frames[1:])
     assert quick.dtype == torch.float32 and not torch.equal(exact, quick)
     assert (exact - quick).abs().mean() < 0.03
-    assert torch.equal(temporal.in_half(whole, "float32")(frames[:-1], frames[1:]), exact)
+    assert torch.equal(temporal.in_precision(whole, "float32")(frames[:-1], frames[1:]), exact)
