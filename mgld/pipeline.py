@@ -35,7 +35,7 @@ from mgld.presets import local_folder, name_of
 from mgld.sampling.noise import noise_of
 from mgld.sampling.repeats import Repeats
 from mgld.sampling.segments import Seam
-from mgld.segment import NOTHING_WATCHED, SegmentRun, Watch, cut, short_memory_refused
+from mgld.segment import NOTHING_WATCHED, SegmentRun, View, Watch, cut, short_memory_refused
 from mgld.settings import Settings, exhaustive
 from mgld.stages.condition import segment_of
 from mgld.stages.decode import decoded
@@ -160,7 +160,7 @@ class MGLDPipeline(DiffusionPipeline):
         size_hw = height, width
         segment = SegmentRun(
             settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), nets.tile_sides(settings), 0,
-            (0.0,) * count, True, True, x_seen, x_seen, noise_of(settings, 0, count),
+            (0.0,) * count, True, True, x_seen, partial(View, x_seen), noise_of(settings, 0, count),
         )  # fmt: skip
         return end_of(sampled_once(nets, segment))[1]
 

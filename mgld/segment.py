@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +89,13 @@ def _begins_scene(earlier: Frame, later: Frame) -> bool:
     return is_cut(earlier.rgb_u8, later.rgb_u8)
 
 
+class View(NamedTuple):
+    """What the networks see of a segment's frames, and the flow along which these were averaged if they were."""
+
+    x_seen: Tensor  # [T,3,H,W] in [-1,1]: cleaned, averaged along the motion, or as enlarged
+    flow_px: Tensor | None = None  # [2(T-1),2,H/4,W/4]
+
+
 @dataclass(frozen=True)
 class SegmentRun:
     """One segment on its way through the engine: its frames, what is wanted of them, and where the run stands."""
@@ -102,10 +110,9 @@ class SegmentRun:
     begins_scene: bool
     ends_scene: bool
     x_lq: Tensor  # [T,3,H,W] in [-1,1], enlarged and padded; T may be more than its frames (padded with the last one)
-    x_seen: Tensor  # the same as the autoencoder sees it: cleaned, averaged along the motion, or x_lq itself
+    view: Callable[[], View]  # made when it is first asked for: a segment that was finished before is never seen
     noise: FrameNoise
     z_known: Tensor | None = None  # [T,c,h,w] float32, what an equal run sampled
-    flow_px: Tensor | None = None  # [2(T-1),2,H/4,W/4], what was averaged along
     tile: tuple[int, int] = (0, 1)  # which of how many that are worked on alone
 
     @property
@@ -128,9 +135,9 @@ class SegmentRun:
         index, count = self.tile
         return self.clock.progress(self.first, index * steps + step, count * steps, stage)
 
-    def image_tiles(self, factor: int) -> Iterator[tuple[int, int, Tensor]]:
-        """Yield (y, x, tile) of what the autoencoder works on at once; factor is pixels per latent cell."""
-        return image_tiles(self.x_seen, self.tiles.image_px, self.tiles.stride_px(factor))
+    def image_tiles(self, x: Tensor, factor: int) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield (y, x, tile) of frames [T,3,H,W], as the autoencoder works on them at once; factor is pixels per latent cell."""
+        return image_tiles(x, self.tiles.image_px, self.tiles.stride_px(factor))
 
     def afresh(self) -> SegmentRun:
         """Return it with its noise from the beginning."""
@@ -160,8 +167,11 @@ def parts_of(segment: SegmentRun, motion: Motion | None, factor: int) -> list[Pa
     ]
     parts = []
     for index, ((top, y), (left, x)) in enumerate(corners):
-        x_lq, x_seen = (x[..., top : top + side_px, left : left + side_px] for x in (segment.x_lq, segment.x_seen))
-        run = replace(segment, x_lq=x_lq, x_seen=x_seen, watch=NOTHING_WATCHED, tile=(index, len(corners)))
+        x_lq, x_seen = (
+            x[..., top : top + side_px, left : left + side_px] for x in (segment.x_lq, segment.view().x_seen)
+        )
+        view = partial(View, x_seen)
+        run = replace(segment, x_lq=x_lq, view=view, watch=NOTHING_WATCHED, tile=(index, len(corners)))
         h, w = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
         cut = None if motion is None else Motion(*(m[..., y : y + h, x : x + w] for m in motion))
         parts.append(Part(top, left, run.afresh(), cut))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from mgld.nets.cleaner import Cleaner, cleaned
 from mgld.sampling.noise import noise_of
 from mgld.sampling.segments import padded
 from mgld.sampling.tiles import blend
-from mgld.segment import Piece, SegmentRun, TileSides, Watch
+from mgld.segment import Piece, SegmentRun, TileSides, View, Watch
 from mgld.settings import Settings
 from mgld.stages.motion import flow_of
 from mgld.stages.networks import Networks, finite
@@ -48,25 +49,34 @@ def segment_of(
     sides: TileSides,
     z_known: np.ndarray | None = None,
 ) -> SegmentRun:
-    """Return a segment ready to be worked on: enlarged to its canvas, with the noise of its frames."""
+    """Return a segment ready to be worked on: enlarged to its canvas, with the noise of its frames; seen when it has to be."""
     canvas = nets.canvas_for(*piece.frames_u8.shape[1:3])
     frames_u8, device = piece.frames_u8, nets.vae.device
     if settings.last_segment == "padded":
         frames_u8 = np.stack(padded(list(frames_u8), settings.segment))
     x_lq = canvas.enlarge(frames_u8, device)
-    x_seen, flow_px = x_lq, None
-    if (cleaner := nets.cleaner_for(settings)) is not None:
-        x_seen = cleaned(x_lq, _missing(cleaner, nets.cast(from_u8(frames_u8).to(device)), canvas))
     clock.mark("condition")
-    if is_filtered(settings):
-        flow_px = flow_of(nets, x_lq, settings)
-        x_seen = temporally_filtered(x_seen, flow_px).clamp(-1, 1)
-        clock.mark("motion")
     return SegmentRun(
         settings, clock, watch, canvas, sides, piece.first, piece.times_s, piece.begins_scene, piece.ends_scene,
-        x_lq, x_seen, noise_of(settings, piece.first, len(frames_u8)),
-        None if z_known is None else torch.from_numpy(z_known).to(device), flow_px,
+        x_lq, cache(partial(_view, nets, settings, clock, canvas, frames_u8, x_lq)),
+        noise_of(settings, piece.first, len(frames_u8)), None if z_known is None else torch.from_numpy(z_known).to(device),
     )  # fmt: skip
+
+
+def _view(
+    nets: Networks, settings: Settings, clock: Clock, canvas: Canvas, frames_u8: np.ndarray, x_lq: Tensor
+) -> View:
+    """Return what the networks see of frames u8 [T,h,w,3] that are enlarged to x_lq [T,3,H,W]."""
+    x_seen = x_lq
+    if (cleaner := nets.cleaner_for(settings)) is not None:
+        x_seen = cleaned(x_lq, _missing(cleaner, nets.cast(from_u8(frames_u8).to(x_lq.device)), canvas))
+        clock.mark("condition")
+    if not is_filtered(settings):
+        return View(x_seen)
+    flow_px = flow_of(nets, x_lq, settings)
+    x_seen = temporally_filtered(x_seen, flow_px).clamp(-1, 1)
+    clock.mark("motion")
+    return View(x_seen, flow_px)
 
 
 def _missing(cleaner: Cleaner, x_small: Tensor, canvas: Canvas) -> Tensor:
@@ -86,7 +96,7 @@ def condition_of(nets: Networks, segment: SegmentRun) -> Generator[Event, None, 
     yield segment.progress("condition")
     factor, wanted, parts = nets.vae.factor, segment.settings, []
     kept: Features | None = [] if wanted.cfw and nets.keeps_features else None
-    for y, x, tile in segment.image_tiles(factor):
+    for y, x, tile in segment.image_tiles(segment.view().x_seen, factor):
         posterior, features = _encoded(nets, tile, wanted)
         kept = _kept_with(kept, features)
         parts.append((y // factor, x // factor, (posterior.mean.float(), posterior.std.float())))

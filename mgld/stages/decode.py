@@ -47,7 +47,8 @@ def _pictured(
     known, parts = None, []
     if condition is not None and condition.image_px == segment.tiles.image_px:  # else memory has since run short
         known = condition.features
-    for i, (top, left, tile) in enumerate(segment.image_tiles(factor)):
+    frames = segment.x_lq if known or not wanted.cfw else segment.view().x_seen  # of others only the place is read
+    for i, (top, left, tile) in enumerate(segment.image_tiles(frames, factor)):
         y, x, h, w = (px // factor for px in (top, left, *tile.shape[-2:]))
         features = (known[i] if known else nets.encoded(tile)[1]) if wanted.cfw else None
         z_tile = nets.cast(z[..., y : y + h, x : x + w])

@@ -21,7 +21,7 @@ def motion_of(nets: Networks, segment: SegmentRun) -> Generator[Event, None, Mot
     if not is_guided(segment.settings):
         return None
     yield segment.progress("motion")
-    (h, w), factor, flow_px = segment.size_hw, nets.vae.factor, segment.flow_px
+    (h, w), factor, flow_px = segment.size_hw, nets.vae.factor, segment.view().flow_px
     if flow_px is None:
         flow_px = flow_of(nets, segment.x_lq, segment.settings)
     motion = motion_on(flow_px, (h // factor, w // factor))
