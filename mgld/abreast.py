@@ -20,7 +20,8 @@ ABREAST = 2  # more would hold the memory of more frames at once
 def abreast(work: Callable[..., Any], frames: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Return work(*inputs) for the inputs of every frame, in order and without gradients; the one that is `alone` has all cores.
 
-    What comes of a frame depends on whether it is that one, to rounding, and on no other frame.
+    What comes of a frame depends on whether it is that one, to rounding, and on no other frame. Frames on another device than a CPU
+    are worked on one by one.
     """
     threads, odd = torch.get_num_threads(), alone(len(frames))
 
@@ -28,7 +29,8 @@ def abreast(work: Callable[..., Any], frames: Sequence[tuple[Any, ...]]) -> list
         with torch.no_grad():  # a thread has modes of its own
             return work(*inputs)
 
-    if threads < ABREAST:
+    elsewhere = any(isinstance(x, torch.Tensor) and x.device.type != "cpu" for inputs in frames[:1] for x in inputs)
+    if threads < ABREAST or elsewhere:
         return [one(inputs) for inputs in frames]
     paired = [inputs for i, inputs in enumerate(frames) if i != odd]
     made = list(_workers(os.getpid(), threads).map(one, paired)) if paired else []

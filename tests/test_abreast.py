@@ -78,3 +78,9 @@ def test_the_autoencoder_codes_the_same_with_any_number_of_cores(threads):
         whole, kept = vae.encode(x)
         assert torch.allclose(posterior.mean, whole.mean, atol=1e-4)
         assert torch.allclose(decoded, vae.decode(whole.mean, kept, 5), atol=1e-3)
+
+
+def test_frames_on_another_device_are_worked_on_one_by_one_by_who_asks(threads):
+    asked = []
+    made = abreast(lambda x: asked.append(threading.get_ident()) or 2 * x, [(torch.empty(1, device="meta"),)] * 4)
+    assert [y.device.type for y in made] == ["meta"] * 4 and set(asked) == {threading.get_ident()}

@@ -37,9 +37,7 @@ class PixelCarry:
     def __call__(self, z: Tensor, flow_px: Tensor) -> Tensor:
         """Return z [N,c,h,w] read at p + flow(p), flow_px [N,2,h,w] in cells; beyond the border, its nearest pixels."""
         # one by one, since pixels take twelve times the memory of their latents; on CPUs one is read by one core
-        pairs = list(zip(z.split(1), flow_px.split(1), strict=True))
-        carried = abreast(self._carried, pairs) if z.device.type == "cpu" else [self._carried(*pair) for pair in pairs]
-        return torch.cat(carried)
+        return torch.cat(abreast(self._carried, list(zip(z.split(1), flow_px.split(1), strict=True))))
 
     def _carried(self, z: Tensor, flow_px: Tensor) -> Tensor:
         pixels = F.pixel_shuffle(_each(self._to_pixels, z.float()), self._factor)

@@ -36,7 +36,7 @@ def temporally_filtered(x: Tensor, flow_px: Tensor) -> Tensor:
     to_next, to_previous = resize_flow(flow_px, half.shape[-2:]).split(len(x) - 1)
     sweep = partial(_swept, agreeing=_agreeing(half, to_previous))
     both = [(half, to_previous), (half.flip(0), to_next.flip(0))]
-    earlier, later = abreast(sweep, both) if x.device.type == "cpu" else [sweep(*one) for one in both]
+    earlier, later = abreast(sweep, both)
     (mean, count), (mean_later, count_later) = (states.tensor_split([3], 1) for states in (earlier, later.flip(0)))
     averaged = (mean * count + mean_later * count_later - half) / (count + count_later - 1)
     return x + F.interpolate(averaged - half, x.shape[-2:], mode="bicubic", align_corners=False)

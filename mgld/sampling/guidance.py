@@ -38,10 +38,15 @@ def residuals(z: Tensor, motion: Motion, carry: Carry = warp) -> Residuals:
     return backward, forward
 
 
-def paper_loss(z: Tensor, motion: Motion) -> Tensor:
-    """Sum of the residuals' absolute values (Eq. 4)."""
-    backward, forward = residuals(z, motion)
+def magnitude(apart: Residuals) -> Tensor:
+    """Return the sum of the residuals' absolute values (Eq. 4)."""
+    backward, forward = apart
     return backward.abs().sum() + forward.abs().sum()
+
+
+def paper_loss(z: Tensor, motion: Motion) -> Tensor:
+    """Return Eq. 4 of z [T,c,h,w], which the paper warps."""
+    return magnitude(residuals(z, motion))
 
 
 def released_loss(z: Tensor, motion: Motion) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from mgld.events import Guided
 from mgld.flow import Motion
 from mgld.flow.carry import Carry
-from mgld.sampling.guidance import Residuals, StepState, residuals
+from mgld.sampling.guidance import Residuals, StepState, magnitude, residuals
 
 
 class GuidanceRecord:
@@ -40,6 +40,5 @@ class GuidanceRecord:
 
     def _disagreement(self, apart: Residuals) -> float:
         """Return Eq. 4 as a mean: |warped neighbour − x̂0| per visible element, of any resolution and clip length."""
-        backward, forward = apart
         seen = self._motion.visible_in_next.sum() + self._motion.visible_in_previous.sum()
-        return float((backward.abs().sum() + forward.abs().sum()) / (seen * backward.shape[1]).clamp(min=1))
+        return float(magnitude(apart) / (seen * apart[0].shape[1]).clamp(min=1))

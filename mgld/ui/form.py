@@ -18,13 +18,8 @@ from mgld.ui import source, words
 from mgld.ui.crop import CropBox
 from mgld.ui.numbers import Number, Slider
 
-MAIN = (
-    "guidance",
-    "steps",
-    "frames",
-    "flow",
-    "temporal_filter",
-)  # beside the clip; everything else is behind the fold, in groups
+# beside the clip; everything else is behind the fold, in groups
+MAIN = ("guidance", "steps", "frames", "flow", "temporal_filter")
 CLIP_GROUP = ("start_s", "crop")
 MODEL_GROUP = ("methods", "model")
 PUBLISHED_GROUP = (

@@ -114,7 +114,7 @@ def test_motion_that_is_measured_at_the_inputs_size_is_that_of_the_whole_picture
     assert flow_px.shape == (3, 2, 96, 128) and (flow_px == 4).all()
 
 
-def test_flow_that_judges_is_the_same_in_precision_precision_to_a_fraction_of_a_pixel(panning):
+def test_flow_that_judges_is_the_same_in_half_precision_to_a_fraction_of_a_pixel(panning):
     frames = torch.from_numpy(panning).permute(0, 3, 1, 2) / 255
     whole = load_flow("spynet", "cpu")
     exact, quick = whole(frames[:-1], frames[1:]), temporal.in_precision(whole, "bfloat16")(frames[:-1], frames[1:])
