@@ -7,6 +7,8 @@ import io
 import av
 import numpy as np
 
+from mgld.video.picture import BEST  # else each codec darkens by a level or two, which networks learn to undo
+
 # x264's macroblock tree, in its AVX-512 form, reads memory that nobody wrote where a side is no multiple of 16: the same seed would
 # give another clip in the next process.
 THREADS = 1  # a clip takes a millisecond, and beside it fifteen other processes work: left alone, FFmpeg begins one thread per core
@@ -28,11 +30,14 @@ def round_trip(frames: list[np.ndarray], codec: str, bitrate: int) -> list[np.nd
             stream.options = X264
         for rgb in frames:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-            container.mux(stream.encode(frame.reformat(width, height, "yuv420p", threads=THREADS)))
+            container.mux(stream.encode(frame.reformat(width, height, "yuv420p", interpolation=BEST, threads=THREADS)))
         container.mux(stream.encode(None))
     buffer.seek(0)
     with av.open(buffer) as container:
         container.streams.video[0].thread_count = THREADS
-        decoded = [frame.to_ndarray(format="rgb24", threads=THREADS) for frame in container.decode(video=0)]
+        decoded = [
+            frame.reformat(format="rgb24", interpolation=BEST, threads=THREADS).to_ndarray()
+            for frame in container.decode(video=0)
+        ]
     # An encoder may drop frames when starved of bits; hold the last one, as a player would.
     return (decoded + decoded[-1:] * len(frames))[: len(frames)]
