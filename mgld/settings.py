@@ -12,7 +12,7 @@ from mgld.methods import METHODS
 GUIDANCE_MODES = ("released", "paper", "corrected")
 FLOWS = ("dis", "spynet", "raft")
 SAMPLERS = ("ddpm", "ddim", "dpm++")
-COLOURS = ("adain", "wavelet", "none")
+COLOURS = ("consistent", "adain", "wavelet", "none")
 CANVASES = ("cleaned", "bicubic")
 TEMPORAL_FILTERS = ("motion", "none")
 DECODERS = ("temporal", "frame")
@@ -32,7 +32,7 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
     "released": "As released", "paper": "As in the paper", "corrected": "Corrected",
     "dis": "DIS", "spynet": "SPyNet", "raft": "RAFT",
     "ddpm": "DDPM", "ddim": "DDIM", "dpm++": "DPM++",
-    "adain": "AdaIN", "wavelet": "Wavelet", "none": "None",
+    "consistent": "Consistent with the input", "adain": "AdaIN", "wavelet": "Wavelet", "none": "None",
     "temporal": "Together", "frame": "One by one",
     "overlapped": "Overlapped", "disjoint": "Disjoint",
     "found": "Found", "ignored": "Ignored",
@@ -177,7 +177,7 @@ class Settings:
     )
     seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
     colour: str = choice(
-        "adain", COLOURS, "Colour fix", "How the colours of the input are restored.", affects="finishing"
+        "consistent", COLOURS, "Colour fix", "How the result is held to the colours of the input.", affects="finishing"
     )
     flat: str = choice(
         "kept",

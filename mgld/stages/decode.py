@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mgld import errors
-from mgld.colour import adain, keep_flat, wavelet
+from mgld.colour import adain, consistent, keep_flat, wavelet
 from mgld.events import Event
 from mgld.methods import decodes_together
 from mgld.sampling.tiles import blend
@@ -18,7 +18,15 @@ from mgld.settings import COLOURS, exhaustive
 from mgld.stages.condition import Condition
 from mgld.stages.networks import Networks, finite
 
-COLOUR_FIXES = exhaustive({"adain": adain, "wavelet": wavelet, "none": lambda x, reference: x}, COLOURS)
+COLOUR_FIXES = exhaustive(
+    {
+        "consistent": lambda x, segment: consistent(x, segment.x_lq, segment.view().x_seen),
+        "adain": lambda x, segment: adain(x, segment.x_lq),
+        "wavelet": lambda x, segment: wavelet(x, segment.x_lq),
+        "none": lambda x, segment: x,
+    },
+    COLOURS,
+)
 
 
 def decoded(
@@ -61,7 +69,7 @@ def _pictured(
 
 def _coloured(x: Tensor, segment: SegmentRun) -> Tensor:
     """Give x [T,3,H,W] the colours of the segment's input."""
-    x = COLOUR_FIXES[segment.settings.colour](x, segment.x_lq)
+    x = COLOUR_FIXES[segment.settings.colour](x, segment)
     return keep_flat(x, segment.x_lq) if segment.settings.flat == "kept" else x
 
 

@@ -57,7 +57,7 @@ def test_a_model_without_a_cleaner_says_that_it_only_enlarges(pipeline, clip_u8)
 def test_motion_and_colours_come_from_the_input_itself(pipeline, clip_u8):
     """A cleaner may not lead guidance astray, nor give a cast: both read the frames as they came."""
     pipeline.cleaner = loud_cleaner()
-    wanted = replace(QUICK, colour="adain", flat="free")
+    wanted = replace(QUICK, flat="free")
     reddish, greyish = (pipeline(clip_u8, replace(wanted, canvas=canvas)) for canvas in ("cleaned", "bicubic"))
     assert abs(reddish.mean((0, 1, 2)) - greyish.mean((0, 1, 2))).max() < 3
 
