@@ -1,4 +1,4 @@
-"""Hold the result to the colours of its input: by AdaIN or wavelets (published code's two colour fixes) or consistently, and what is flat."""
+"""Hold the result to the colours of its input: AdaIN and wavelets (the published code's two fixes), or consistently; and what is flat."""
 
 from __future__ import annotations
 
@@ -37,15 +37,16 @@ def wavelet(x: Tensor, reference: Tensor) -> Tensor:
     return x - _lowest_band(x, WAVELET_LEVELS) + _lowest_band(reference, WAVELET_LEVELS)
 
 
-def consistent(x: Tensor, reference: Tensor, seen: Tensor) -> Tensor:
-    """Meet the coarse picture of what the networks saw part of the way, and take the lowest band of reference; all [T,3,H,W].
+def consistent(x: Tensor, reference: Tensor) -> Tensor:
+    """Take the lowest band of reference, and a part of what its coarse picture differs by; both [T,3,H,W].
 
     One step of back-projection (Irani & Peleg 1991) for a degradation that nobody knows. The detail of x stays, and its contrast:
     AdaIN would give what has been sharpened the deviation of the blurred input.
     """
-    x = x + COARSE_SHARE * _lowest_band(seen - x, COARSE_LEVELS)
-    off = _lowest_band(F.avg_pool2d(reference - x, SCALE), LOWEST_LEVELS)
-    return x + F.interpolate(off, scale_factor=SCALE, mode="bilinear", align_corners=False)
+    off = reference - x
+    lowest = _lowest_band(F.avg_pool2d(off, SCALE), LOWEST_LEVELS)
+    lowest = F.interpolate(lowest, scale_factor=SCALE, mode="bilinear", align_corners=False)
+    return x + COARSE_SHARE * _lowest_band(off, COARSE_LEVELS) + (1 - COARSE_SHARE) * lowest
 
 
 def keep_flat(x: Tensor, reference: Tensor) -> Tensor:

@@ -160,7 +160,7 @@ class MGLDPipeline(DiffusionPipeline):
         size_hw = height, width
         segment = SegmentRun(
             settings, Clock(None), NOTHING_WATCHED, Canvas(size_hw, size_hw, size_hw), nets.tile_sides(settings), 0,
-            (0.0,) * count, True, True, x_seen, partial(View, x_seen), noise_of(settings, 0, count),
+            (0.0,) * count, True, True, x_seen, partial(View, x_seen, x_seen), noise_of(settings, 0, count),
         )  # fmt: skip
         return end_of(sampled_once(nets, segment))[1]
 

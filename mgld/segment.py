@@ -93,6 +93,7 @@ class View(NamedTuple):
     """What the networks see of a segment's frames, and the flow along which these were averaged if they were."""
 
     x_seen: Tensor  # [T,3,H,W] in [-1,1]: cleaned, averaged along the motion, or as enlarged
+    x_coloured: Tensor  # the same but for the cleaning, which may not give a cast
     flow_px: Tensor | None = None  # [2(T-1),2,H/4,W/4]
 
 
@@ -167,10 +168,10 @@ def parts_of(segment: SegmentRun, motion: Motion | None, factor: int) -> list[Pa
     ]
     parts = []
     for index, ((top, y), (left, x)) in enumerate(corners):
-        x_lq, x_seen = (
-            x[..., top : top + side_px, left : left + side_px] for x in (segment.x_lq, segment.view().x_seen)
+        x_lq, x_seen, x_coloured = (
+            x[..., top : top + side_px, left : left + side_px] for x in (segment.x_lq, *segment.view()[:2])
         )
-        view = partial(View, x_seen)
+        view = partial(View, x_seen, x_coloured)
         run = replace(segment, x_lq=x_lq, view=view, watch=NOTHING_WATCHED, tile=(index, len(corners)))
         h, w = x_lq.shape[-2] // factor, x_lq.shape[-1] // factor
         cut = None if motion is None else Motion(*(m[..., y : y + h, x : x + w] for m in motion))

@@ -37,7 +37,7 @@ def chequered(side: int) -> torch.Tensor:
 def test_consistent_takes_the_colour_of_the_input_and_keeps_detail_and_contrast():
     seen = torch.linspace(-0.5, 0.5, 96).expand(1, 3, 96, 96)
     sharp = seen + 0.2 * chequered(96)
-    made = colour.consistent(sharp + 0.1, seen, seen)
+    made = colour.consistent(sharp + 0.1, seen)
     torch.testing.assert_close(made[..., 32:-32, 32:-32], sharp[..., 32:-32, 32:-32], atol=1e-5, rtol=0)
     assert colour.adain(sharp + 0.1, seen).std() < 0.95 * sharp.std()  # which is why it is not the default
 
@@ -45,5 +45,5 @@ def test_consistent_takes_the_colour_of_the_input_and_keeps_detail_and_contrast(
 def test_consistent_meets_the_coarse_picture_part_of_the_way():
     seen, x = torch.zeros(2, 1, 3, 64, 64)
     x[..., 24:40, 24:40] = 0.5  # a patch that the input does not show
-    middle = colour.consistent(x, seen, seen)[..., 30:34, 30:34].mean()
+    middle = colour.consistent(x, seen)[..., 30:34, 30:34].mean()
     assert 0.25 < middle < (1 - colour.COARSE_SHARE) * 0.5

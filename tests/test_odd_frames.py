@@ -23,7 +23,9 @@ CLIPS = {
 }
 
 
-@pytest.mark.parametrize(("name", "colour"), [*((name, "consistent") for name in CLIPS), ("black", "adain"), ("black", "wavelet")])
+@pytest.mark.parametrize(
+    ("name", "colour"), [*((name, "consistent") for name in CLIPS), ("black", "adain"), ("black", "wavelet")]
+)
 def test_any_content_gives_finite_pictures(pipeline, name, colour):
     """The engine refuses numbers that are not finite by a sentence, so that pictures here mean finite latents."""
     clip = [Frame(rgb, i / 10) for i, rgb in enumerate(CLIPS[name])]

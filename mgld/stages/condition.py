@@ -72,11 +72,12 @@ def _view(
         x_seen = cleaned(x_lq, _missing(cleaner, nets.cast(from_u8(frames_u8).to(x_lq.device)), canvas))
         clock.mark("condition")
     if not is_filtered(settings):
-        return View(x_seen)
+        return View(x_seen, x_lq)
     flow_px = flow_of(nets, x_lq, settings)
-    x_seen = temporally_filtered(x_seen, flow_px).clamp(-1, 1)
+    x_coloured = temporally_filtered(x_lq, flow_px).clamp(-1, 1)
+    x_seen = x_coloured if cleaner is None else temporally_filtered(x_seen, flow_px).clamp(-1, 1)
     clock.mark("motion")
-    return View(x_seen, flow_px)
+    return View(x_seen, x_coloured, flow_px)
 
 
 def _missing(cleaner: Cleaner, x_small: Tensor, canvas: Canvas) -> Tensor:

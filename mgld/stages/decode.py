@@ -20,7 +20,7 @@ from mgld.stages.networks import Networks, finite
 
 COLOUR_FIXES = exhaustive(
     {
-        "consistent": lambda x, segment: consistent(x, segment.x_lq, segment.view().x_seen),
+        "consistent": lambda x, segment: consistent(x, segment.view().x_coloured),
         "adain": lambda x, segment: adain(x, segment.x_lq),
         "wavelet": lambda x, segment: wavelet(x, segment.x_lq),
         "none": lambda x, segment: x,
