@@ -1,4 +1,4 @@
-"""Hold the result to the colours of its input: AdaIN and wavelets (the published code's two fixes), or consistently; and what is flat."""
+"""Hold the result to the colours of its input: AdaIN and wavelets (as published), or consistently; and what is flat."""
 
 from __future__ import annotations
 
