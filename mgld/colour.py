@@ -43,10 +43,16 @@ def consistent(x: Tensor, reference: Tensor) -> Tensor:
     One step of back-projection (Irani & Peleg 1991) for a degradation that nobody knows. The detail of x stays, and its contrast:
     AdaIN would give what has been sharpened the deviation of the blurred input.
     """
+    frames = zip(x.split(1), reference.split(1), strict=True)  # one is still in a CPU's caches
+    return torch.cat([_consistent(*frame) for frame in frames])
+
+
+def _consistent(x: Tensor, reference: Tensor) -> Tensor:
     off = reference - x
     lowest = _lowest_band(F.avg_pool2d(off, SCALE), LOWEST_LEVELS)
     lowest = F.interpolate(lowest, scale_factor=SCALE, mode="bilinear", align_corners=False)
-    return x + COARSE_SHARE * _lowest_band(off, COARSE_LEVELS) + (1 - COARSE_SHARE) * lowest
+    coarse = _lowest_band(off, COARSE_LEVELS)
+    return coarse.mul_(COARSE_SHARE).add_(lowest, alpha=1 - COARSE_SHARE).add_(x)
 
 
 def keep_flat(x: Tensor, reference: Tensor) -> Tensor:
@@ -80,4 +86,7 @@ def _lowest_band(x: Tensor, levels: int) -> Tensor:
 def _blurred(x: Tensor, reach: int) -> Tensor:
     """Average each pixel of a row with those `reach` to its left and right; CPUs take five times as long for a convolution."""
     width, x = x.shape[-1], F.pad(x, (reach, reach, 0, 0), mode="replicate")
-    return (x[..., :width] + 2 * x[..., reach : reach + width] + x[..., 2 * reach :]) / 4
+    made = 2 * x[..., reach : reach + width]
+    made += x[..., :width]
+    made += x[..., 2 * reach :]
+    return made.mul_(0.25)
