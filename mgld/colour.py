@@ -34,7 +34,7 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def wavelet(x: Tensor, reference: Tensor) -> Tensor:
     """Keep the detail of x and take the lowest band of reference; both [T,3,H,W]."""
-    return x - _lowest_band(x, WAVELET_LEVELS) + _lowest_band(reference, WAVELET_LEVELS)
+    return x + _lowest_band(reference - x, WAVELET_LEVELS)
 
 
 def consistent(x: Tensor, reference: Tensor) -> Tensor:
