@@ -175,7 +175,7 @@ def empty(clips: Path) -> list[str]:
         (smaller, "The ground truth of 'one' is 24×20, but four times the low-quality clip is 96×80."),
         (unmatched, "There is no clip named 'two'"),
         (unnamed, "NAME=FOLDER"),
-        (own_judge, "'spynet' guides the sampling"),
+        (own_judge, "follow the flow network 'spynet'"),
         (empty, "There is no clip in"),
     ],
 )

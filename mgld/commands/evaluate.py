@@ -56,7 +56,7 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
     """Add what evaluate and ablate share: where to report, the judge of motion, and the engine's settings."""
     command.add_argument("--json", type=Path, required=True, metavar="OUT", help="write every number here")
     command.add_argument(
-        "--metric-flow", choices=settings.FLOWS, help="flow network of WE (default raft; dis if raft guides)"
+        "--metric-flow", choices=settings.FLOWS, help="flow network of WE (default raft; dis if results follow raft)"
     )
     command.add_argument("--frames", type=int, help="stop after this many frames of each clip")
     add_model(command)

@@ -41,7 +41,7 @@ def results_unnamed(text: str) -> UserError:
 
 def flow_judges_itself(name: str) -> UserError:
     return UserError(
-        f"The flow network {name!r} guides the sampling, so it must not judge the result; choose another --metric-flow."
+        f"The results follow the flow network {name!r}, so it must not judge them; choose another --metric-flow."
     )
 
 
