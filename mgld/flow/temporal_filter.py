@@ -26,20 +26,30 @@ GAUSSIAN = tuple(math.exp(-((i / NEARBY_PX) ** 2) / 2) for i in range(-4, 5))
 def temporally_filtered(x: Tensor, flow_px: Tensor) -> Tensor:
     """Return enlarged frames x [T,3,H,W] in [-1,1], each averaged with its neighbours along the motion.
 
-    flow_px [2(T-1),2,h,w] is `flow_both_ways` of the frames at about their own size. Two recursive sweeps, one from the first frame
-    and one from the last, carry the mean so far and of how many frames it is. It takes part in a frame's mean with a weight of
-    exp(-(d/s)²), d being how much both differ around a place, and s AGREEING medians of that between neighbouring frames.
+    flow_px [2(T-1),2,h,w] is `flow_both_ways` of the frames at about their own size.
     """
-    if len(x) < 2:
-        return x
+    return x if len(x) < 2 else averaged(x, averaging(x, flow_px))
+
+
+def averaged(x: Tensor, averaging: Tensor) -> Tensor:
+    """Return enlarged frames x [N,3,H,W] with what averaging adds to them, [N,3,H/2,W/2]."""
+    return x + F.interpolate(averaging, x.shape[-2:], mode="bicubic", align_corners=False)
+
+
+def averaging(x: Tensor, flow_px: Tensor) -> Tensor:
+    """Return what averaging adds to two or more frames x [T,3,H,W], at half their size.
+
+    Two recursive sweeps, one from the first frame and one from the last, carry the mean so far and of how many frames it is. It
+    takes part in a frame's mean with a weight of exp(-(d/s)²), d being how much both differ around a place, and s AGREEING medians
+    of that between neighbouring frames.
+    """
     half = F.avg_pool2d(x, 2)  # holds all that a 4× enlarged frame does
     to_next, to_previous = resize_flow(flow_px, half.shape[-2:]).split(len(x) - 1)
     sweep = partial(_swept, agreeing=_agreeing(half, to_previous))
     both = [(half, to_previous), (half.flip(0), to_next.flip(0))]
     earlier, later = abreast(sweep, both)
     (mean, count), (mean_later, count_later) = (states.tensor_split([3], 1) for states in (earlier, later.flip(0)))
-    averaged = (mean * count + mean_later * count_later - half) / (count + count_later - 1)
-    return x + F.interpolate(averaged - half, x.shape[-2:], mode="bicubic", align_corners=False)
+    return (mean * count + mean_later * count_later - half) / (count + count_later - 1) - half
 
 
 def _agreeing(x: Tensor, to_previous: Tensor) -> Tensor:

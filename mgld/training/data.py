@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from mgld.canvas import from_bytes
+from mgld.canvas import enlarged, from_bytes, from_u8
 from mgld.constants import SCALE
 from mgld.degrade import degrade, kernels
 from mgld.degrade.mild import degrade_mildly
+from mgld.flow import flow_both_ways
+from mgld.flow.dis import Dis
+from mgld.flow.temporal_filter import averaging
 from mgld.training import ranks, refusals
 from mgld.training.corpus import Corpus
 from mgld.training.motion import MovingClip, blob_layer, camera_path, move
@@ -31,31 +34,36 @@ SOFT_PX = (1.0, 8.0)  # deviation of that blur
 LENS_SHARE = 0.5  # of the blurs are a lens' disc, whose radius is twice its deviation; the others Gaussian
 ENLARGED = (2.0, 4.5)  # how much
 ENLARGED_QUALITY = (50, 98)  # of JPEG at the small size
-CODED_SHARE = (
-    0.3  # of stills are one frame of a degraded clip, since a codec treats the first frame of a clip as no other
-)
-CODED_FRAMES = 3
+CODED_SHARE = 0.45  # of stills are one frame of a degraded clip, whose first frame a codec treats as no other
+CODED_FRAMES = 5
+AVERAGED_SHARE = 0.75  # of these, and of clips, are averaged along the motion, as MGLD's networks see them
 WORKER_NICENESS = 5  # the thread that launches work on a GPU must never wait for a core
 DENSEST = 0.5  # photographs are shrunk by a factor between this and 1, so that crops are rich in detail
+
+Sample = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training sample is: clips of `frames` squares of side_px, with their LQ twin or without."""
+    """What a training sample is: clips of `frames` squares of side_px, with their LQ twin or without.
+
+    averaged=True adds what averaging along the motion adds to the enlarged twin, nothing now and then.
+    """
 
     frames: int
     side_px: int
     with_lq: bool = True
+    averaged: bool = False
     split: str = "train"
 
 
 class Clips(IterableDataset):
-    """Endless (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]) samples: number `start`, and every `step`-th one from there."""
+    """Endless samples (see `sample`): number `start`, and every `step`-th one from there."""
 
     def __init__(self, corpus: Path, recipe: Recipe, seed: int, start: int = 0, step: int = 1) -> None:
         self.corpus_folder, self.recipe, self.seed, self.start, self.step = corpus, recipe, seed, start, step
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Sample]:
         cv2.setNumThreads(1)
         info = get_worker_info()
         first, stride = (info.id, info.num_workers) if info else (0, 1)
@@ -66,8 +74,11 @@ class Clips(IterableDataset):
             number += stride * self.step
 
 
-def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Return one (hq, lq) pair; lq is empty when the recipe wants none."""
+def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> Sample:
+    """Return one (hq u8 [T,3,S,S], lq u8 [T,3,S/4,S/4]); lq is empty when the recipe wants none.
+
+    Where the recipe is averaged, third: averaging (float16, [T,3,S/2,S/2], of [-1,1]), to be added to the enlarged lq.
+    """
     coded = recipe.with_lq and recipe.frames == 1 and rng.random() < CODED_SHARE
     hq = _clip(corpus, replace(recipe, frames=CODED_FRAMES) if coded else recipe, rng)
     if rng.random() < 0.5:
@@ -79,8 +90,19 @@ def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> tuple[Te
         soften = _enlarged if rng.random() < ENLARGED_SHARE else _out_of_focus
         frames = soften(frames, rng)
     lq = degrade_mildly(frames, rng) if rng.random() < MILD_SHARE else degrade(frames, rng)
-    shown = slice(int(rng.integers(CODED_FRAMES)), None) if coded else slice(None)
-    return _tensor(frames[shown][: recipe.frames]), _tensor(lq[shown][: recipe.frames])
+    first = int(rng.integers(CODED_FRAMES)) if coded else 0
+    parts = (_tensor(frames), _tensor(lq), *((_averaging(lq, rng),) if recipe.averaged else ()))
+    return tuple(part[first : first + recipe.frames] for part in parts)
+
+
+def _averaging(lq: list[np.ndarray], rng: np.random.Generator) -> Tensor:
+    """Return what the temporal filter adds to frames u8 [h,w,3] once they are enlarged, as it does in `stages/condition.py`."""
+    height, width = lq[0].shape[:2]
+    if len(lq) < 2 or rng.random() >= AVERAGED_SHARE:
+        return torch.zeros((len(lq), 3, 2 * height, 2 * width), dtype=torch.float16)
+    x = from_u8(np.stack(lq))
+    flow_px = flow_both_ways((x + 1) / 2, Dis())
+    return averaging(enlarged(x, (SCALE * height, SCALE * width)), flow_px).half()
 
 
 def _out_of_focus(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
@@ -175,8 +197,8 @@ def _serve(worker: int) -> None:
 
 def byte_batches(
     corpus: Path, recipe: Recipe, batch: int, seed: int, start: int = 0, workers: int = 1
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (hq u8 [N,T,3,S,S], lq u8 [N,T,3,S/4,S/4]), endlessly; processes that train together share the numbers out."""
+) -> Iterator[Sample]:
+    """Yield stacks of samples, hq u8 [N,T,3,S,S] and so on, endlessly; processes that train together share the numbers out."""
     assert recipe.side_px % SCALE == 0
     clips = Clips(corpus, recipe, seed, start + ranks.rank(), ranks.count())
     # fresh processes: a fork of one whose OpenCV or torch has worker threads can wait for them for ever

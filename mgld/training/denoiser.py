@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from mgld.canvas import enlarged, from_bytes
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.cleaner import seen
+from mgld.training.data import Sample
 from mgld.training.graphs import Replayed
-from mgld.training.pool import Pair, Supply, supplied
+from mgld.training.pool import Supply, supplied
 from mgld.training.run import Plan, Run, stream_seed
 
 SNR_CAP = 5.0  # min-SNR-γ (Hang et al. 2023)
@@ -117,7 +118,7 @@ def train_denoiser(
     unet: VideoUNet,
     encoder: StructureEncoder,
     scheduler: DDPMScheduler,
-    samples: Iterator[Pair],
+    samples: Iterator[Sample],
     temporal: bool = False,
     sheet: Callable[[VideoUNet, StructureEncoder], Tensor] | None = None,
     cleaner: Cleaner | None = None,
@@ -161,7 +162,7 @@ def _encoding(
 ) -> Supply:
     """Return a supply of latents of what the given one yields."""
 
-    def fresh(needed: bool) -> Pair | None:
+    def fresh(needed: bool) -> Sample | None:
         pair = supply(needed=needed)
         if pair is None:
             return None

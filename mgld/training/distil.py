@@ -17,14 +17,16 @@ from torch import Tensor, nn
 from mgld import constants
 from mgld.canvas import enlarged
 from mgld.flow import FlowNetwork
+from mgld.flow.temporal_filter import averaged
 from mgld.metrics.perceptual import Dists, load_dists
 from mgld.metrics.vgg import Perceptual, load_perceptual, unit_length
 from mgld.training.critics import Critics, deceive, tell_apart
+from mgld.training.data import Sample
 from mgld.training.decoder import sequence_loss
 from mgld.training.denoiser import denoising_loss, spatial_parameters
 from mgld.training.graphs import Replayed
 from mgld.training.losses import SQUARE_PX, flat_excess, grid_difference, same_square
-from mgld.training.pool import Pair, SamplePool, supplied
+from mgld.training.pool import SamplePool, supplied
 from mgld.training.run import Plan, Run
 from mgld.training.sampled import Nets, second_timestep
 
@@ -60,7 +62,7 @@ class Kind(NamedTuple):
 def train_distilled(
     plan: Plan,
     nets: Nets,
-    samples: Iterator[Pair],
+    samples: Iterator[Sample],
     weights: Weights,
     flow: FlowNetwork | None = None,
     square_px: int = SQUARE_PX,
@@ -69,9 +71,9 @@ def train_distilled(
 ) -> Nets:
     """Train one phase and return the averaged networks.
 
-    samples yields (hq [N,T,3,S,S], lq [N,T,3,S/4,S/4]) as bytes; plan.batch clips make a step. LPIPS and the critic of features
-    judge one square of square_px of each picture; perceptual=False leaves both critics and LPIPS out. flow measures the truth's
-    motion for Eq. 7 (phase "temporal").
+    samples yields averaged ones (`data.sample`); plan.batch clips make a step. LPIPS and the critic of features judge one square of
+    square_px of each picture; perceptual=False leaves both critics and LPIPS out. flow measures the truth's motion for Eq. 7 (phase
+    "temporal").
     """
     run, critics = _begin(plan, nets)
     device = torch.device(plan.device)
@@ -80,14 +82,15 @@ def train_distilled(
     distilling = Distilling(run, nets, judges, weights, flow, square_px)
     step_of = Replayed(distilling.step, run.replays)
     heard = torch.zeros((), device=device)
-    averaged = replace(nets, **run.ema)
+    means = replace(nets, **run.ema)
     with supplied(samples, run) as supply:
         pool = SamplePool(supply, POOL_SAMPLES, SAMPLE_USES, device)
-        for step in run.steps(None if sheet is None else lambda: sheet(averaged)):
-            gt, lq = pool.draw(plan.batch)
+        for step in run.steps(None if sheet is None else lambda: sheet(means)):
+            drawn = pool.draw(plan.batch)
             kind = Kind(twice=float(torch.rand(())) < TWICE, diffusion=step % 2 == 1 and not nets.gate_alone)
-            run.note(**step_of(kind, gt, lq, heard.fill_(weights.critics * _ramp(run.done))), made=float(pool.made))
-    return averaged
+            heard.fill_(weights.critics * _ramp(run.done))
+            run.note(**step_of(kind, *drawn, heard), made=float(pool.made))
+    return means
 
 
 def _begin(plan: Plan, nets: Nets) -> tuple[Run, Critics]:
@@ -155,13 +158,13 @@ class Distilling:
     flow: FlowNetwork | None
     square_px: int
 
-    def step(self, kind: Kind, gt: Tensor, lq: Tensor, heard: Tensor) -> dict[str, Tensor]:
-        """Learn from gt [N·T,3,S,S] and lq [N·T,3,S/4,S/4] in [-1,1]; heard [] is the critics' share now.
+    def step(self, kind: Kind, gt: Tensor, lq: Tensor, averaging: Tensor, heard: Tensor) -> dict[str, Tensor]:
+        """Learn from gt [N·T,3,S,S] and lq [N·T,3,S/4,S/4] in [-1,1], enlarged and averaged; heard [] is the critics' share now.
 
         Returns the log's figures.
         """
         frames = len(gt) // self.run.plan.batch
-        canvas = enlarged(lq, gt.shape[-2:])
+        canvas = averaged(enlarged(lq, gt.shape[-2:]), averaging).clamp(-1, 1)
         seen = self.nets.seen(lq, canvas)
         z_lq, x = self._pictures(seen, frames, kind.twice)
         loss, figures = self._against_truth(x, gt, frames)

@@ -26,7 +26,6 @@ from mgld.training.decoder import train_decoder
 from mgld.training.denoiser import train_denoiser
 from mgld.training.distil import Weights, train_distilled
 from mgld.training.linear import fit_linear, transfer
-from mgld.training.pool import Pair
 from mgld.training.record import corpus_sha256, record_run
 from mgld.training.run import Plan, first_step, reached, stream_seed
 from mgld.training.sampled import Nets
@@ -155,7 +154,7 @@ def distil(
     a gate where the model has none.
     """
     temporal = phase == "temporal"
-    recipe = data.Recipe(frames if temporal else 1, job.side_px)
+    recipe = data.Recipe(frames if temporal else 1, job.side_px, averaged=True)
     _need_autoencoder(job.model)
     vae, unet, encoder = (job.net(name) for name in ("vae", "unet", "structure_encoder"))
     vae = with_gate(vae) if phase == "gate" or (gate and not temporal) else vae
@@ -255,7 +254,7 @@ def save(net: nn.Module, name: str, model: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _samples(job: Job, recipe: data.Recipe, per_batch: int) -> Iterator[Pair]:
+def _samples(job: Job, recipe: data.Recipe, per_batch: int) -> Iterator[data.Sample]:
     """Yield the stage's own samples as bytes; a resumed run goes on to some that it has not seen."""
     start = first_step(job.plan) * SAMPLES_PER_STEP
     return data.byte_batches(job.corpus, recipe, per_batch, job.plan.seed, start, job.workers)

@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from mgld.canvas import enlarged, from_bytes
+from mgld.flow.temporal_filter import averaged
 from mgld.training import data
 from mgld.training.corpus import Corpus, pack_corpus
 
@@ -22,7 +25,7 @@ def corpus(tmp_path, monkeypatch) -> Corpus:
     return Corpus(tmp_path / "corpus")
 
 
-def samples(corpus: Corpus, recipe: data.Recipe, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def samples(corpus: Corpus, recipe: data.Recipe, count: int) -> list[data.Sample]:
     return [data.sample(corpus, recipe, np.random.default_rng([5, i])) for i in range(count)]
 
 
@@ -72,3 +75,27 @@ def test_some_stills_are_later_frames_of_a_degraded_clip(corpus, monkeypatch):
         assert torch.equal(hq[..., ::4, ::4], lq)  # frame and twin are the same one of the clip
     assert set(counts) == {1, data.CODED_FRAMES}
     assert counts.count(data.CODED_FRAMES) / 60 == pytest.approx(data.CODED_SHARE, abs=0.2)
+
+
+@pytest.mark.parametrize(("frames", "share"), [(1, data.CODED_SHARE * data.AVERAGED_SHARE), (3, data.AVERAGED_SHARE)])
+def test_some_samples_are_averaged_along_the_motion_and_are_nearer_to_the_truth(corpus, monkeypatch, frames, share):
+    """Degraded by noise alone, which is new in every frame: what the networks are to see of it is what the pipeline shows."""
+    monkeypatch.setattr(data, "SOFT_SHARE", 0.0)
+    monkeypatch.setattr(data, "MILD_SHARE", 0.0)
+    monkeypatch.setattr(data, "degrade", lambda frames, rng: [noisy(f, rng) for f in frames])
+    made = samples(corpus, data.Recipe(frames, 64, averaged=True), 200)
+    touched = [s for s in made if s[2].any()]
+    assert len(touched) / 200 == pytest.approx(share, abs=0.1)
+    left, were = [], []
+    for hq, lq, averaging in touched:
+        small = F.avg_pool2d(from_bytes(hq), 4)
+        x, truth = (enlarged(part, (64, 64)) for part in (from_bytes(lq), small))
+        left.append((averaged(x, averaging.float()) - truth).square().mean())
+        were.append((x - truth).square().mean())
+    assert np.mean(left) < 0.9 * np.mean(were)
+
+
+def noisy(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shrink a frame u8 [S,S,3] to a quarter and add noise."""
+    small = cv2.resize(frame, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    return np.clip(small + rng.normal(0, 20, small.shape), 0, 255).astype(np.uint8)

@@ -10,6 +10,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mgld.canvas import enlarged
 from mgld.flow.dis import Dis
 from mgld.flow.spynet import SpyNet
 from mgld.metrics.perceptual import Dists
@@ -58,13 +59,20 @@ def some_dists(vgg: Perceptual) -> Dists:
     return net
 
 
+def averaged_pictures(frames: int):
+    """Yield bytes and what averaging along the motion adds, as the loader does."""
+    return ((*pair, torch.zeros(2, frames, 3, 32, 32, dtype=torch.float16)) for pair in byte_pictures(frames))
+
+
 @pytest.mark.parametrize("temporal", [False, True])
 def test_each_phase_trains_its_own_layers_and_the_pictures_get_closer(tmp_path, temporal, vgg):
     nets = small_nets(temporal)
     before = {name: dict(net.state_dict()) for name, net in (("vae", nets.vae), ("unet", nets.unet))}
     before = {name: {k: v.clone() for k, v in state.items()} for name, state in before.items()}
     steps = plan(tmp_path, 6 if temporal else 12, learning_rate=1e-3, log_every=3)
-    trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32)
+    trained = distil.train_distilled(
+        steps, nets, averaged_pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32
+    )
     changed = {
         name: {k.split(".")[0] for k, v in getattr(trained, name).state_dict().items() if not torch.equal(v, state[k])}
         for name, state in before.items()
@@ -86,7 +94,7 @@ def test_a_cleaner_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_p
     before = {name: value.clone() for name, value in cleaner.state_dict().items()}
     nets, weights = small_nets(temporal, cleaner), distil.Weights(0.2)
     steps = plan(tmp_path, 2 if temporal else 12, learning_rate=1e-3, log_every=3)
-    trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), weights, Dis(), 32)
+    trained = distil.train_distilled(steps, nets, averaged_pictures(3 if temporal else 1), weights, Dis(), 32)
     changed = {name for name, value in trained.cleaner.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == (set() if temporal else set(before))
     if not temporal:
@@ -98,7 +106,9 @@ def test_a_gate_learns_with_the_per_frame_recipe_and_is_frozen_after_it(tmp_path
     nets = replace(small_nets(temporal), vae=small_vae(canvas_gate=True))
     before = nets.vae.gate.share.weight.clone()
     steps = plan(tmp_path, 2)
-    trained = distil.train_distilled(steps, nets, byte_pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32)
+    trained = distil.train_distilled(
+        steps, nets, averaged_pictures(3 if temporal else 1), distil.Weights(0.2), Dis(), 32
+    )
     assert torch.equal(trained.vae.gate.share.weight, before) == temporal
 
 
@@ -107,7 +117,7 @@ def test_the_gate_learns_alone_and_nothing_else_moves(tmp_path, vgg):
     nets = replace(small_nets(), vae=vae, phase="gate")
     before = {name: {k: v.clone() for k, v in net.state_dict().items()} for name, net in nets.modules.items()}
     steps = plan(tmp_path, 12, learning_rate=1e-2, log_every=3)
-    trained = distil.train_distilled(steps, nets, byte_pictures(1), distil.Weights(0.0), square_px=32)
+    trained = distil.train_distilled(steps, nets, averaged_pictures(1), distil.Weights(0.0), square_px=32)
     changed = {
         f"{name}.{key}"
         for name, net in trained.modules.items()
@@ -250,12 +260,23 @@ def test_a_step_stays_on_the_device(tmp_path, vgg, temporal, kind):
     flow, judges = SpyNet().requires_grad_(False), distil.Judges(vgg, some_dists(vgg), critics)
     distilling = distil.Distilling(run, nets, judges, distil.Weights(), flow, 32)
     gt, lq = (x.flatten(0, 1) for x in next(pictures(frames)))
-    heard = torch.tensor(0.2)
+    averaging, heard = torch.zeros(len(gt), 3, 32, 32), torch.tensor(0.2)
     for _ in range(2):  # the first may make constants
         with Watched() as watched:
-            figures = distilling.step(kind, gt, lq, heard)
+            figures = distilling.step(kind, gt, lq, averaging, heard)
     assert watched.seen == []
     assert ("mse" in figures) == kind.diffusion and all(f.isfinite().all() for f in figures.values())
+
+
+def test_the_networks_see_what_averaging_adds(tmp_path, monkeypatch):
+    nets, seen = small_nets(), []
+    monkeypatch.setattr(nets.vae, "encode", lambda x: seen.append(x) or VideoVAE.encode(nets.vae, x))
+    run, _ = distil._begin(plan(tmp_path, 9), nets)
+    distilling = distil.Distilling(run, nets, None, distil.Weights(), None, 32)
+    gt, lq = (x.flatten(0, 1) for x in next(pictures(1)))
+    added = torch.full((len(gt), 3, 32, 32), 0.25)
+    distilling.step(distil.Kind(False, False), gt, lq, added, torch.tensor(0.0))
+    torch.testing.assert_close(seen[0], (enlarged(lq, (64, 64)) + 0.25).clamp(-1, 1))
 
 
 def nets_of_one_level() -> sampled.Nets:
@@ -274,7 +295,7 @@ def test_compiled_networks_learn_the_same(tmp_path, monkeypatch):
     for backend in (None, "aot_eager"):
         steps = replace(plan(tmp_path / str(backend), 2), compile=backend, batch=1)
         made[backend] = distil.train_distilled(
-            steps, nets_of_one_level(), byte_pictures(1), distil.Weights(0.0), **size
+            steps, nets_of_one_level(), averaged_pictures(1), distil.Weights(0.0), **size
         )
     for name in ("vae", "unet"):
         states = [getattr(made[backend], name).state_dict() for backend in made]
