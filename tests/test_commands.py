@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from mgld import host
 from mgld.__main__ import main
+from mgld.nets.esrgan import SRVGG
 from mgld.video import probe, read_frames
 from tests import media
 
@@ -130,6 +132,17 @@ def test_compare_writes_every_method_the_grid_and_the_report(tmp_path, clip, cap
     assert set(told["runs"]) == {"per_frame", "mgld"} and told["figures"]["mgld"] and told["model"]["sha256"]
     assert "MGLD" in capsys.readouterr().out
     assert main(["compare", str(clip), str(out), "--steps", "1"]) == 1  # never over what is there
+
+
+@pytest.mark.slow
+def test_a_peer_alone_is_compared_with_the_input(tmp_path, clip, capsys):
+    save_file(SRVGG(1, 8).state_dict(), tmp_path / "small.safetensors")
+    assert (
+        main(["compare", str(clip), str(tmp_path / "out"), "--methods", f"esrgan:{tmp_path / 'small.safetensors'}"])
+        == 0
+    )
+    assert list(json.loads((tmp_path / "out" / "report.json").read_text())["figures"]) == ["bicubic", "small"]
+    assert "| small |" in capsys.readouterr().out
 
 
 def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):

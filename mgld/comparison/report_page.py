@@ -20,10 +20,8 @@ from mgld.sharing import settings_read
 
 STYLE = host.ASSETS / "page" / "report.css"
 VIEW = '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-DONE = (
-    "{frames} of “{clip}”, from {start:g} s on, enlarged from {width}×{height} to {out_width}×{out_height} pixels by the model "
-    "{model} on {device}, in {seconds:.0f} s."
-)
+DONE = "{frames} of “{clip}”, from {start:g} s on, enlarged from {width}×{height} to {out_width}×{out_height} pixels{made}."
+MADE = " by the model {model} on {device}, in {seconds:.0f} s"
 PART = "Only a part of the frame was worked on: {left:.0%} to {right:.0%} of its width, {top:.0%} to {bottom:.0%} of its height."
 DEGRADED = "The clip was clean and was degraded first (seed {seed}); it is its own ground truth."
 RUN = "{steps} of {sampler}, {moved}, {cut}, {decoded}; seed {seed}."
@@ -47,9 +45,7 @@ def report_page(outcome: Outcome, pictures: dict[str, tuple[str, bytes]]) -> str
         *(f"<p>{escape(sentence)}</p>" for sentence in told(outcome)),
         f"<h2>{FIGURES}</h2>{_figures(outcome.figures)}<p class='note'>{escape(f'{BEST_NOTE} {BLUR_NOTE}')}</p>",
         *(_picture(title, png) for title, png in pictures.values()),
-        f"<h2>{SETTINGS}</h2><ul>",
-        *(f"<li><b>{escape(label_of(n))}</b>: {escape(in_words(wanted))}</li>" for n, wanted in outcome.made.items()),
-        f"</ul>{_settings(outcome.made)}<p class='note'>{UNREAD_NOTE}</p>",
+        _settings(outcome.made) if outcome.made else "",
         f"<details><summary>{RECORD}</summary><pre>{record}</pre></details>",
     ]
     style = STYLE.read_text(encoding="utf-8")
@@ -61,11 +57,12 @@ def told(outcome: Outcome) -> list[str]:
     """Say in sentences what was done with the clip."""
     request, (height, width) = outcome.request, next(iter(outcome.layers.values())).shape[1:3]
     reports = [report for report in outcome.record["runs"].values() if report]
+    device, seconds = reports[0]["device"] if reports else "this machine", outcome.record["seconds"]["taken"]
     sentences = [
         DONE.format(
             frames=_counted(len(outcome.times_s), "frame"), clip=request.clip.name, start=request.start_s,
-            width=width // SCALE, height=height // SCALE, out_width=width, out_height=height, model=outcome.model,
-            device=reports[0]["device"] if reports else "this machine", seconds=outcome.record["seconds"]["taken"],
+            width=width // SCALE, height=height // SCALE, out_width=width, out_height=height,
+            made=MADE.format(model=outcome.model, device=device, seconds=seconds) if outcome.made else "",
         )
     ]  # fmt: skip
     if request.crop is not None:
@@ -103,6 +100,13 @@ def _figures(figures: Figures) -> str:
 
 
 def _settings(made: dict[str, Settings]) -> str:
+    """Return how every run was made: a sentence for each, and the table of settings."""
+    runs = (f"<li><b>{escape(label_of(n))}</b>: {escape(in_words(wanted))}</li>" for n, wanted in made.items())
+    table = _settings_table(made)
+    return f"<h2>{SETTINGS}</h2><ul>{''.join(runs)}</ul>{table}<p class='note'>{UNREAD_NOTE}</p>"
+
+
+def _settings_table(made: dict[str, Settings]) -> str:
     """Return one row per setting that some run read, one column per run."""
     read = {name: settings_read(wanted) for name, wanted in made.items() if name in METHODS}
     rows = [
