@@ -179,6 +179,7 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["flow", "absent.mp4", "out"], "no file"),
         (["flow", "CLIP", "out.mp4", "--frames", "1"], "two frames"),
         (["flow", "CLIP", "out.mp4", "--longest", "0"], "--longest"),
+        (["sweep", "--lq", "CLIP", "--json", "out.json", "--frames", "1"], "two frames"),
         (["benchmark", "--sizes", "2"], "--sizes"),
         (["benchmark", "--lengths", "0"], "--lengths"),
         (["train", "denoiser", "--phase", "spatial", "--corpus", "x", "--model", "y", "--size", "50"], "--size"),

@@ -27,7 +27,7 @@ from mgld.comparison.request import Request, extent_of
 from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
 from mgld.constants import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S
-from mgld.errors import UserError
+from mgld.errors import UserError, too_few_frames
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.folders import WorkFolder
 from mgld.kept import told
@@ -78,7 +78,7 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
     QUEUE.begin(session)
     with job_folder() as folder:
         yield bar(words.LOADING), None, None, "", gr.skip()
-        job = _begun(machine, request, sweep.runs_of(request, strengths), session)
+        job = _begun(machine, request, sweep.runs_of(request, strengths), session, least_frames=2)
         try:
             for line, preview, _ in _watched(machine, job, None):
                 yield line, preview, None, "", gr.skip()
@@ -94,13 +94,17 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
         learn_runs(machine, job)
 
 
-def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
+def _begun(
+    machine: Machine, request: Request, runs: dict[str, Settings], session: str | None, least_frames: int = 1
+) -> ComparisonJob:
     """Read what is needed, predict how long it takes, and remember the job as the visitor's."""
     ahead = extent_of(request)
     check_fits(
         machine.device, request, (ahead.height, ahead.width), ahead.frames
     )  # before anything large is made of it
     job = begin(request, runs)
+    if len(job.material.clip) < least_frames:
+        raise too_few_frames()
     clip, layers = job.material.clip, 1 + len(runs) + len(job.material.given)
     size_hw = clip[0].rgb_u8.shape[:2]
     part, wanted = job.material.part, list(runs.values())

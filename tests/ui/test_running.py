@@ -13,6 +13,7 @@ import pytest
 from mgld import host
 from mgld.comparison.ablation import table_3
 from mgld.comparison.store import Store
+from mgld.errors import UserError
 from mgld.folders import WorkFolder
 from mgld.methods import OURS
 from mgld.ui import running, words
@@ -156,6 +157,12 @@ def test_the_ablation_is_table_3_and_samples_twice_only(machine, moving_clip):
     running.STORE.samplings.clear(), running.STORE.results.clear()
     three = denoised(machine, asked(moving_clip, methods=["per_frame", "per_frame+tsd", "mgld"]))
     assert all_four == three  # the guided latents of both decoders are the same
+
+
+def test_a_sweep_of_one_frame_is_refused_before_any_work(machine, moving_clip):
+    with pytest.raises(UserError, match="Motion needs two frames"):
+        list(running.run_sweep(machine, asked(moving_clip, frames=1), (0.0, 0.5, 2.0), "me"))
+    assert not machine.calls and running.SESSIONS.get("me") is None
 
 
 @pytest.mark.slow
