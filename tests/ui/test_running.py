@@ -114,6 +114,16 @@ def test_cancel_without_anything_finished_or_running_says_so(machine, moving_cli
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
 
 
+@pytest.mark.parametrize("run", [running.compare, partial(running.run_sweep, strengths=(0.0, 0.5, 2.0))])
+def test_a_run_that_is_refused_or_left_at_once_does_not_keep_the_device(machine, moving_clip, run):
+    with pytest.raises(UserError, match="no frame"):
+        list(run(machine, asked(moving_clip, start_s=99), session="client"))
+    left = run(machine, asked(moving_clip), session="client")
+    next(left), left.close()
+    assert running.QUEUE.enter("next", 1.0) == (0, 0.0)
+    running.QUEUE.leave("next")
+
+
 def test_cancelling_twice_or_after_the_end_cancels_nothing(machine, moving_clip):
     going = running.compare(machine, asked(moving_clip), "me")
     next(going), next(going)
