@@ -174,6 +174,8 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["compare", "CLIP", "absent/out"], "no file"),
         (["compare", "CLIP", "out", "--crop", "5"], "four numbers"),
         (["compare", "CLIP", "out", "--frames", "0"], "--frames"),
+        (["compare", "CLIP", "out", "--start", "nan"], "--start"),
+        (["compare", "CLIP", "out", "--start", "-1"], "--start"),
         (["degrade", "absent.mp4", "out.mp4"], "no file"),
         (["degrade", "CLIP", "out.mp4", "--frames", "-1"], "--frames"),
         (["flow", "absent.mp4", "out"], "no file"),
