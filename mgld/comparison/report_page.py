@@ -13,6 +13,7 @@ from mgld.comparison.figures import BEST_NOTE, BLUR_NOTE, Figures
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.comparison.report import TITLE, Outcome
 from mgld.constants import SCALE
+from mgld.events import counted
 from mgld.methods import METHODS, decodes_together, is_filtered, is_guided, is_temporal
 from mgld.metrics.table import columns, marked
 from mgld.settings import LABELS, Settings
@@ -60,7 +61,7 @@ def told(outcome: Outcome) -> list[str]:
     device, seconds = reports[0]["device"] if reports else "this machine", outcome.record["seconds"]["taken"]
     sentences = [
         DONE.format(
-            frames=_counted(len(outcome.times_s), "frame"), clip=request.clip.name, start=request.start_s,
+            frames=counted(len(outcome.times_s), "frame"), clip=request.clip.name, start=request.start_s,
             width=width // SCALE, height=height // SCALE, out_width=width, out_height=height,
             made=MADE.format(model=outcome.model, device=device, seconds=seconds) if outcome.made else "",
         )
@@ -76,18 +77,14 @@ def told(outcome: Outcome) -> list[str]:
 def in_words(wanted: Settings) -> str:
     """Say in a sentence how one method was run."""
     moved = MOVED[is_filtered(wanted), is_guided(wanted)].format(flow=LABELS[wanted.flow], strength=wanted.guidance)
-    together = f"in segments of {_counted(wanted.segment, 'frame')}"
+    together = f"in segments of {counted(wanted.segment, 'frame')}"
     if wanted.segments == "overlapped":
         together += f" that share {wanted.overlap}"
     return RUN.format(
-        steps=_counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], moved=moved, seed=wanted.seed,
+        steps=counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], moved=moved, seed=wanted.seed,
         cut=together if is_temporal(wanted) else "every frame on its own",
         decoded="decoded together" if decodes_together(wanted) else "decoded one by one",
     )  # fmt: skip
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def _figures(figures: Figures) -> str:
