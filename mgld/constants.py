@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SCALE = 4  # output side / input side, everywhere
 DEFAULT_MODEL = "tiny"
+LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")  # that shape a result
 OBJECTS_BETWEEN_SWEEPS = 10_000  # of Python's garbage; with its own 700 torch and diffusers take a fifth longer to load
 
 # Files that are read

@@ -93,6 +93,10 @@ def no_frames() -> UserError:
     return UserError("The clip holds no frame in the chosen range.")
 
 
+def too_few_frames() -> UserError:
+    return UserError("Motion needs two frames, and the clip holds fewer in the chosen range.")
+
+
 AT_ENCODING, AT_DECODING = "when the input was encoded", "when the result was decoded"
 
 

@@ -91,3 +91,8 @@ def end_of(work: Generator[Event, None, Outcome], hear: Callable[[Event], None] 
             hear(next(work))
         except StopIteration as end:
             return end.value
+
+
+def counted(number: int, noun: str) -> str:
+    """Return "1 frame", "2 frames"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

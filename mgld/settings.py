@@ -51,6 +51,8 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
 # into segments, which matters to methods that look at neighbouring frames.
 AFFECTS = ("sampling", "cutting", "filtering", "moving", "guiding", "decoding", "finishing")
 
+HIGHEST_SEED = 2**31 - 1
+
 Entry = TypeVar("Entry")
 Number = TypeVar("Number", int, float)
 Declared = TypeVar("Declared", bound=type)
@@ -175,7 +177,7 @@ class Settings:
         "How those of the autoencoder become one; published: uniform.",
         affects="sampling",
     )
-    seed: int = number(42, 0, 2**31 - 1, "Seed", "The same seed gives the same result.", affects="sampling")
+    seed: int = number(42, 0, HIGHEST_SEED, "Seed", "The same seed gives the same result.", affects="sampling")
     colour: str = choice(
         "consistent", COLOURS, "Colour fix", "How the result is held to the colours of the input.", affects="finishing"
     )

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import save_file
 
 from mgld import host
 from mgld.__main__ import main
+from mgld.nets.esrgan import SRVGG
 from mgld.video import probe, read_frames
 from tests import media
 
@@ -132,6 +134,17 @@ def test_compare_writes_every_method_the_grid_and_the_report(tmp_path, clip, cap
     assert main(["compare", str(clip), str(out), "--steps", "1"]) == 1  # never over what is there
 
 
+@pytest.mark.slow
+def test_a_peer_alone_is_compared_with_the_input(tmp_path, clip, capsys):
+    save_file(SRVGG(1, 8).state_dict(), tmp_path / "small.safetensors")
+    assert (
+        main(["compare", str(clip), str(tmp_path / "out"), "--methods", f"esrgan:{tmp_path / 'small.safetensors'}"])
+        == 0
+    )
+    assert list(json.loads((tmp_path / "out" / "report.json").read_text())["figures"]) == ["bicubic", "small"]
+    assert "| small |" in capsys.readouterr().out
+
+
 def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
     clean = media.make_video(tmp_path / "clean.mp4", media.coded_frames(3, 96, 128))
     for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
@@ -161,11 +174,14 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["compare", "CLIP", "absent/out"], "no file"),
         (["compare", "CLIP", "out", "--crop", "5"], "four numbers"),
         (["compare", "CLIP", "out", "--frames", "0"], "--frames"),
+        (["compare", "CLIP", "out", "--start", "nan"], "--start"),
+        (["compare", "CLIP", "out", "--start", "-1"], "--start"),
         (["degrade", "absent.mp4", "out.mp4"], "no file"),
         (["degrade", "CLIP", "out.mp4", "--frames", "-1"], "--frames"),
         (["flow", "absent.mp4", "out"], "no file"),
         (["flow", "CLIP", "out.mp4", "--frames", "1"], "two frames"),
         (["flow", "CLIP", "out.mp4", "--longest", "0"], "--longest"),
+        (["sweep", "--lq", "CLIP", "--json", "out.json", "--frames", "1"], "two frames"),
         (["benchmark", "--sizes", "2"], "--sizes"),
         (["benchmark", "--lengths", "0"], "--lengths"),
         (["train", "denoiser", "--phase", "spatial", "--corpus", "x", "--model", "y", "--size", "50"], "--size"),

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors
-from mgld.commands.console import counted, say
+from mgld.commands.console import say
 from mgld.commands.options import add_device, add_model, add_settings, open_pipeline, settings_of
 from mgld.commands.report import check_place, write_json
 from mgld.constants import LIMITS, SCALE
+from mgld.events import Result, counted
 from mgld.methods import COMPARED, OURS
 from mgld.settings import Settings
 
@@ -93,7 +94,6 @@ def cases_of(chosen: argparse.Namespace) -> Iterator[tuple[Settings, int, int]]:
 
 def measure(pipeline: MGLDPipeline, wanted: Settings, side_px: int, count: int) -> dict:
     """Return sizes, seconds per stage and memory of one run on a clip that pans over noise."""
-    from mgld.events import Result
     from mgld.video import Frame
 
     clip = panned_noise(count, side_px)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld.commands import refusals
-from mgld.commands.console import counted, say, say_notes, say_progress
+from mgld.commands.console import say, say_notes, say_progress
 from mgld.commands.options import check_output, check_rate, check_start
 from mgld.constants import SCALE
+from mgld.events import counted
 from mgld.methods import PEERS
 from mgld.settings import Settings
 

@@ -12,6 +12,7 @@ from mgld.commands.options import (
     add_methods,
     add_model,
     add_settings,
+    check_range,
     notes_of_compat,
     peers_among,
     settings_of,
@@ -45,8 +46,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Compare as the page does; the folder appears whole or not at all."""
     wanted = settings_of(chosen)
     say_notes(notes_of_compat(chosen, [name for name in OURS if name in chosen.methods]))
-    if chosen.frames < 1:
-        raise errors.bad_setting("--frames", chosen.frames, "1 or more")
+    check_range(chosen)
     if chosen.output.exists() and (not chosen.output.is_dir() or any(chosen.output.iterdir())):
         raise errors.output_folder_used(chosen.output)
     if not chosen.output.absolute().parent.is_dir():
@@ -75,7 +75,7 @@ def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path
     job = begin(request, {method: settings_of(chosen, method) for method in request.methods})
     _produce(Machine(chosen.device, run_all, chosen.dtype), job)
     job.figures = measure(job.layers(), job.borders_of(len(job.bicubic)), wanted.flow)
-    print(as_markdown(job.figures).replace("### ", ""))
+    print(as_markdown(job.figures))
     outcome = outcome_of(job)
     files = write_files(folder, outcome)
     say_notes(files[0].notes)

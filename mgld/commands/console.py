@@ -16,11 +16,6 @@ def say(text: str, line: bool = False) -> None:
     sys.stderr.flush()
 
 
-def counted(number: int, noun: str) -> str:
-    """Return "1 frame", "2 frames"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def say_notes(notes: Sequence[str], hints: Mapping[str, str] | None = None, of: str = "") -> None:
     """Tell what a person should know of the clip or the result; hints say by note which option helps, `of` names the clip."""
     for note in notes:

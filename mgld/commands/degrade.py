@@ -22,11 +22,12 @@ def run(chosen: argparse.Namespace) -> None:
     import numpy as np
 
     from mgld import errors
-    from mgld.commands.console import counted, say
+    from mgld.commands.console import say
     from mgld.commands.options import check_frames, check_output
     from mgld.constants import SCALE
     from mgld.degrade import degrade
     from mgld.degrade.mild import degrade_mildly
+    from mgld.events import counted
     from mgld.video import VideoWriter, probe, read_frames
 
     if chosen.seed < 0:

@@ -13,8 +13,9 @@ from mgld import errors, host
 from mgld.commands import refusals
 from mgld.commands.console import say
 from mgld.commands.report import write_json
+from mgld.constants import LIBRARIES
 
-LIBRARIES = ("torch", "diffusers", "transformers", "safetensors", "gradio", "av", "opencv-python", "numpy")
+ALSO_TOLD = ("transformers", "safetensors")  # beside the libraries that shape a result
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -76,7 +77,7 @@ def findings() -> dict:
     device = best_device()
     cached = sorted(p for p in host.CACHE.rglob("*") if p.is_file()) if host.CACHE.is_dir() else []
     return {
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in (*LIBRARIES, *ALSO_TOLD)},
         "device": device,
         "dtype": best_dtype(device),
         "weights": [asdict(finding) for finding in examine()],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mgld import settings
 from mgld.commands import refusals
-from mgld.commands.console import counted, say, say_notes
+from mgld.commands.console import say, say_notes
 from mgld.commands.options import (
     add_device,
     add_methods,
@@ -26,6 +26,7 @@ from mgld.commands.options import (
     settings_of,
 )
 from mgld.commands.report import check_place, write_json
+from mgld.events import FramesDone, Note, Sampled, counted
 from mgld.methods import COMPARED, METHODS, follows_motion
 from mgld.settings import Settings
 from mgld.sharing import sampled_as
@@ -181,7 +182,6 @@ def upscaled(
     import numpy as np
 
     from mgld.canvas import bicubic
-    from mgld.events import FramesDone, Note, Sampled
     from mgld.video import Frame
 
     if wanted.method == "bicubic":

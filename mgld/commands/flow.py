@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
-from mgld.commands import refusals
 from mgld.commands.console import say
 from mgld.commands.options import add_range, check_output, check_range
 
@@ -59,7 +58,7 @@ def run(chosen: argparse.Namespace) -> None:
                 writer.write(picture, first.time_s)
             count, lengths = count + 1, [*lengths, length]
         if not count:
-            raise refusals.too_few_frames()
+            raise errors.too_few_frames()
     say(f"{count} pairs of frames, {sum(lengths) / count:.2f} px on average → {chosen.output}")
 
 

@@ -27,10 +27,6 @@ def start_beyond(start_s: float, duration_s: float) -> UserError:
     return UserError(f"The clip is {duration_s:.2f} s long; it cannot begin at {start_s:g} s.")
 
 
-def too_few_frames() -> UserError:
-    return UserError("Motion needs two frames, and the clip holds fewer in the chosen range.")
-
-
 def config_broken(path: object, reason: str) -> UserError:
     return UserError(f"{path} cannot be used as --config: {reason}.")
 

@@ -6,9 +6,9 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mgld import constants, settings
+from mgld import constants, errors, settings
 from mgld.commands import evaluate
-from mgld.commands.options import settings_of
+from mgld.commands.options import check_frames, settings_of
 from mgld.settings import Settings
 
 
@@ -25,12 +25,24 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure per_frame, then MGLD at every strength of every mode; print the mean."""
-    report = evaluate.evaluate(chosen, recipes_of(chosen), {})
+    recipes = recipes_of(chosen)
+    _check_lengths(chosen)
+    report = evaluate.evaluate(chosen, recipes, {})
     from mgld.metrics.table import markdown
 
     print(f"Mean of {len(report['clips'])} clips; MGLD at each guidance mode and strength\n")
     print(markdown(report["mean"], heading="recipe"))
     evaluate.tell_missing(report)
+
+
+def _check_lengths(chosen: argparse.Namespace) -> None:
+    """Refuse a clip without motion, on which every strength comes to the same."""
+    check_frames(chosen.frames)
+    from mgld.metrics.clips import clips_in, read_clip
+
+    for clip in clips_in(chosen.lq).values():
+        if len(read_clip(clip, min(chosen.frames or 2, 2))) < 2:
+            raise errors.too_few_frames()
 
 
 def recipes_of(chosen: argparse.Namespace) -> dict[str, Settings]:

@@ -14,10 +14,9 @@ from mgld.errors import UserError
 from mgld.host import PAGE_DEFAULT_FRAMES, PAGE_FRAMES
 from mgld.methods import COMPARED, METHODS, OURS
 from mgld.presets import offered
-from mgld.settings import Settings
+from mgld.settings import HIGHEST_SEED, Settings
 
 EXAMPLES = {p.stem: p for p in sorted((host.ASSETS / "clips").glob("*.mp4"))}
-HIGHEST_SEED = 2**31 - 1
 Crop = tuple[float, float, float, float]  # left, top, right, bottom as shares of the frame
 
 
@@ -157,7 +156,8 @@ def _knob(name: str, text: str) -> object:
     """Read one setting, checked on its own; raise ValueError or UserError where the page's control would not hold it."""
     knob = KNOBS[name]
     value = text if "options" in knob.metadata else type(knob.default)(text)
-    alone = {"overlap": 0} if name == "segment" else {"segment": 64} if name == "overlap" else {}
+    longest = KNOBS["segment"].metadata["range"][1]
+    alone = {"overlap": 0} if name == "segment" else {"segment": longest} if name == "overlap" else {}
     checked = getattr(replace(Settings(**alone), **{name: value}).checked(), name)
     if name in constants.PAGE_HIGHEST:
         _within(0, constants.PAGE_HIGHEST[name], checked)

@@ -63,13 +63,13 @@ class ComparisonJob:
         return run
 
     def layers(self) -> dict[str, np.ndarray]:
-        """Return every layer u8 [T,4h,4w,3] that has frames, cut to the frames that all of them have."""
+        """Return every layer u8 [T,4h,4w,3] that has frames, cut to those that all have; none while a run has yet to give any."""
         made = {name: run.frames_u8 for name, run in self.finished.items()}
         if self.running is not None and self.parts:
             made[self.running] = np.concatenate(self.parts)
         layers = {INPUT: self.bicubic, **made, **self.material.given}
         count = min(len(frames) for frames in layers.values())
-        return {name: frames[:count] for name, frames in layers.items()} if made else {}
+        return {name: frames[:count] for name, frames in layers.items()} if made or not self.runs else {}
 
     def borders_of(self, count: int) -> tuple[int, ...]:
         """Return where segments begin in the first `count` frames, of the last method that is cut into some."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mgld.errors import UserError, bad_setting
+from mgld.events import counted
 
 
 def crop_unreadable(text: object) -> UserError:
@@ -62,7 +63,7 @@ def model_not_offered(name: object, offered: Iterable[str]) -> UserError:
 
 def memory_too_small(needed_bytes: float, room_bytes: float, share: float | None, frames: int | None) -> UserError:
     """share is the largest part of the frame's sides, and frames the longest clip, that would do; None where none would."""
-    ways = [f"{frames} frame{'s' if frames > 1 else ''}"] if frames else []
+    ways = [counted(frames, "frame")] if frames else []
     ways += [f"a part of the frame of {share:.0%} of its width and height"] if share else []
     way = f"; {' or '.join(ways)} would do." if ways else "; no part of it would do."
     return UserError(

@@ -17,11 +17,11 @@ from mgld.comparison.grid import labelled_grid
 from mgld.comparison.job import ComparisonJob
 from mgld.comparison.layers import CURVES_TITLE, PROFILE_TITLE, label_of
 from mgld.comparison.request import Request
+from mgld.constants import LIBRARIES
 from mgld.presets import describe_model, name_of
 from mgld.settings import Settings
 
 TITLE = "MGLD Studio"
-LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mgld.comparison.figures import BEST_NOTE, BLUR_NOTE, Figures
 from mgld.comparison.layers import INPUT, TRUTH, label_of
 from mgld.comparison.report import TITLE, Outcome
 from mgld.constants import SCALE
+from mgld.events import counted
 from mgld.methods import METHODS, decodes_together, is_filtered, is_guided, is_temporal
 from mgld.metrics.table import columns, marked
 from mgld.settings import LABELS, Settings
@@ -20,10 +21,8 @@ from mgld.sharing import settings_read
 
 STYLE = host.ASSETS / "page" / "report.css"
 VIEW = '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-DONE = (
-    "{frames} of “{clip}”, from {start:g} s on, enlarged from {width}×{height} to {out_width}×{out_height} pixels by the model "
-    "{model} on {device}, in {seconds:.0f} s."
-)
+DONE = "{frames} of “{clip}”, from {start:g} s on, enlarged from {width}×{height} to {out_width}×{out_height} pixels{made}."
+MADE = " by the model {model} on {device}, in {seconds:.0f} s"
 PART = "Only a part of the frame was worked on: {left:.0%} to {right:.0%} of its width, {top:.0%} to {bottom:.0%} of its height."
 DEGRADED = "The clip was clean and was degraded first (seed {seed}); it is its own ground truth."
 RUN = "{steps} of {sampler}, {moved}, {cut}, {decoded}; seed {seed}."
@@ -47,9 +46,7 @@ def report_page(outcome: Outcome, pictures: dict[str, tuple[str, bytes]]) -> str
         *(f"<p>{escape(sentence)}</p>" for sentence in told(outcome)),
         f"<h2>{FIGURES}</h2>{_figures(outcome.figures)}<p class='note'>{escape(f'{BEST_NOTE} {BLUR_NOTE}')}</p>",
         *(_picture(title, png) for title, png in pictures.values()),
-        f"<h2>{SETTINGS}</h2><ul>",
-        *(f"<li><b>{escape(label_of(n))}</b>: {escape(in_words(wanted))}</li>" for n, wanted in outcome.made.items()),
-        f"</ul>{_settings(outcome.made)}<p class='note'>{UNREAD_NOTE}</p>",
+        _settings(outcome.made) if outcome.made else "",
         f"<details><summary>{RECORD}</summary><pre>{record}</pre></details>",
     ]
     style = STYLE.read_text(encoding="utf-8")
@@ -61,11 +58,12 @@ def told(outcome: Outcome) -> list[str]:
     """Say in sentences what was done with the clip."""
     request, (height, width) = outcome.request, next(iter(outcome.layers.values())).shape[1:3]
     reports = [report for report in outcome.record["runs"].values() if report]
+    device, seconds = reports[0]["device"] if reports else "this machine", outcome.record["seconds"]["taken"]
     sentences = [
         DONE.format(
-            frames=_counted(len(outcome.times_s), "frame"), clip=request.clip.name, start=request.start_s,
-            width=width // SCALE, height=height // SCALE, out_width=width, out_height=height, model=outcome.model,
-            device=reports[0]["device"] if reports else "this machine", seconds=outcome.record["seconds"]["taken"],
+            frames=counted(len(outcome.times_s), "frame"), clip=request.clip.name, start=request.start_s,
+            width=width // SCALE, height=height // SCALE, out_width=width, out_height=height,
+            made=MADE.format(model=outcome.model, device=device, seconds=seconds) if outcome.made else "",
         )
     ]  # fmt: skip
     if request.crop is not None:
@@ -79,18 +77,14 @@ def told(outcome: Outcome) -> list[str]:
 def in_words(wanted: Settings) -> str:
     """Say in a sentence how one method was run."""
     moved = MOVED[is_filtered(wanted), is_guided(wanted)].format(flow=LABELS[wanted.flow], strength=wanted.guidance)
-    together = f"in segments of {_counted(wanted.segment, 'frame')}"
+    together = f"in segments of {counted(wanted.segment, 'frame')}"
     if wanted.segments == "overlapped":
         together += f" that share {wanted.overlap}"
     return RUN.format(
-        steps=_counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], moved=moved, seed=wanted.seed,
+        steps=counted(wanted.steps, "step"), sampler=LABELS[wanted.sampler], moved=moved, seed=wanted.seed,
         cut=together if is_temporal(wanted) else "every frame on its own",
         decoded="decoded together" if decodes_together(wanted) else "decoded one by one",
     )  # fmt: skip
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def _figures(figures: Figures) -> str:
@@ -103,6 +97,13 @@ def _figures(figures: Figures) -> str:
 
 
 def _settings(made: dict[str, Settings]) -> str:
+    """Return how every run was made: a sentence for each, and the table of settings."""
+    runs = (f"<li><b>{escape(label_of(n))}</b>: {escape(in_words(wanted))}</li>" for n, wanted in made.items())
+    table = _settings_table(made)
+    return f"<h2>{SETTINGS}</h2><ul>{''.join(runs)}</ul>{table}<p class='note'>{UNREAD_NOTE}</p>"
+
+
+def _settings_table(made: dict[str, Settings]) -> str:
     """Return one row per setting that some run read, one column per run."""
     read = {name: settings_read(wanted) for name, wanted in made.items() if name in METHODS}
     rows = [

@@ -177,7 +177,7 @@ def degraded(clip: list, seed: int) -> list:
 
 
 def worked_box(request: Request, height: int, width: int) -> Box:
-    """Return the part of the frame that is worked on; a clip to be degraded is cut so that a quarter of it is even."""
+    """Return the part of the frame that is worked on; one to be degraded begins and ends where a quarter of it is even."""
     left, top, right, bottom = request.crop or (0.0, 0.0, 1.0, 1.0)
     smallest = constants.LIMITS.smallest_side_px * (SCALE if request.degrade_seed is not None else 1)
     step = 2 * SCALE if request.degrade_seed is not None else 1
@@ -223,8 +223,8 @@ def _fingerprint(path: Path, changed: int) -> str:
 
 
 def _span(low: float, high: float, side: int, smallest: int, step: int) -> tuple[int, int]:
-    """Return the pixels of a share of one side, at least smallest where the frame has them, a whole number of steps."""
-    first = min(round(low * side), max(side - smallest, 0))
+    """Return the pixels of a share of one side, at least smallest where the frame has them, from step to step."""
+    first = min(round(low * side), max(side - smallest, 0)) // step * step
     count = min(max(round(high * side) - first, smallest), side - first)
     return first, first + count - count % step
 

@@ -18,6 +18,7 @@ from mgld.metrics.catalogue import METRICS
 from mgld.settings import Settings
 
 SHOWN = ("we", "sharpness")  # what strength buys, and what it costs
+STRENGTHS = "Guidance strengths"
 LAYER = "Strength {:g}"
 ALLOWED = "{fewest} to {most} different numbers from {low:g} to {high:g}, as in “0, 0.5, 1”"
 
@@ -31,7 +32,7 @@ def strengths_of(text: str) -> tuple[float, ...]:
     found = tuple(sorted({float(p) for p in parts})) if good else ()
     if not fewest <= len(found) <= most:
         allowed = ALLOWED.format(fewest=fewest, most=most, low=low, high=high)
-        raise errors.bad_setting("Guidance strengths", text, allowed)
+        raise errors.bad_setting(STRENGTHS, text, allowed)
     return found
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mgld.flow import ops
 
 FlowNetwork = Callable[[Tensor, Tensor], Tensor]
-"""(a, b) [N,3,H,W] in [0,1] -> flow_px [N,2,H,W] with a(p) ≈ b(p + flow(p))."""
+"""(a, b) [N,3,H,W] in [0,1] on any device -> flow_px [N,2,H,W] there, with a(p) ≈ b(p + flow(p))."""
+
+
+def where_weights_are(forward: Callable[[nn.Module, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+    """Return a network's forward that takes frames from any device to its weights, and the flow back to the frames."""
+
+    @wraps(forward)
+    def moved(network: nn.Module, a: Tensor, b: Tensor) -> Tensor:
+        device = next(network.parameters()).device
+        return forward(network, a.to(device), b.to(device)).to(a.device)
+
+    return moved
 
 
 class Motion(NamedTuple):

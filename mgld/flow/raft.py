@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mgld.flow import ops
+from mgld.flow.motion import where_weights_are
 from mgld.flow.raft_layers import Encoder, SmallUpdate, Update
 
 LEVELS = 4
@@ -32,6 +33,7 @@ class Raft(nn.Module):
         window = LEVELS * (2 * self.radius + 1) ** 2
         self.update_block = (SmallUpdate if small else Update)(window, self.hidden, context)
 
+    @where_weights_are
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         size_hw = ops.at_least(a.shape[-2:], SMALLEST_SIDE)
         # extending a small frame instead lets the copied border outweigh the picture: up to 14 px off at 32×40

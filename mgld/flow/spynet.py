@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mgld.flow import ops
+from mgld.flow.motion import where_weights_are
 
 LEVELS = 6
 MULTIPLE = 2 ** (LEVELS - 1)
@@ -36,6 +37,7 @@ class SpyNet(nn.Module):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
+    @where_weights_are
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         size_hw = tuple(-(-side // MULTIPLE) * MULTIPLE for side in a.shape[-2:])
         pairs = zip(self._pyramid(a, size_hw), self._pyramid(b, size_hw), strict=True)

@@ -55,8 +55,8 @@ def load_brisque() -> Regressor:
 def niqe(clip_u8: np.ndarray, model: Pristine) -> float | None:
     """Return the mean over frames of NIQE (Mittal et al. 2013, Eq. 10), ≥ 0, lower is better; clip u8 [T,H,W,3].
 
-    On Y of BT.601 in 16…235, rounded, blocks of 96². None where a frame holds fewer than two blocks. Few blocks inflate it:
-    compare only clips of one size.
+    On Y of BT.601 in 16…235, rounded, blocks of 96². None where a frame holds fewer than two blocks, NaN where one has fewer
+    than two that are not flat. Few blocks inflate it: compare only clips of one size.
     """
     if (clip_u8.shape[1] // BLOCK) * (clip_u8.shape[2] // BLOCK) < 2:
         return None
@@ -78,6 +78,8 @@ def _frame_niqe(frame_u8: np.ndarray, model: Pristine) -> float:
     scales = ((luma, BLOCK), (_halved(luma), BLOCK // 2))
     features = np.concatenate([_block_features(_normalised(x, cv2.BORDER_REPLICATE), side) for x, side in scales], 1)
     complete = features[~np.isnan(features).any(1)]
+    if len(complete) < 2:  # flat ground has no statistics, and one block no covariance
+        return math.nan
     shift = model.mean - np.nanmean(features, 0)
     covariance = (model.covariance + np.cov(complete, rowvar=False)) / 2
     return float(np.sqrt(shift @ np.linalg.pinv(covariance) @ shift))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
+from mgld.comparison.sweep import STRENGTHS
 from mgld.constants import SWEEP
 from mgld.presets import name_of
 from mgld.ui import form, scope, study_tab, taking, words
@@ -76,7 +77,7 @@ def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
         gr.Markdown(words.SWEEP_INTRO, elem_classes="quiet")
         with gr.Row(elem_classes="asked"):
             text = ", ".join(f"{s:g}" for s in SWEEP)
-            strengths = gr.Textbox(text, label=words.SWEEP_STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
+            strengths = gr.Textbox(text, label=STRENGTHS, max_lines=1, elem_id="strengths", scale=3)
             run = gr.Button(words.SWEEP_RUN, elem_id="sweep-run", scale=1)
         example = finished_example()
         picture = gr.Image(

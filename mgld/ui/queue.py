@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import takewhile
 
 
@@ -39,6 +41,15 @@ class DeviceQueue:
         with self._lock:
             self._waiting.pop(session, None)
             self._running, self._until_s = session, 0.0
+
+    @contextmanager
+    def held(self, session: str | None) -> Iterator[None]:
+        """Take the device, and give it on however the run ends: not every client calls what the page does after a run."""
+        self.begin(session)
+        try:
+            yield
+        finally:
+            self.leave(session)
 
     def predict(self, session: str | None, seconds: float) -> None:
         """Tell how long the run that has the device will take from now on."""

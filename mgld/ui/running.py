@@ -27,7 +27,7 @@ from mgld.comparison.request import Request, extent_of
 from mgld.comparison.store import Store
 from mgld.comparison.takeaway import Takeaway
 from mgld.constants import DEFAULT_MODEL, PARTIAL_SHARE, PREDICTED_RANGE, PREVIEW_EVERY_S
-from mgld.errors import UserError
+from mgld.errors import UserError, too_few_frames
 from mgld.events import FramesDone, Preview, Progress, Result
 from mgld.folders import WorkFolder
 from mgld.kept import told
@@ -51,8 +51,7 @@ WATCH = Watch(PREVIEW_EVERY_S, guidance=True)  # previews while it works, and th
 
 def compare(machine: Machine, request: Request, session: str | None) -> Iterator[Shown]:
     """Yield what the page shows; closing it stops the work within one denoising step and keeps what is finished."""
-    QUEUE.begin(session)
-    with job_folder() as folder:
+    with QUEUE.held(session), job_folder() as folder:
         yield bar(words.LOADING), None, gr.skip(), None
         job = _begun(machine, request, request.runs, session)
         try:
@@ -64,7 +63,6 @@ def compare(machine: Machine, request: Request, session: str | None) -> Iterator
             learn_job(machine, job)
         finally:
             job.stopped.set()
-            QUEUE.leave(session)
 
 
 def _input_alone(job: ComparisonJob, folder: Path) -> object:
@@ -75,17 +73,16 @@ def _input_alone(job: ComparisonJob, folder: Path) -> object:
 
 def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
     """Run MGLD at every strength and yield progress, then the small multiples; what was run before is taken from memory."""
-    QUEUE.begin(session)
     with job_folder() as folder:
-        yield bar(words.LOADING), None, None, "", gr.skip()
-        job = _begun(machine, request, sweep.runs_of(request, strengths), session)
-        try:
-            for line, preview, _ in _watched(machine, job, None):
-                yield line, preview, None, "", gr.skip()
-            job.shown = True
-        finally:
-            job.stopped.set()
-            QUEUE.leave(session)
+        with QUEUE.held(session):
+            yield bar(words.LOADING), None, None, "", gr.skip()
+            job = _begun(machine, request, sweep.runs_of(request, strengths), session, least_frames=2)
+            try:
+                for line, preview, _ in _watched(machine, job, None):
+                    yield line, preview, None, "", gr.skip()
+                job.shown = True
+            finally:
+                job.stopped.set()
         yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
         figures, path = sweep.measure_sweep(job), folder / "stage.mp4"
         stage = shown(path, write_stage(path, sweep.layers_of(job), job.material.fps, figures), notes_of(figures))
@@ -94,13 +91,17 @@ def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], 
         learn_runs(machine, job)
 
 
-def _begun(machine: Machine, request: Request, runs: dict[str, Settings], session: str | None) -> ComparisonJob:
+def _begun(
+    machine: Machine, request: Request, runs: dict[str, Settings], session: str | None, least_frames: int = 1
+) -> ComparisonJob:
     """Read what is needed, predict how long it takes, and remember the job as the visitor's."""
     ahead = extent_of(request)
     check_fits(
         machine.device, request, (ahead.height, ahead.width), ahead.frames
     )  # before anything large is made of it
     job = begin(request, runs)
+    if len(job.material.clip) < least_frames:
+        raise too_few_frames()
     clip, layers = job.material.clip, 1 + len(runs) + len(job.material.given)
     size_hw = clip[0].rgb_u8.shape[:2]
     part, wanted = job.material.part, list(runs.values())

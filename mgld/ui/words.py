@@ -8,12 +8,15 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from mgld.comparison.asked import KNOBS
 from mgld.comparison.layers import CURVES_TITLE, PROFILE_TITLE, label_of
+from mgld.constants import LAYERS_AT_MOST
 from mgld.host import ASSETS
 from mgld.methods import is_filtered
-from mgld.settings import Settings
+from mgld.settings import LABELS, Settings
 from mgld.video.refusals import plain
 
+TEMPORAL_FILTER = KNOBS["temporal_filter"].metadata["label"]
 EXAMPLE = "Example clip {name}"
 INTRO = (
     "# MGLD Studio\n"
@@ -62,7 +65,7 @@ LINK = "Link"
 LINK_REFUSED = "The link’s value of {names} cannot be used; the default stands."
 
 # progress
-READY = "A finished example of the small embedded model is shown. Choose a clip, then press “Upscale and compare”."
+READY = f"A finished example of the small embedded model is shown. Choose a clip, then press “{RUN}”."
 LOADING = "Reading the clip and loading the model …"
 MEASURING = "Measuring flicker and sharpness …"
 WRITING = "The comparison is ready; writing the files …"
@@ -70,7 +73,7 @@ CLIP_NOTE = "About the clip: {note}."
 RUN_NOTE = "{layer}: {note}."
 FILTERED = (
     "{layers}: frames were averaged along the motion before anything else, which by itself takes noise and flicker away. Set "
-    "“Temporal filter” to “None” to see what guidance and the temporal decoder do alone."
+    f"“{TEMPORAL_FILTER}” to “{LABELS['none']}” to see what guidance and the temporal decoder do alone."
 )
 SMALL_MODEL = (
     "The embedded model is small: it shows on any machine what motion guidance does. It is no match for large ones, and where "
@@ -131,7 +134,8 @@ STAGE = {
     "speed": "Speed", "speed_help": "Speed (< and >)", "view": "View", "views": "View and tools",
     "wipe": "Wipe", "side": "Side by side",
     "grid": "Grid", "flip": "Flip", "flip_help": "F; hold the picture, or X, to flip", "diff": "Difference",
-    "layer_a": "Layer A", "layer_a_help": "Shift and 1 to 6", "layer_b": "Layer B", "layer_b_help": "1 to 6",
+    "layer_a": "Layer A", "layer_a_help": f"Shift and 1 to {LAYERS_AT_MOST}", "layer_b": "Layer B",
+    "layer_b_help": f"1 to {LAYERS_AT_MOST}",
     "gain": "Gain", "gain_help": "Difference gain", "show": "Show",
     "picture": "Picture", "heat_map": "Flicker", "both": "Both", "zoom": "Zoom", "zoom_out": "Zoom out",
     "numbers": "What the two layers differ by",
@@ -164,7 +168,7 @@ STAGE_TOLD = {
     "changeTold": "{layer} changes by {change} grey levels a frame along this line", "meanTold": "{layer}: mean {mean}",
     "difference": "|{b} − {a}| ×{gain}", "heatScale": "{top} grey levels",
     "heatFirst": "{layer}: no earlier frame to compare with",
-    "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": "Temporal profile at {place}",
+    "span": "{frames} frames at {fps} frames a second, time downwards", "profileTitle": f"{PROFILE_TITLE} at {{place}}",
     "claimAlone": "{layer}. What is made of it appears here.",
     "claim_wipe": "Left: {a}. Right: {b}.", "claim_side": "Left: {a}. Right: {b}.",
     "claim_grid": "Every layer, at the same frame.", "claim_flip": "Hold the picture to see {a} in place of {b}.",
@@ -175,7 +179,7 @@ STAGE_KEYS = {
     "`Space`": "play, pause", "`←` `→`": "frame", "`Home` `End`": "start, end of the loop",
     "`[` `]` `R`": "loop from here, to here, all", "`O`": "loop on, off", "`<` `>`": "slower, faster",
     "`W` `S` `G` `F` `D`": "wipe, side by side, grid, flip, difference", "hold `X`": "flip to layer A",
-    "`,` `.`": "divider", "`1`–`6`": "layer B; with `Shift`, layer A", "`H`": "picture, flicker map, both",
+    "`,` `.`": "divider", f"`1`–`{LAYERS_AT_MOST}`": "layer B; with `Shift`, layer A", "`H`": "picture, flicker map, both",
     "`+` `−` `0`": "zoom; wheel or pinch too", "`Shift` + arrows": "pan; drag too",
     "`↑` `↓`": "profile line; `Page` keys by 10", "`P`": "turn the line", "`L` `C`": "loupe, crop strip",
     "`E` `Z`": "save view, full screen", "`?`": "these keys",
@@ -200,18 +204,19 @@ SWEEP_INTRO = (
     "MGLD at several guidance strengths from the same noise: the steadiness that strength buys, the sharpness it costs. What the "
     "temporal filter takes away is not there to be bought."
 )
-SWEEP_STRENGTHS = "Guidance strengths"
 SWEEP_RUN = "Sweep"
 SWEEP_FIGURE = "Warping error, sharpness and profile over guidance strength"
-SWEEP_DONE = "Swept; the strengths are also the layers under “Compare”."
+SWEEP_DONE = f"Swept; the strengths are also the layers under “{TABS['compare']}”."
 
 # ablation
 ABLATION_INTRO = (
     "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip. What is "
-    "sampled with guidance sees frames averaged along the motion, unless “Temporal filter” says otherwise."
+    f"sampled with guidance sees frames averaged along the motion, unless “{TEMPORAL_FILTER}” says otherwise."
 )
 ABLATION_RUN = "Run all four"
-ABLATION_EMPTY = "Choose a clip, then press “Run all four”. The four results are also the layers under “Compare”."
+ABLATION_EMPTY = (
+    f"Choose a clip, then press “{ABLATION_RUN}”. The four results are also the layers under “{TABS['compare']}”."
+)
 
 # blind comparison
 STUDY_INTRO = (

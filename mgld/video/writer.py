@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 from collections import deque
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -99,13 +99,16 @@ class VideoWriter:
         self._check()
 
     def __enter__(self) -> VideoWriter:
-        try:
-            self._folder = WorkFolder(".mgld-", ".part", self.path.parent)
-            self._work = self._folder.path / "result"
-            self._work.mkdir()
-        except OSError as error:
-            raise errors.output_failed(self.path, _reason(error)) from error
-        self._plan()
+        with ExitStack() as interrupted:
+            try:
+                self._folder = WorkFolder(".mgld-", ".part", self.path.parent)
+                interrupted.callback(self._folder.close)
+                self._work = self._folder.path / "result"
+                self._work.mkdir()
+            except OSError as error:
+                raise errors.output_failed(self.path, _reason(error)) from error
+            self._plan()
+            interrupted.pop_all()  # from here on, __exit__ closes it
         return self
 
     def _plan(self) -> None:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from mgld.comparison.report import Line, report_pictures
-from mgld.comparison.report_page import STYLE, in_words, report_page, told
+from mgld.comparison.report_page import SETTINGS, STYLE, in_words, report_page, told
 from mgld.settings import Settings
 from tests.comparison.outcomes import outcome
 
@@ -48,6 +48,11 @@ def test_it_says_which_clip_when_and_by_which_model(tmp_path):
         "4 frames of “reef.mp4”, from 0 s on, enlarged from 32×24 to 128×96 pixels by the model tiny on cpu, in 12 s."
     )
     assert done in page
+
+
+def test_what_was_all_made_elsewhere_has_neither_model_nor_settings(tmp_path):
+    page = page_of(replace(outcome(tmp_path), made={}))
+    assert "enlarged from 32×24 to 128×96 pixels." in page and "by the model" not in page and SETTINGS not in page
 
 
 def test_a_part_and_a_degraded_clip_are_said(tmp_path):

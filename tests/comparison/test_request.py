@@ -133,6 +133,11 @@ def test_the_lab_cuts_a_clip_whose_sides_do_not_divide(tmp_path):
     assert (request.extent_of(wanted).height, request.extent_of(wanted).width) == (24, 32)
 
 
+def test_the_lab_cuts_results_made_elsewhere_where_it_cuts_the_truth(large):
+    given = request.read(asked(large, degrade_seed=0, others=[str(large)], crop="12,12,70,70")).given
+    assert np.array_equal(given["truth"], given["Real-ESRGAN x4"]) and given["truth"].shape == (4, 80, 112, 3)
+
+
 def test_the_same_pixels_have_the_same_name(low):
     wanted = asked(low)
     assert request.part_of(wanted, 4) == request.read(wanted).part

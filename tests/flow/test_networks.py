@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from torch import Tensor, nn
 
 from mgld import host
 from mgld.errors import UserError
 from mgld.flow import load_flow, ops
+from mgld.flow.motion import where_weights_are
 from mgld.flow.raft import Raft
 from mgld.flow.spynet import SpyNet
 from tests.flow.test_motion import sliding
@@ -47,6 +51,34 @@ def test_ranges_of_raft_differ_as_named() -> None:
         net.input_range = "published"
         torch.testing.assert_close(net(2 * a - 1, 2 * b - 1), trained)
         assert not torch.equal(net(a, b), trained)
+
+
+@pytest.mark.parametrize("network", [SpyNet, partial(Raft, iterations=1)])
+def test_frames_go_to_where_the_weights_are(network: Callable[[], nn.Module]) -> None:
+    with torch.device("meta"):
+        net = network().eval()
+    a, b = torch.rand(2, 1, 3, 128, 128)
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta"):  # the one device that gives nothing back
+        net(a, b)
+
+
+def test_flow_comes_back_to_where_the_frames_are() -> None:
+    net = Elsewhere()
+    assert net(*torch.zeros(2, 1, 3, 8, 8)).device.type == "cpu" and net.seen == ["meta", "meta"]
+
+
+class Elsewhere(nn.Module):
+    """A flow network on a device that holds no frame; it finds that nothing moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1, device="meta"))
+        self.seen: list[str] = []
+
+    @where_weights_are
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        self.seen = [a.device.type, b.device.type]
+        return torch.zeros(len(a), 2, *a.shape[-2:])
 
 
 def test_public_key_names() -> None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from mgld.flow.temporal_filter import temporally_filtered
 from mgld.metrics.perceptual import Dists
+from mgld.metrics.suite import Suite
 from mgld.metrics.vgg import Perceptual
 from mgld.nets import blocks
 from mgld.nets.layers import SFT
@@ -122,3 +123,9 @@ def test_the_temporal_filter_comes_to_what_it_comes_to_on_a_cpu():
     frames, flow_px = torch.rand(5, 3, 128, 192) * 2 - 1, torch.randn(8, 2, 32, 48)
     made = temporally_filtered(frames.cuda(), flow_px.cuda()).cpu()
     assert (made - temporally_filtered(frames, flow_px)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("flow", ["spynet", "raft"])
+def test_a_judge_of_motion_on_the_gpu_sees_frames_as_they_are_read(flow, clip_u8):
+    found, wanted = (Suite(flow, device).motion_of(clip_u8).flow_px for device in ("cuda", "cpu"))
+    assert found.device.type == "cpu" and (found - wanted).abs().mean() < 0.01

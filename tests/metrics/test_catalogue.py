@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mgld.metrics.catalogue import METRICS, Better, Evidence, Need
+from mgld.metrics.naturalness import Pristine, Regressor
 
 TWO_PAIRS = [2.0, 6.0]
 
@@ -46,6 +47,20 @@ def test_the_excess_over_the_truth_is_unknown_where_no_pixel_stays_in_sight(clip
 
 def test_the_infinite_psnr_of_equal_clips_is_unknown(clip):
     assert METRICS["psnr"].of(Evidence(clip, [], clip)) is None
+
+
+def test_flat_frames_have_the_figures_that_can_be_told(clip):
+    black = np.zeros((3, 96, 192, 3), np.uint8)
+    ones = np.ones(36)
+    models = {
+        "niqe": Pristine(ones, np.eye(36)),
+        "brisque": Regressor(ones[None], ones[:1], 0 * ones, ones, ones[:1], ones[:1]),
+    }
+    seen = Evidence(black, [0.0, 0.0], black, (1,), black, [0.0, 0.0])
+    found = {key: metric.of(seen, models.get(key)) for key, metric in METRICS.items()}
+    assert {key: value for key, value in found.items() if value is not None} == {
+        "ssim": 1, "we": 0, "we_excess": 0, "sharpness": 0,
+    }  # fmt: skip
 
 
 def test_a_metric_that_loads_numbers_says_how_to_get_them():

@@ -9,6 +9,7 @@ import pytest
 from mgld import host
 from mgld.metrics import naturalness, stored
 from mgld.metrics.clips import read_clip
+from mgld.metrics.naturalness import Pristine
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,16 @@ def test_niqe_is_that_of_basicsr_and_prefers_the_photograph(photo):
     assert naturalness.niqe(photo, model) == pytest.approx(3.160756, abs=0.002)  # basicsr 1.4.2's calculate_niqe
     assert naturalness.niqe(worsened(photo), model) > 5
     assert naturalness.niqe(photo[:, :96, :96], model) is None
+
+
+def test_a_flat_frame_has_no_niqe():
+    clip, model = (
+        np.random.default_rng(0).integers(0, 256, (2, 96, 192, 3), np.uint8),
+        Pristine(np.zeros(36), np.eye(36)),
+    )
+    assert naturalness.niqe(clip, model) > 0
+    clip[1, :, 96:] = 255
+    assert np.isnan(naturalness.niqe(clip, model))
 
 
 @pytest.mark.skipif(not stored.BRISQUE.path.exists(), reason="no BRISQUE numbers here")

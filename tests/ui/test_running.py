@@ -13,6 +13,7 @@ import pytest
 from mgld import host
 from mgld.comparison.ablation import table_3
 from mgld.comparison.store import Store
+from mgld.errors import UserError
 from mgld.folders import WorkFolder
 from mgld.methods import OURS
 from mgld.ui import running, words
@@ -113,6 +114,16 @@ def test_cancel_without_anything_finished_or_running_says_so(machine, moving_cli
     assert words.CANCELLED in next(running.keep_what_is_finished("me"))[0]
 
 
+@pytest.mark.parametrize("run", [running.compare, partial(running.run_sweep, strengths=(0.0, 0.5, 2.0))])
+def test_a_run_that_is_refused_or_left_at_once_does_not_keep_the_device(machine, moving_clip, run):
+    with pytest.raises(UserError, match="no frame"):
+        list(run(machine, asked(moving_clip, start_s=99), session="client"))
+    left = run(machine, asked(moving_clip), session="client")
+    next(left), left.close()
+    assert running.QUEUE.enter("next", 1.0) == (0, 0.0)
+    running.QUEUE.leave("next")
+
+
 def test_cancelling_twice_or_after_the_end_cancels_nothing(machine, moving_clip):
     going = running.compare(machine, asked(moving_clip), "me")
     next(going), next(going)
@@ -156,6 +167,12 @@ def test_the_ablation_is_table_3_and_samples_twice_only(machine, moving_clip):
     running.STORE.samplings.clear(), running.STORE.results.clear()
     three = denoised(machine, asked(moving_clip, methods=["per_frame", "per_frame+tsd", "mgld"]))
     assert all_four == three  # the guided latents of both decoders are the same
+
+
+def test_a_sweep_of_one_frame_is_refused_before_any_work(machine, moving_clip):
+    with pytest.raises(UserError, match="Motion needs two frames"):
+        list(running.run_sweep(machine, asked(moving_clip, frames=1), (0.0, 0.5, 2.0), "me"))
+    assert not machine.calls and running.SESSIONS.get("me") is None
 
 
 @pytest.mark.slow

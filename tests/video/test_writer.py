@@ -101,6 +101,16 @@ def test_nothing_is_left_of_a_failed_run(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_left_of_a_run_that_is_interrupted_while_it_plans(tmp_path, monkeypatch):
+    def interrupted(source, suffix):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mgld.video.writer.planned", interrupted)
+    with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / "a.mp4", 10, audio_from=tmp_path / "source.mp4"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_old_result_survives_a_failed_run(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"old")
     with pytest.raises(ValueError, match="after frames"), VideoWriter(tmp_path / "a.mp4", 10) as writer:
