@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from mgld import constants, errors, settings
-from mgld.commands.train_runs import BEGINNING, PHASES, SITTING, STAGES, run_all, run_stage
+from mgld.commands.train_runs import BEGINNING, PHASES, SITTING, STAGES, check_squares, run_all, run_stage
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -150,6 +150,7 @@ def run_corpus(chosen: argparse.Namespace) -> None:
 
 def run_measure(chosen: argparse.Namespace) -> None:
     """Print the autoencoder's figures as JSON."""
+    check_squares(chosen, "pictures")
     from mgld.device import device_of
     from mgld.training import stages
 
