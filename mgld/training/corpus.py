@@ -59,7 +59,7 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     for path in _files(sources):
         item, encoded = _encode(path, licence, _known(sources))
         if item is None:
-            log.info("%s is too small, left out", path.name)
+            log.info("%s is too small or cannot be read, left out", path.name)
             continue
         size = sum(map(len, encoded))
         if written + size > SHARD_BYTES:
@@ -91,8 +91,8 @@ def _files(sources: list[Path]) -> Iterator[Path]:
     for source in sources:
         if not source.exists():
             raise errors.file_missing(source)
-        paths = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
-        for folder, group in itertools.groupby(paths, lambda p: p.parent):
+        paths = [p for p in source.rglob("*") if p.is_file()] if source.is_dir() else [source]
+        for folder, group in itertools.groupby(sorted(paths, key=lambda p: (p.parent, p)), lambda p: p.parent):
             members = list(group)
             pictures = [p for p in members if p.suffix.lower() in PICTURE_SUFFIXES]
             if _is_footage(pictures):
@@ -105,7 +105,8 @@ def _is_footage(pictures: list[Path]) -> bool:
     """Tell frames of one video from an album: many pictures, numbered names, one size."""
     if len(pictures) < FEWEST_FRAMES or not all(any(c.isdigit() for c in p.stem) for p in pictures):
         return False
-    return len({cv2.imread(str(p)).shape for p in pictures[:FEWEST_FRAMES]}) == 1
+    read = (cv2.imread(str(p)) for p in pictures[:FEWEST_FRAMES])
+    return len({picture.shape for picture in read if picture is not None}) == 1
 
 
 def _known(sources: list[Path]) -> dict[str, str]:
@@ -121,7 +122,7 @@ def _known(sources: list[Path]) -> dict[str, str]:
 
 
 def _encode(path: Path, licence: str, known: dict[str, str]) -> tuple[Item | None, list[bytes]]:
-    """Return the manifest line and the WebP pictures of one photograph or video (None if it is too small)."""
+    """Return the manifest line and the WebP pictures of one photograph or video (None if it is too small, or no picture)."""
     if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
         frames = [f.rgb_u8 for f in read_frames(path, max_frames=FRAMES_PER_VIDEO)]
         frames = [_shrink(f, 1 / VIDEO_SHRINK) for f in frames]
@@ -131,7 +132,7 @@ def _encode(path: Path, licence: str, known: dict[str, str]) -> tuple[Item | Non
     if not frames or min(frames[0].shape[:2]) < SMALLEST_SIDE_PX:
         return None, []
     frames = [_shrink(f, min(1.0, LARGEST_SIDE_PX / max(f.shape[:2]))) for f in frames]
-    contents = sorted(path.iterdir()) if path.is_dir() else [path]
+    contents = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in contents)).hexdigest()
     height, width = frames[0].shape[:2]
     item = Item(

@@ -20,12 +20,11 @@ def packed(tmp_path, monkeypatch):
     """Pack six photographs, one video and one folder of frames."""
     monkeypatch.setattr(host, "CACHE", tmp_path / "cache")
     source = tmp_path / "source"
-    (source / "shot").mkdir(parents=True)
+    source.mkdir()
+    write_frames(source / "shot", 9)
     rng = np.random.default_rng(0)
     for i in range(6):
         cv2.imwrite(str(source / f"p{i}.png"), rng.integers(0, 256, (200 + i, 260, 3), np.uint8))
-    for i in range(9):
-        cv2.imwrite(str(source / "shot" / f"{i:03d}.png"), media.flat((9 * i, 0, 0), 400, 400))
     media.make_video(source / "film.mp4", media.coded_frames(10, 352, 400))
     (source / "manifest.csv").write_text("file,licence\np0.png,CC0\n")
     corpus.pack_corpus([source], tmp_path / "out")
@@ -47,6 +46,28 @@ def test_pixels_come_back(packed):
     index = next(i for i, item in enumerate(opened.items) if item.source == "film.mp4")
     seen = [media.number_of(f) for f in opened.pixels(index)]
     assert seen == list(range(10))
+
+
+def test_frames_are_footage_whatever_lies_beside_them(tmp_path):
+    """A subfolder that sorts between them used to make an album of them, or no corpus at all."""
+    shot = write_frames(tmp_path / "shot", 9)
+    (shot / "005_notes").mkdir()
+    (shot / "005_notes" / "notes.txt").write_text("dusk")
+    assert list(corpus._files([tmp_path])) == [shot]
+    assert [item.frames for item in corpus.pack_corpus([tmp_path], tmp_path / "out")] == [9]
+
+
+def test_a_damaged_frame_is_named(tmp_path):
+    (write_frames(tmp_path / "shot", 9) / "003.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"003\.png is damaged"):
+        corpus.pack_corpus([tmp_path], tmp_path / "out")
+
+
+def write_frames(folder, count):
+    folder.mkdir()
+    for i in range(count):
+        cv2.imwrite(str(folder / f"{i:03d}.png"), media.flat((9 * i, 0, 0), 400, 400))
+    return folder
 
 
 @pytest.mark.slow
