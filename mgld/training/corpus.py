@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -54,10 +55,10 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     A manifest.csv beside the sources (columns file, source or licence) is consulted for what each file is.
     """
     out.mkdir(parents=True, exist_ok=True)
-    items, shard, written = [], 0, SHARD_BYTES
+    items, shard, written, known = [], 0, SHARD_BYTES, _known(sources)
     archive: zipfile.ZipFile | None = None
     for path in _files(sources):
-        item, encoded = _encode(path, licence, _known(sources))
+        item, encoded = _encode(path, licence, known)
         if item is None:
             log.info("%s is too small or cannot be read, left out", path.name)
             continue
@@ -199,10 +200,11 @@ def _decode_all(folder: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    shards = [zipfile.ZipFile(p) for p in sorted(folder.glob("corpus-*.zip"))]
-    where = {name: shard for shard in shards for name in shard.namelist()}
     partial = cache / f"pixels-{os.getpid()}.part"  # several processes may find the cache empty at once
-    with partial.open("wb") as pixels, ThreadPoolExecutor() as pool:
+    with ExitStack() as stack:
+        shards = [stack.enter_context(zipfile.ZipFile(p)) for p in sorted(folder.glob("corpus-*.zip"))]
+        pixels, pool = stack.enter_context(partial.open("wb")), stack.enter_context(ThreadPoolExecutor())
+        where = {name: shard for shard in shards for name in shard.namelist()}
         names = [f"{row['name']}/{i:05d}.webp" for row in rows for i in range(int(row["frames"]))]
         for first in range(0, len(names), DECODED_AT_ONCE):
             some = names[first : first + DECODED_AT_ONCE]

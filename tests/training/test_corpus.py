@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 
 import cv2
 import numpy as np
@@ -39,6 +40,15 @@ def test_manifest_says_what_is_inside(packed):
     assert (rows["film.mp4"]["frames"], rows["film.mp4"]["height"]) == ("10", "176")
     assert rows["shot"]["frames"] == "9" and len(rows["p0.png"]["sha256"]) == 64
     assert all(p.stat().st_size < corpus.SHARD_BYTES * 1.1 for p in packed.glob("*.zip"))
+
+
+def test_manifests_are_read_once_and_shards_closed(packed, tmp_path, monkeypatch):
+    read, shards, ZipFile = [], [], zipfile.ZipFile
+    monkeypatch.setattr(corpus, "_known", lambda sources: read.append(sources) or {})
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *a: shards.append(ZipFile(*a)) or shards[-1])
+    corpus.pack_corpus([tmp_path / "source"], tmp_path / "again")
+    corpus.Corpus(packed)
+    assert len(read) == 1 and len(shards) == 2 and all(shard.fp is None for shard in shards)
 
 
 def test_pixels_come_back(packed):
