@@ -55,13 +55,9 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     A manifest.csv beside the sources (columns file, source or licence) is consulted for what each file is.
     """
     out.mkdir(parents=True, exist_ok=True)
-    items, shard, written, known = [], 0, SHARD_BYTES, _known(sources)
+    items, shard, written = [], 0, SHARD_BYTES
     archive: zipfile.ZipFile | None = None
-    for path in _files(sources):
-        item, encoded = _encode(path, licence, known)
-        if item is None:
-            log.info("%s is too small or cannot be read, left out", path.name)
-            continue
+    for item, encoded in _encoded(sources, licence):
         size = sum(map(len, encoded))
         if written + size > SHARD_BYTES:
             if archive is not None:
@@ -120,6 +116,21 @@ def _known(sources: list[Path]) -> dict[str, str]:
                     name = row.get("file") or row.get("name") or ""
                     known[Path(name).name] = row.get("licence") or row.get("source") or "unknown"
     return known
+
+
+def _encoded(sources: list[Path], licence: str) -> Iterator[tuple[Item, list[bytes]]]:
+    """Yield what _encode makes of each source that is of use; say which are left out."""
+    known = _known(sources)
+    for path in _files(sources):
+        try:
+            item, encoded = _encode(path, licence, known)
+        except errors.UserError as error:
+            log.info("left out: %s", error)
+            continue
+        if item is not None:
+            yield item, encoded
+        else:
+            log.info("%s is too small or cannot be read, left out", path.name)
 
 
 def _encode(path: Path, licence: str, known: dict[str, str]) -> tuple[Item | None, list[bytes]]:

@@ -67,10 +67,14 @@ def test_frames_are_footage_whatever_lies_beside_them(tmp_path):
     assert [item.frames for item in corpus.pack_corpus([tmp_path], tmp_path / "out")] == [9]
 
 
-def test_a_damaged_frame_is_named(tmp_path):
+def test_what_cannot_be_read_is_named_and_left_out(tmp_path, caplog):
+    caplog.set_level("INFO", "mgld")
     (write_frames(tmp_path / "shot", 9) / "003.png").write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"003\.png is damaged"):
-        corpus.pack_corpus([tmp_path], tmp_path / "out")
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    write_frames(tmp_path / "whole", 9)
+    assert [item.source for item in corpus.pack_corpus([tmp_path], tmp_path / "out")] == ["whole"]
+    for name in ("003.png", "film.mp4"):
+        assert any(name in line and "left out" in line for line in caplog.messages)
 
 
 def write_frames(folder, count):
