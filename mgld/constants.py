@@ -10,7 +10,16 @@ OBJECTS_BETWEEN_SWEEPS = 10_000  # of Python's garbage; with its own 700 torch a
 
 # Files that are read
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
+VIDEO_KINDS = {  # as people call them, and how names of their files end; which demuxers open them is said in video/container.py
+    "MP4": (".mp4", ".m4v"), "MOV": (".mov",), "MKV": (".mkv",), "WebM": (".webm",), "AVI": (".avi",),
+    "MPEG": (".mpg", ".mpeg", ".vob"), "TS": (".ts", ".mts", ".m2ts"), "WMV": (".wmv", ".asf"), "FLV": (".flv",),
+    "OGV": (".ogv",), "DV": (".dv",),
+}  # fmt: skip
+CLIP_SUFFIXES = (
+    *(s for suffixes in VIDEO_KINDS.values() for s in suffixes),
+    ".gif",
+    ".zip",
+)  # of clips among other files
 PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 
 # Tiles, and memory

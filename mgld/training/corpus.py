@@ -19,12 +19,13 @@ import cv2
 import numpy as np
 
 from mgld import errors, host
-from mgld.constants import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from mgld.constants import CLIP_SUFFIXES, PICTURE_SUFFIXES
 from mgld.training import refusals
 from mgld.video import read_frames
 
 log = logging.getLogger(__name__)
 
+SHARDS = "corpus-*.zip"
 SHARD_BYTES = 60_000_000
 HELD_OUT_SHARE = 0.05
 FRAMES_PER_VIDEO = 96
@@ -57,7 +58,7 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     out.mkdir(parents=True, exist_ok=True)
     items, shard, written = [], 0, SHARD_BYTES
     archive: zipfile.ZipFile | None = None
-    for item, encoded in _encoded(sources, licence):
+    for item, encoded in _encoded(sources, out, licence):
         size = sum(map(len, encoded))
         if written + size > SHARD_BYTES:
             if archive is not None:
@@ -83,19 +84,21 @@ def _with_held_out(items: list[Item]) -> list[Item]:
     return [replace(item, split="held_out") if item is chosen else item for item in items]
 
 
-def _files(sources: list[Path]) -> Iterator[Path]:
-    """Yield photographs, videos and folders that hold the frames of one video, in a fixed order."""
+def _files(sources: list[Path], out: Path) -> Iterator[Path]:
+    """Yield photographs, videos and folders that hold the frames of one video, in a fixed order; no shards in `out`."""
+    shards = {p.resolve() for p in out.glob(SHARDS)}
     for source in sources:
         if not source.exists():
             raise errors.file_missing(source)
         paths = [p for p in source.rglob("*") if p.is_file()] if source.is_dir() else [source]
+        paths = [p for p in paths if p.resolve() not in shards]
         for folder, group in itertools.groupby(sorted(paths, key=lambda p: (p.parent, p)), lambda p: p.parent):
             members = list(group)
             pictures = [p for p in members if p.suffix.lower() in PICTURE_SUFFIXES]
             if _is_footage(pictures):
                 yield folder
                 pictures = []
-            yield from pictures + [p for p in members if p.suffix.lower() in VIDEO_SUFFIXES]
+            yield from pictures + [p for p in members if p.suffix.lower() in CLIP_SUFFIXES]
 
 
 def _is_footage(pictures: list[Path]) -> bool:
@@ -118,10 +121,10 @@ def _known(sources: list[Path]) -> dict[str, str]:
     return known
 
 
-def _encoded(sources: list[Path], licence: str) -> Iterator[tuple[Item, list[bytes]]]:
+def _encoded(sources: list[Path], out: Path, licence: str) -> Iterator[tuple[Item, list[bytes]]]:
     """Yield what _encode makes of each source that is of use; say which are left out."""
     known = _known(sources)
-    for path in _files(sources):
+    for path in _files(sources, out):
         try:
             item, encoded = _encode(path, licence, known)
         except errors.UserError as error:
@@ -135,7 +138,7 @@ def _encoded(sources: list[Path], licence: str) -> Iterator[tuple[Item, list[byt
 
 def _encode(path: Path, licence: str, known: dict[str, str]) -> tuple[Item | None, list[bytes]]:
     """Return the manifest line and the WebP pictures of one photograph or video (None if it is too small, or no picture)."""
-    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+    if path.is_dir() or path.suffix.lower() in CLIP_SUFFIXES:
         frames = [f.rgb_u8 for f in read_frames(path, max_frames=FRAMES_PER_VIDEO)]
         frames = [_shrink(f, 1 / VIDEO_SHRINK) for f in frames]
     else:
@@ -213,7 +216,7 @@ def _decode_all(folder: Path, cache: Path) -> None:
         rows = list(csv.DictReader(file))
     partial = cache / f"pixels-{os.getpid()}.part"  # several processes may find the cache empty at once
     with ExitStack() as stack:
-        shards = [stack.enter_context(zipfile.ZipFile(p)) for p in sorted(folder.glob("corpus-*.zip"))]
+        shards = [stack.enter_context(zipfile.ZipFile(p)) for p in sorted(folder.glob(SHARDS))]
         pixels, pool = stack.enter_context(partial.open("wb")), stack.enter_context(ThreadPoolExecutor())
         where = {name: shard for shard in shards for name in shard.namelist()}
         names = [f"{row['name']}/{i:05d}.webp" for row in rows for i in range(int(row["frames"]))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import zipfile
 
 import cv2
@@ -63,7 +64,7 @@ def test_frames_are_footage_whatever_lies_beside_them(tmp_path):
     shot = write_frames(tmp_path / "shot", 9)
     (shot / "005_notes").mkdir()
     (shot / "005_notes" / "notes.txt").write_text("dusk")
-    assert list(corpus._files([tmp_path])) == [shot]
+    assert list(corpus._files([tmp_path], tmp_path / "out")) == [shot]
     assert [item.frames for item in corpus.pack_corpus([tmp_path], tmp_path / "out")] == [9]
 
 
@@ -77,10 +78,18 @@ def test_what_cannot_be_read_is_named_and_left_out(tmp_path, caplog):
         assert any(name in line and "left out" in line for line in caplog.messages)
 
 
-def write_frames(folder, count):
+def test_zips_of_frames_are_clips_and_shards_of_the_corpus_itself_are_not(tmp_path):
+    shutil.make_archive(str(tmp_path / "source" / "shot"), "zip", write_frames(tmp_path / "frames", 9, 800))
+    shutil.rmtree(tmp_path / "frames")
+    for _ in range(2):
+        items = corpus.pack_corpus([tmp_path], tmp_path / "out")
+        assert [(item.source, item.frames) for item in items] == [("shot.zip", 9)]
+
+
+def write_frames(folder, count, side_px=400):
     folder.mkdir()
     for i in range(count):
-        cv2.imwrite(str(folder / f"{i:03d}.png"), media.flat((9 * i, 0, 0), 400, 400))
+        cv2.imwrite(str(folder / f"{i:03d}.png"), media.flat((9 * i, 0, 0), side_px, side_px))
     return folder
 
 
