@@ -69,6 +69,12 @@ FLAT_WEIGHT = (
     10.0  # of the few-step stage: of what flat ground shows beyond the truth above a quarter of the sampling rate
 )
 
+# Stages of training
+DECODER_PHASES = ("backbone", "frame", "joint", "temporal")
+# VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
+LPIPS_SQUARE_PX = 64
+SHEET_EVERY_STEPS = 500
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -54,7 +54,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
     decoder = _stage(
         train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder"
     )
-    decoder.add_argument("--phase", choices=("backbone", "frame", "joint", "temporal"), required=True)
+    decoder.add_argument("--phase", choices=constants.DECODER_PHASES, required=True)
     decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
     decoder.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
     decoder.add_argument("--gan-weight", type=float, default=constants.GAN_WEIGHT, help="of Eq. 8")
@@ -81,7 +81,10 @@ def _add_distilling(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--gate", action="store_true", help="begin the decoder's gate for the enlarged frame, where the model has none"
     )
-    command.add_argument("--square", type=int, default=64, metavar="PX", help="square of a picture that LPIPS sees")
+    command.add_argument(
+        "--square", type=int, default=constants.LPIPS_SQUARE_PX, metavar="PX",
+        help="square of a picture that LPIPS sees",
+    )  # fmt: skip
 
 
 def _add_all(train: argparse._SubParsersAction) -> None:
@@ -125,7 +128,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--size", type=int, metavar="PX")
     command.add_argument("--frames", type=int, default=5, help="clip length of temporal phases")
     command.add_argument("--rate", type=float, help="learning rate")
-    command.add_argument("--sheet-every", type=int, default=500, metavar="STEPS")
+    command.add_argument("--sheet-every", type=int, default=constants.SHEET_EVERY_STEPS, metavar="STEPS")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
         "--workers", type=int, help="processes that make samples (default: all cores but the one that trains)"
