@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 SCALE = 4  # output side / input side, everywhere
 DEFAULT_MODEL = "tiny"
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (BT.601)
 OBJECTS_BETWEEN_SWEEPS = 10_000  # of Python's garbage; with its own 700 torch and diffusers take a fifth longer to load
 
 # Files that are read
