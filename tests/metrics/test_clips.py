@@ -21,6 +21,12 @@ def test_every_kind_that_is_promised_is_found_in_a_folder(tmp_path, suffix):
     assert clips_in(tmp_path) == {"a": clip}
 
 
+def test_of_several_files_of_one_name_the_video_is_meant(tmp_path):
+    for name in ("a.zip", "a.ts", "a.mp4", "b.zip"):
+        (tmp_path / name).write_bytes(b"x")
+    assert clips_in(tmp_path) == {"a": tmp_path / "a.mp4", "b": tmp_path / "b.zip"}
+
+
 def test_what_is_promised_is_found():
     listed = ", ".join(VIDEO_KINDS)
     assert listed in refusals.CLIPS and f"({listed})" in (ROOT / "README.md").read_text(encoding="utf-8")
