@@ -7,11 +7,21 @@ from dataclasses import dataclass
 SCALE = 4  # output side / input side, everywhere
 DEFAULT_MODEL = "tiny"
 LIBRARIES = ("torch", "diffusers", "gradio", "av", "opencv-python", "numpy")  # that shape a result
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (BT.601)
 OBJECTS_BETWEEN_SWEEPS = 10_000  # of Python's garbage; with its own 700 torch and diffusers take a fifth longer to load
 
 # Files that are read
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # frames of a clip that is a folder
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")  # files that are read as clips
+VIDEO_KINDS = {  # as people call them, and how names of their files end; which demuxers open them is said in video/container.py
+    "MP4": (".mp4", ".m4v"), "MOV": (".mov",), "MKV": (".mkv",), "WebM": (".webm",), "AVI": (".avi",),
+    "MPEG": (".mpg", ".mpeg", ".vob"), "TS": (".ts", ".mts", ".m2ts"), "WMV": (".wmv", ".asf"), "FLV": (".flv",),
+    "OGV": (".ogv",), "DV": (".dv",),
+}  # fmt: skip
+CLIP_SUFFIXES = (
+    *(s for suffixes in VIDEO_KINDS.values() for s in suffixes),
+    ".gif",
+    ".zip",
+)  # of clips among other files
 PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 
 # Tiles, and memory
@@ -60,6 +70,12 @@ CRITICS_SHARE = 0.2  # of the few-step stage: the critics' gradient at the pictu
 FLAT_WEIGHT = (
     10.0  # of the few-step stage: of what flat ground shows beyond the truth above a quarter of the sampling rate
 )
+
+# Stages of training
+DECODER_PHASES = ("backbone", "frame", "joint", "temporal")
+# VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
+LPIPS_SQUARE_PX = 64
+SHEET_EVERY_STEPS = 500
 
 
 @dataclass(frozen=True)

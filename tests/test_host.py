@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mgld.errors import UserError
-from mgld.host import RAY_TOKEN, limit_of, show_ray_the_token
+from mgld.host import RAY_TOKEN, UPLOAD_REQUEST_BYTES, limit_of, show_ray_the_token
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -90,3 +90,8 @@ def test_every_variable_is_documented():
     assert read == set(
         re.findall(r"^\| `(MGLD_\w+)`", (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8"), re.M)
     )
+
+
+def test_the_proxy_of_the_docs_lets_through_what_the_page_takes():
+    told = re.search(r"client_max_body_size (\d+)m;", (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8"))
+    assert int(told[1]) * 2**20 == UPLOAD_REQUEST_BYTES

@@ -11,15 +11,20 @@ from mgld.__main__ import parser
 from mgld.compat import settings_as
 
 ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "docs" / "published-vs-ours.md").read_text(encoding="utf-8")
 ROWS = [
     [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-    for line in (ROOT / "docs" / "published-vs-ours.md").read_text(encoding="utf-8").splitlines()
+    for line in TEXT.splitlines()
     if re.match(r"\| \d+ \|", line)
 ]
 
 
 def test_rows_are_numbered_through():
     assert [int(row[0]) for row in ROWS] == list(range(1, len(ROWS) + 1)) and len(ROWS) >= 40
+
+
+def test_what_has_a_flag_stands_under_that_heading():
+    assert "| `--" not in TEXT.partition("## The same")[2]
 
 
 @pytest.mark.parametrize("name", sorted({m for row in ROWS for m in re.findall(r"`(tests/\S+?::\w+)`", row[-1])}))

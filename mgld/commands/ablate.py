@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from mgld.commands import evaluate
 from mgld.methods import OURS
@@ -12,8 +11,7 @@ from mgld.methods import OURS
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("ablate", help="measure what each of the paper's two parts contributes (Table 3)")
-    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
-    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
+    evaluate.add_clips(command)
     evaluate.add_measuring(command)
     command.set_defaults(run=run)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mgld import host
 from mgld.commands.console import say
+from mgld.convert.shapes import HEAD_CHANNELS
 
 METRICS = {
     "dists": "wheel of DISTS-pytorch 0.1",
@@ -50,7 +51,9 @@ def _add_sd21(kinds: argparse._SubParsersAction) -> None:
         "--dtype", choices=("float16", "float32"), default="float16", help="precision of the written files"
     )
     sd21.add_argument("--ema", action="store_true", help="take the moving averages where a checkpoint has them")
-    sd21.add_argument("--head-channels", type=int, default=64, help="of the U-Net's attention; shapes do not show it")
+    sd21.add_argument(
+        "--head-channels", type=int, default=HEAD_CHANNELS, help="of the U-Net's attention; shapes do not show it"
+    )
     sd21.add_argument("out", type=Path, metavar="OUT", help="the model folder to write; --model OUT opens it")
     sd21.set_defaults(run=run_sd21)
 

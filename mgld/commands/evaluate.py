@@ -43,14 +43,19 @@ TRUTH = "ground truth"
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("evaluate", help="measure methods and results on a folder of clips")
-    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
-    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
+    add_clips(command)
     add_methods(command, tuple(METHODS), ("bicubic", *COMPARED), count="*")
     command.add_argument(
         "--results", nargs="+", default=(), metavar="NAME=DIR", help="clips that were upscaled elsewhere"
     )
     add_measuring(command)
     command.set_defaults(run=run)
+
+
+def add_clips(command: argparse.ArgumentParser) -> None:
+    """Add what ablate and sweep measure too: clips, and their ground truth."""
+    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
+    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
 
 
 def add_measuring(command: argparse.ArgumentParser) -> None:

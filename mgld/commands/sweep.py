@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from mgld import constants, errors, settings
 from mgld.commands import evaluate
@@ -15,8 +14,7 @@ from mgld.settings import Settings
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register the command."""
     command = commands.add_parser("sweep", help="measure guidance strengths: steadiness against sharpness")
-    command.add_argument("--lq", type=Path, required=True, metavar="DIR", help="low-quality clips, or one clip")
-    command.add_argument("--gt", type=Path, metavar="DIR", help="their ground truth, by the same names, 4× as large")
+    evaluate.add_clips(command)
     command.add_argument("--modes", nargs="+", choices=settings.GUIDANCE_MODES, default=("corrected",), metavar="MODE")
     command.add_argument("--strengths", nargs="+", type=float, default=constants.SWEEP, metavar="S")
     evaluate.add_measuring(command)

@@ -7,68 +7,92 @@ import json
 from pathlib import Path
 
 from mgld import constants, errors, settings
-from mgld.commands.train_runs import BEGINNING, PHASES, SITTING, STAGES, run_all, run_stage
+from mgld.commands.train_runs import BEGINNING, PHASES, SITTING, STAGES, check_squares, run_all, run_stage
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
     """Register `train` and its stages."""
     train = commands.add_parser("train", help="train the networks").add_subparsers(dest="stage", required=True)
-    corpus = train.add_parser("corpus", help="pack photographs and videos into shards")
-    corpus.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
-    corpus.add_argument("--out", type=Path, required=True, help="folder for the shards and the manifest")
-    corpus.add_argument("--licence", default="unknown", help="licence of files that no manifest.csv names")
-    corpus.set_defaults(run=run_corpus)
-    transfer = train.add_parser(
+    for add in (
+        _add_corpus, _add_transfer, _add_average, _add_autoencoder, _add_measure,
+        _add_denoiser, _add_decoder, _add_distil, _add_all,
+    ):  # fmt: skip
+        add(train)
+
+
+def _add_corpus(train: argparse._SubParsersAction) -> None:
+    command = train.add_parser("corpus", help="pack photographs and videos into shards")
+    command.add_argument("sources", nargs="+", type=Path, metavar="SOURCE")
+    command.add_argument("--out", type=Path, required=True, help="folder for the shards and the manifest")
+    command.add_argument("--licence", default="unknown", help="licence of files that no manifest.csv names")
+    command.set_defaults(run=run_corpus)
+
+
+def _add_transfer(train: argparse._SubParsersAction) -> None:
+    command = train.add_parser(
         "transfer", help="begin a model with other latents from a trained one of the same widths"
     )
-    transfer.add_argument("trained", type=Path, metavar="MODEL", help="folder of the trained model")
-    transfer.add_argument("--model", type=Path, required=True, help="folder to begin")
-    transfer.add_argument("--corpus", type=Path, required=True)
-    transfer.add_argument("--latent-channels", type=int, help="of the new model")
-    transfer.add_argument("--seed", type=int, default=0)
-    transfer.set_defaults(run=run_transfer)
-    average = train.add_parser("average", help="the mean of the weights of a model and of what was trained on from it")
-    average.add_argument("first", type=Path, metavar="MODEL", help="folder of the model that training began from")
-    average.add_argument("second", type=Path, metavar="TRAINED", help="folder of what came of it")
-    average.add_argument(
+    command.add_argument("trained", type=Path, metavar="MODEL", help="folder of the trained model")
+    command.add_argument("--model", type=Path, required=True, help="folder to begin")
+    command.add_argument("--corpus", type=Path, required=True)
+    command.add_argument("--latent-channels", type=int, help="of the new model")
+    command.add_argument("--seed", type=int, default=0)
+    command.set_defaults(run=run_transfer)
+
+
+def _add_average(train: argparse._SubParsersAction) -> None:
+    command = train.add_parser("average", help="the mean of the weights of a model and of what was trained on from it")
+    command.add_argument("first", type=Path, metavar="MODEL", help="folder of the model that training began from")
+    command.add_argument("second", type=Path, metavar="TRAINED", help="folder of what came of it")
+    command.add_argument(
         "--share", type=float, default=0.5, help="of the trained one (above 0, at most 1; default 0.5)"
     )
-    average.add_argument(
+    command.add_argument(
         "--temporal-share", type=float, help="of its temporal layers (-1…1; below 0: away from it; default as --share)"
     )
-    average.add_argument("--model", type=Path, required=True, help="folder to write")
-    average.set_defaults(run=run_average)
-    autoencoder = _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
-    autoencoder.add_argument("--decoder-only", action="store_true", help="keep the latent space as it is")
-    autoencoder.add_argument("--latent-channels", type=int, help="of a model that is begun here")
-    autoencoder.add_argument("--widths", type=int, nargs="+", default=(), help="of a model that is begun here")
-    measure = train.add_parser("measure", help="how well an autoencoder reconstructs held-out photographs")
-    measure.add_argument("--corpus", type=Path, required=True)
-    measure.add_argument("--model", type=Path, required=True)
-    measure.add_argument("--size", type=int, default=512, metavar="PX")
-    measure.add_argument("--pictures", type=int, default=12, metavar="N")
-    measure.add_argument("--device", default="auto")
-    measure.set_defaults(run=run_measure)
-    denoiser = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
-    denoiser.add_argument("--phase", choices=PHASES["denoiser"], required=True)
-    decoder = _stage(
-        train, "decoder", "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder"
-    )
-    decoder.add_argument("--phase", choices=("backbone", "frame", "joint", "temporal"), required=True)
-    decoder.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
-    decoder.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
-    decoder.add_argument("--gan-weight", type=float, default=constants.GAN_WEIGHT, help="of Eq. 8")
-    decoder.add_argument(
+    command.add_argument("--model", type=Path, required=True, help="folder to write")
+    command.set_defaults(run=run_average)
+
+
+def _add_autoencoder(train: argparse._SubParsersAction) -> None:
+    command = _stage(train, "autoencoder", "stage 0: the KL autoencoder (tiny only)")
+    command.add_argument("--decoder-only", action="store_true", help="keep the latent space as it is")
+    command.add_argument("--latent-channels", type=int, help="of a model that is begun here")
+    command.add_argument("--widths", type=int, nargs="+", default=(), help="of a model that is begun here")
+
+
+def _add_measure(train: argparse._SubParsersAction) -> None:
+    command = train.add_parser("measure", help="how well an autoencoder reconstructs held-out photographs")
+    command.add_argument("--corpus", type=Path, required=True)
+    command.add_argument("--model", type=Path, required=True)
+    command.add_argument("--size", type=int, default=512, metavar="PX")
+    command.add_argument("--pictures", type=int, default=12, metavar="N")
+    command.add_argument("--device", default="auto")
+    command.set_defaults(run=run_measure)
+
+
+def _add_denoiser(train: argparse._SubParsersAction) -> None:
+    command = _stage(train, "denoiser", "stage 1: the per-frame denoiser, then its temporal layers")
+    command.add_argument("--phase", choices=PHASES["denoiser"], required=True)
+
+
+def _add_decoder(train: argparse._SubParsersAction) -> None:
+    text = "stage 2: the decoder on sampled latents, CFW per frame, then the temporal decoder"
+    command = _stage(train, "decoder", text)
+    command.add_argument("--phase", choices=constants.DECODER_PHASES, required=True)
+    command.add_argument("--bank-clips", type=int, default=400, help="clips to sample latents of")
+    command.add_argument("--bank-steps", type=int, default=settings.Settings.steps, help="denoising steps for them")
+    command.add_argument("--gan-weight", type=float, default=constants.GAN_WEIGHT, help="of Eq. 8")
+    command.add_argument(
         "--bank-guidance", type=float, default=settings.Settings.guidance, help="guidance strength for them"
     )
-    distil = _stage(
-        train,
-        "distil",
-        "few steps: denoiser and decoder together, against critics, then the temporal layers; or the decoder's gate",
-    )
-    distil.add_argument("--phase", choices=PHASES["distil"], required=True)
-    _add_distilling(distil)
-    _add_all(train)
+
+
+def _add_distil(train: argparse._SubParsersAction) -> None:
+    text = "few steps: denoiser and decoder together, against critics, then the temporal layers; or the decoder's gate"
+    command = _stage(train, "distil", text)
+    command.add_argument("--phase", choices=PHASES["distil"], required=True)
+    _add_distilling(command)
 
 
 def _add_distilling(command: argparse.ArgumentParser) -> None:
@@ -81,7 +105,10 @@ def _add_distilling(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--gate", action="store_true", help="begin the decoder's gate for the enlarged frame, where the model has none"
     )
-    command.add_argument("--square", type=int, default=64, metavar="PX", help="square of a picture that LPIPS sees")
+    command.add_argument(
+        "--square", type=int, default=constants.LPIPS_SQUARE_PX, metavar="PX",
+        help="square of a picture that LPIPS sees",
+    )  # fmt: skip
 
 
 def _add_all(train: argparse._SubParsersAction) -> None:
@@ -125,7 +152,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--size", type=int, metavar="PX")
     command.add_argument("--frames", type=int, default=5, help="clip length of temporal phases")
     command.add_argument("--rate", type=float, help="learning rate")
-    command.add_argument("--sheet-every", type=int, default=500, metavar="STEPS")
+    command.add_argument("--sheet-every", type=int, default=constants.SHEET_EVERY_STEPS, metavar="STEPS")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
         "--workers", type=int, help="processes that make samples (default: all cores but the one that trains)"
@@ -150,6 +177,7 @@ def run_corpus(chosen: argparse.Namespace) -> None:
 
 def run_measure(chosen: argparse.Namespace) -> None:
     """Print the autoencoder's figures as JSON."""
+    check_squares(chosen, "pictures")
     from mgld.device import device_of
     from mgld.training import stages
 

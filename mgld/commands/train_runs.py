@@ -186,11 +186,7 @@ def _shapes(path: Path | None) -> dict[str, dict[str, object]]:
 
 def _check(chosen: argparse.Namespace) -> None:
     """Refuse numbers that no stage can work with, before anything is loaded."""
-    for name in ("steps", "batch", "frames", "sheet_every"):
-        if getattr(chosen, name) < 1:
-            raise errors.bad_setting(f"--{name.replace('_', '-')}", getattr(chosen, name), "1 or more")
-    if chosen.size < GRID_PX or chosen.size % GRID_PX:
-        raise errors.bad_setting("--size", chosen.size, f"a multiple of {GRID_PX}")
+    check_squares(chosen, "steps", "batch", "frames", "sheet_every", "bank_clips")
     if not 0 < chosen.rate < 1:
         raise errors.bad_setting("--rate", chosen.rate, "a number between 0 and 1")
     if not 0 <= getattr(chosen, "gan_weight", 0) < math.inf:
@@ -204,6 +200,15 @@ def _check(chosen: argparse.Namespace) -> None:
         raise errors.bad_setting("--workers", chosen.workers, "0 or more")
     if chosen.time_limit is not None and not chosen.time_limit > 0:
         raise errors.bad_setting("--time-limit", chosen.time_limit, "more than 0 minutes")
+
+
+def check_squares(chosen: argparse.Namespace, *counts: str) -> None:
+    """Refuse a count of none, of those that a command has, and a square that no network can work with."""
+    for name in counts:
+        if getattr(chosen, name, 1) < 1:
+            raise errors.bad_setting(f"--{name.replace('_', '-')}", getattr(chosen, name), "1 or more")
+    if chosen.size < GRID_PX or chosen.size % GRID_PX:
+        raise errors.bad_setting("--size", chosen.size, f"a multiple of {GRID_PX}")
 
 
 def _training_dtype(device: str) -> str:

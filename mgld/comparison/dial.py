@@ -64,18 +64,17 @@ def points_of(
     """
     clock = time.process_time if pipeline.device.type == "cpu" else time.perf_counter
     measured = None
-    enlarged(
-        pipeline, clip_u8, replace(next(iter(recipes.values())), steps=1)
-    )  # the first run is slower than all others
+    first = replace(next(iter(recipes.values())), steps=1)
+    upscaled(pipeline, clip_u8, first)  # slower than all others
     for (line, steps), wanted in recipes.items():
         started = clock()
-        large_u8 = enlarged(pipeline, clip_u8, wanted)
+        large_u8 = upscaled(pipeline, clip_u8, wanted)
         seconds = clock() - started
         measured = measured or measure(large_u8)
         yield Point(line, steps, seconds / len(clip_u8), *measured(large_u8), clip)
 
 
-def enlarged(pipeline: MGLDPipeline, clip_u8: np.ndarray, wanted: Settings) -> np.ndarray:
+def upscaled(pipeline: MGLDPipeline, clip_u8: np.ndarray, wanted: Settings) -> np.ndarray:
     """Return u8 [T,4h,4w,3] of a clip u8 [T,h,w,3]."""
     frames = [Frame(rgb, float(i)) for i, rgb in enumerate(clip_u8)]
     events = pipeline.run(frames, wanted, len(frames))

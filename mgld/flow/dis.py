@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mgld.constants import LUMA
 from mgld.device import constant
 from mgld.flow import ops
 
-LUMA = (0.299, 0.587, 0.114)  # BT.601
 SMALLEST_SIDE = 128  # below this OpenCV leaves out pyramid levels, and below 16 it fails
 
 

@@ -7,23 +7,29 @@ from pathlib import Path
 import numpy as np
 
 from mgld import errors
-from mgld.constants import PICTURE_SUFFIXES, SCALE, VIDEO_SUFFIXES
+from mgld.constants import CLIP_SUFFIXES, PICTURE_SUFFIXES, SCALE
 from mgld.metrics import refusals
 from mgld.video import read_frames
 
 
 def clips_in(path: Path) -> dict[str, Path]:
-    """Return the clips at path by name: itself if it is a video or holds frames, else its videos and folders of frames."""
+    """Return the clips at path by name: itself if it is a file or holds frames, else its clips."""
     if not path.exists():
         raise errors.file_missing(path)
     if path.is_file() or _holds_frames(path):
         return {path.stem if path.is_file() else path.name: path}
     inside = sorted(p for p in path.iterdir() if not p.name.startswith("."))
     found = {p.name: p for p in inside if p.is_dir() and _holds_frames(p)}
-    found |= {p.stem: p for p in inside if p.is_file() and p.suffix.lower() in VIDEO_SUFFIXES}
+    files = [p for p in inside if p.is_file() and p.suffix.lower() in CLIP_SUFFIXES]
+    found |= {p.stem: min((q for q in files if q.stem == p.stem), key=_rank) for p in files}
     if not found:
         raise refusals.clips_missing(path)
     return found
+
+
+def _rank(clip: Path) -> int:
+    """Tell which of several files of one name is meant: a video before a zip of frames."""
+    return CLIP_SUFFIXES.index(clip.suffix.lower())
 
 
 def match(name: str, path: Path, only: bool) -> Path:

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.numpy import load_file
 
+from mgld.constants import LUMA
 from mgld.metrics import stored
 
 BLOCK = 96  # NIQE judges blocks of this side
@@ -86,7 +87,7 @@ def _frame_niqe(frame_u8: np.ndarray, model: Pristine) -> float:
 
 
 def _frame_brisque(frame_u8: np.ndarray, model: Regressor) -> float:
-    luma = np.rint(frame_u8.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))
+    luma = np.rint(frame_u8.astype(np.float64) @ np.array(LUMA))
     small = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_CUBIC)
     features = np.concatenate([_variances(_normalised(x, cv2.BORDER_CONSTANT)) for x in (luma, small)])
     scaled = 2 * (features - model.low) / (model.high - model.low) - 1

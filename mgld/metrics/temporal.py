@@ -13,11 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mgld.abreast import abreast
-from mgld.constants import SCALE
+from mgld.constants import LUMA, SCALE
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.flow.ops import in_bounds, resize_flow, warp
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
 
 
 class Backward(NamedTuple):
@@ -126,7 +124,7 @@ def sharpness_ratio(clip_u8: np.ndarray, reference_u8: np.ndarray) -> float | No
 
 
 def _edge_strength(frame_u8: np.ndarray) -> float:
-    luma = frame_u8.astype(np.float32) @ LUMA / 255
+    luma = frame_u8.astype(np.float32) @ np.array(LUMA, np.float32) / 255
     dx, dy = (cv2.Sobel(luma, cv2.CV_32F, *order, scale=0.25) for order in ((1, 0), (0, 1)))
     return float(np.hypot(dx, dy).mean())
 

@@ -9,6 +9,7 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
 from mgld.constants import SCALE
+from mgld.nets.layers import conv3x3
 
 
 class Cleaner(ModelMixin, ConfigMixin):
@@ -20,11 +21,11 @@ class Cleaner(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(self, channels: int = 64, blocks: int = 5) -> None:
         super().__init__()
-        self.first = _conv(3, channels)
+        self.first = conv3x3(3, channels)
         self.body = nn.ModuleList(
-            nn.Sequential(_conv(channels, channels), nn.SiLU(), _conv(channels, channels)) for _ in range(blocks)
+            nn.Sequential(conv3x3(channels, channels), nn.SiLU(), conv3x3(channels, channels)) for _ in range(blocks)
         )
-        self.last = _conv(channels, 3 * SCALE**2)
+        self.last = conv3x3(channels, 3 * SCALE**2)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
@@ -38,10 +39,6 @@ class Cleaner(ModelMixin, ConfigMixin):
         for block in self.body:
             h = h + block(h)
         return F.pixel_shuffle(self.last(h), SCALE)
-
-
-def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 def seen(lq: Tensor, enlarged: Tensor, cleaner: Cleaner | None) -> Tensor:

@@ -12,12 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mgld.nets.layers import conv3x3
+
 SLOPE = 0.2
 DAMPING = 0.2
-
-
-def _conv(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 class _Dense(nn.Module):
@@ -26,7 +24,7 @@ class _Dense(nn.Module):
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
         for i in range(5):
-            setattr(self, f"conv{i + 1}", _conv(width + i * growth, growth if i < 4 else width))
+            setattr(self, f"conv{i + 1}", conv3x3(width + i * growth, growth if i < 4 else width))
 
     def forward(self, x: Tensor) -> Tensor:
         grown = x
@@ -51,10 +49,10 @@ class RRDBNet(nn.Module):
 
     def __init__(self, blocks: int = 23, width: int = 64, growth: int = 32) -> None:
         super().__init__()
-        self.conv_first = _conv(3, width)
+        self.conv_first = conv3x3(3, width)
         self.body = nn.Sequential(*(_ResidualDense(width, growth) for _ in range(blocks)))
-        self.conv_body, self.conv_up1, self.conv_up2, self.conv_hr = (_conv(width, width) for _ in range(4))
-        self.conv_last = _conv(width, 3)
+        self.conv_body, self.conv_up1, self.conv_up2, self.conv_hr = (conv3x3(width, width) for _ in range(4))
+        self.conv_last = conv3x3(width, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [N,3,h,w] in [0,1] to [N,3,4h,4w]."""
@@ -70,10 +68,10 @@ class SRVGG(nn.Module):
 
     def __init__(self, layers: int = 16, width: int = 64) -> None:
         super().__init__()
-        stages: list[nn.Module] = [_conv(3, width), nn.PReLU(width)]
+        stages: list[nn.Module] = [conv3x3(3, width), nn.PReLU(width)]
         for _ in range(layers):
-            stages += [_conv(width, width), nn.PReLU(width)]
-        self.body = nn.Sequential(*stages, _conv(width, 3 * 16))
+            stages += [conv3x3(width, width), nn.PReLU(width)]
+        self.body = nn.Sequential(*stages, conv3x3(width, 3 * 16))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [N,3,h,w] in [0,1] to [N,3,4h,4w]."""

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from mgld.nets.triton_norm import Modulation
 
 
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """Return a convolution that keeps a picture's size."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
 class SFT(nn.Module):
     """Scale and shift normalised features by maps read from the structure features (paper Fig. 2, SPADE form)."""
 
@@ -24,9 +29,9 @@ class SFT(nn.Module):
         super().__init__()
         # The published norm is affine although its name says parameter-free.
         self.norm = nn.GroupNorm(groups, channels, eps=1e-5)
-        self.shared = nn.Conv2d(condition_channels, hidden_channels, 3, padding=1)
-        self.gamma = nn.Conv2d(hidden_channels, channels, 3, padding=1)
-        self.beta = nn.Conv2d(hidden_channels, channels, 3, padding=1)
+        self.shared = conv3x3(condition_channels, hidden_channels)
+        self.gamma = conv3x3(hidden_channels, channels)
+        self.beta = conv3x3(hidden_channels, channels)
 
     def forward(self, h: Tensor, condition: Tensor) -> Tensor:
         """Return n·(1+γ)+β for h [N,C,h,w] and condition [N,K,h,w]."""
@@ -102,9 +107,7 @@ class ResidualDense(nn.Module):
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(channels + i * growth, growth if i < 4 else channels, 3, padding=1) for i in range(5)
-        )
+        self.convs = nn.ModuleList(conv3x3(channels + i * growth, growth if i < 4 else channels) for i in range(5))
 
     def forward(self, x: Tensor) -> Tensor:
         grown = x
@@ -155,7 +158,7 @@ class CanvasGate(nn.Module):
     def __init__(self, channels: int, patch: int) -> None:
         super().__init__()
         self.patch = patch
-        self.share = nn.Conv2d(channels, 1, 3, padding=1)
+        self.share = conv3x3(channels, 1)
         nn.init.zeros_(self.share.weight)
         nn.init.constant_(self.share.bias, GATE_BIAS)
 

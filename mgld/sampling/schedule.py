@@ -13,6 +13,7 @@ from torch import Tensor
 from mgld.settings import SAMPLERS, exhaustive
 
 Scheduler: TypeAlias = DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler
+Level: TypeAlias = float | Tensor  # ᾱ; [1] where it must stay on a device
 
 SHARED = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "timestep_spacing")
 SMALLEST_VARIANCE = 1e-20  # the published code clips here before it takes the logarithm
@@ -86,10 +87,24 @@ def posterior_log_variance(scheduler: Scheduler, index: int) -> float:
 
 def clean_estimate(scheduler: Scheduler, z: Tensor, output: Tensor, index: int) -> Tensor:
     """Return x̂0 from the network's output at step `index`."""
-    now, _ = alphas(scheduler, index)
+    return clean_of(scheduler, z, output, alphas(scheduler, index)[0])
+
+
+def clean_of(scheduler: Scheduler, z: Tensor, output: Tensor, now: Level) -> Tensor:
+    """Return x̂0 from the network's output at ᾱ = now."""
     if scheduler.config.prediction_type == "epsilon":
-        return (z - math.sqrt(1 - now) * output) / math.sqrt(now)
-    return math.sqrt(now) * z - math.sqrt(1 - now) * output  # v
+        return (z - _root(1 - now) * output) / _root(now)
+    return _root(now) * z - _root(1 - now) * output  # v
+
+
+def posterior_mean(z: Tensor, z0: Tensor, now: Level, after: Level) -> Tensor:
+    """Return c1·x̂0 + c2·z of DDPM's posterior at ᾱ = after, given z at ᾱ = now and the clean estimate."""
+    beta = 1 - now / after
+    return _root(after) * beta / (1 - now) * z0 + _root(1 - beta) * (1 - after) / (1 - now) * z
+
+
+def _root(level: Level) -> Level:
+    return level.sqrt() if isinstance(level, Tensor) else math.sqrt(level)
 
 
 def ancestral_step(scheduler: DDPMScheduler, z: Tensor, z0: Tensor, index: int, noise: Tensor | None) -> Tensor:
@@ -98,9 +113,7 @@ def ancestral_step(scheduler: DDPMScheduler, z: Tensor, z0: Tensor, index: int, 
     diffusers' step() draws its noise itself; ours comes from one generator per frame, so that a frame's noise does not depend on
     how the clip was cut. A test holds the two equal.
     """
-    now, after = alphas(scheduler, index)
-    beta = 1 - now / after
-    mean = math.sqrt(after) * beta / (1 - now) * z0 + math.sqrt(1 - beta) * (1 - after) / (1 - now) * z
+    mean = posterior_mean(z, z0, *alphas(scheduler, index))
     if noise is None:
         return mean
     return mean + math.exp(0.5 * posterior_log_variance(scheduler, index)) * noise

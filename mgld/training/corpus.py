@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,12 +19,13 @@ import cv2
 import numpy as np
 
 from mgld import errors, host
-from mgld.constants import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from mgld.constants import CLIP_SUFFIXES, PICTURE_SUFFIXES
 from mgld.training import refusals
 from mgld.video import read_frames
 
 log = logging.getLogger(__name__)
 
+SHARDS = "corpus-*.zip"
 SHARD_BYTES = 60_000_000
 HELD_OUT_SHARE = 0.05
 FRAMES_PER_VIDEO = 96
@@ -56,11 +58,7 @@ def pack_corpus(sources: list[Path], out: Path, licence: str = "unknown") -> lis
     out.mkdir(parents=True, exist_ok=True)
     items, shard, written = [], 0, SHARD_BYTES
     archive: zipfile.ZipFile | None = None
-    for path in _files(sources):
-        item, encoded = _encode(path, licence, _known(sources))
-        if item is None:
-            log.info("%s is too small, left out", path.name)
-            continue
+    for item, encoded in _encoded(sources, out, licence):
         size = sum(map(len, encoded))
         if written + size > SHARD_BYTES:
             if archive is not None:
@@ -86,26 +84,29 @@ def _with_held_out(items: list[Item]) -> list[Item]:
     return [replace(item, split="held_out") if item is chosen else item for item in items]
 
 
-def _files(sources: list[Path]) -> Iterator[Path]:
-    """Yield photographs, videos and folders that hold the frames of one video, in a fixed order."""
+def _files(sources: list[Path], out: Path) -> Iterator[Path]:
+    """Yield photographs, videos and folders that hold the frames of one video, in a fixed order; no shards in `out`."""
+    shards = {p.resolve() for p in out.glob(SHARDS)}
     for source in sources:
         if not source.exists():
             raise errors.file_missing(source)
-        paths = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
-        for folder, group in itertools.groupby(paths, lambda p: p.parent):
+        paths = [p for p in source.rglob("*") if p.is_file()] if source.is_dir() else [source]
+        paths = [p for p in paths if p.resolve() not in shards]
+        for folder, group in itertools.groupby(sorted(paths, key=lambda p: (p.parent, p)), lambda p: p.parent):
             members = list(group)
             pictures = [p for p in members if p.suffix.lower() in PICTURE_SUFFIXES]
             if _is_footage(pictures):
                 yield folder
                 pictures = []
-            yield from pictures + [p for p in members if p.suffix.lower() in VIDEO_SUFFIXES]
+            yield from pictures + [p for p in members if p.suffix.lower() in CLIP_SUFFIXES]
 
 
 def _is_footage(pictures: list[Path]) -> bool:
     """Tell frames of one video from an album: many pictures, numbered names, one size."""
     if len(pictures) < FEWEST_FRAMES or not all(any(c.isdigit() for c in p.stem) for p in pictures):
         return False
-    return len({cv2.imread(str(p)).shape for p in pictures[:FEWEST_FRAMES]}) == 1
+    read = (cv2.imread(str(p)) for p in pictures[:FEWEST_FRAMES])
+    return len({picture.shape for picture in read if picture is not None}) == 1
 
 
 def _known(sources: list[Path]) -> dict[str, str]:
@@ -120,9 +121,24 @@ def _known(sources: list[Path]) -> dict[str, str]:
     return known
 
 
+def _encoded(sources: list[Path], out: Path, licence: str) -> Iterator[tuple[Item, list[bytes]]]:
+    """Yield what _encode makes of each source that is of use; say which are left out."""
+    known = _known(sources)
+    for path in _files(sources, out):
+        try:
+            item, encoded = _encode(path, licence, known)
+        except errors.UserError as error:
+            log.info("left out: %s", error)
+            continue
+        if item is not None:
+            yield item, encoded
+        else:
+            log.info("%s is too small or cannot be read, left out", path.name)
+
+
 def _encode(path: Path, licence: str, known: dict[str, str]) -> tuple[Item | None, list[bytes]]:
-    """Return the manifest line and the WebP pictures of one photograph or video (None if it is too small)."""
-    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+    """Return the manifest line and the WebP pictures of one photograph or video (None if it is too small, or no picture)."""
+    if path.is_dir() or path.suffix.lower() in CLIP_SUFFIXES:
         frames = [f.rgb_u8 for f in read_frames(path, max_frames=FRAMES_PER_VIDEO)]
         frames = [_shrink(f, 1 / VIDEO_SHRINK) for f in frames]
     else:
@@ -131,7 +147,7 @@ def _encode(path: Path, licence: str, known: dict[str, str]) -> tuple[Item | Non
     if not frames or min(frames[0].shape[:2]) < SMALLEST_SIDE_PX:
         return None, []
     frames = [_shrink(f, min(1.0, LARGEST_SIDE_PX / max(f.shape[:2]))) for f in frames]
-    contents = sorted(path.iterdir()) if path.is_dir() else [path]
+    contents = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in contents)).hexdigest()
     height, width = frames[0].shape[:2]
     item = Item(
@@ -198,10 +214,11 @@ def _decode_all(folder: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    shards = [zipfile.ZipFile(p) for p in sorted(folder.glob("corpus-*.zip"))]
-    where = {name: shard for shard in shards for name in shard.namelist()}
     partial = cache / f"pixels-{os.getpid()}.part"  # several processes may find the cache empty at once
-    with partial.open("wb") as pixels, ThreadPoolExecutor() as pool:
+    with ExitStack() as stack:
+        shards = [stack.enter_context(zipfile.ZipFile(p)) for p in sorted(folder.glob(SHARDS))]
+        pixels, pool = stack.enter_context(partial.open("wb")), stack.enter_context(ThreadPoolExecutor())
+        where = {name: shard for shard in shards for name in shard.namelist()}
         names = [f"{row['name']}/{i:05d}.webp" for row in rows for i in range(int(row["frames"]))]
         for first in range(0, len(names), DECODED_AT_ONCE):
             some = names[first : first + DECODED_AT_ONCE]

@@ -87,7 +87,7 @@ def sample(corpus: Corpus, recipe: Recipe, rng: np.random.Generator) -> Sample:
     if not recipe.with_lq:
         return _tensor(frames), torch.empty(0)
     if rng.random() < SOFT_SHARE:
-        soften = _enlarged if rng.random() < ENLARGED_SHARE else _out_of_focus
+        soften = _once_small if rng.random() < ENLARGED_SHARE else _out_of_focus
         frames = soften(frames, rng)
     lq = degrade_mildly(frames, rng) if rng.random() < MILD_SHARE else degrade(frames, rng)
     first = int(rng.integers(CODED_FRAMES)) if coded else 0
@@ -112,7 +112,7 @@ def _out_of_focus(frames: list[np.ndarray], rng: np.random.Generator) -> list[np
     return [cv2.GaussianBlur(f, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101) for f in frames]
 
 
-def _enlarged(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+def _once_small(frames: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     """Return pictures that were shrunk, coded and enlarged again, as much of what is uploaded was."""
     factor, quality = rng.uniform(*ENLARGED), int(rng.integers(*ENLARGED_QUALITY, endpoint=True))
     return [_through_small(f, factor, quality) for f in frames]

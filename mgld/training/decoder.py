@@ -13,6 +13,7 @@ from mgld import constants
 from mgld.flow import FlowNetwork, estimate_motion
 from mgld.metrics.vgg import load_perceptual
 from mgld.nets import VideoVAE
+from mgld.settings import exhaustive
 from mgld.training.discriminator import PatchDiscriminator, discriminator_loss, generator_loss
 from mgld.training.losses import frame_difference, grid_difference, same_square, structure_weighted_consistency
 from mgld.training.run import Plan, Run, stream_seed
@@ -69,7 +70,7 @@ def train_decoder(
     """
     device, dtype = torch.device(plan.device), getattr(torch, plan.dtype)
     vae = vae.requires_grad_(False).to(device, memory_format=torch.channels_last)
-    trained, temporal = _trained(vae, phase), phase == "temporal"
+    trained, temporal = TRAINED[phase](vae), phase == "temporal"
     for parameter in trained:
         parameter.requires_grad_(True)
     critic = PatchDiscriminator().to(device, memory_format=torch.channels_last)
@@ -114,10 +115,15 @@ def train_decoder(
     return run.ema["vae"]
 
 
-def _trained(vae: VideoVAE, phase: str) -> list[nn.Parameter]:
-    backbone, fusion = vae.decoder_parameters(), vae.fusion_parameters()
-    parts = {"backbone": backbone, "frame": fusion, "joint": backbone + fusion, "temporal": vae.temporal_parameters()}
-    return parts[phase]
+TRAINED: dict[str, Callable[[VideoVAE], list[nn.Parameter]]] = exhaustive(
+    {
+        "backbone": VideoVAE.decoder_parameters,
+        "frame": VideoVAE.fusion_parameters,
+        "joint": lambda vae: vae.decoder_parameters() + vae.fusion_parameters(),
+        "temporal": VideoVAE.temporal_parameters,
+    },
+    constants.DECODER_PHASES,
+)
 
 
 def _features(vae: VideoVAE, lq: Tensor) -> list[Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mgld import constants
 from mgld.canvas import enlarged
+from mgld.constants import LPIPS_SQUARE_PX
 from mgld.flow import FlowNetwork
 from mgld.flow.temporal_filter import averaged
 from mgld.metrics.perceptual import Dists, load_dists
@@ -25,7 +26,7 @@ from mgld.training.data import Sample
 from mgld.training.decoder import sequence_loss
 from mgld.training.denoiser import denoising_loss, spatial_parameters
 from mgld.training.graphs import Replayed
-from mgld.training.losses import SQUARE_PX, flat_excess, grid_difference, same_square
+from mgld.training.losses import flat_excess, grid_difference, same_square
 from mgld.training.pool import SamplePool, supplied
 from mgld.training.run import Plan, Run
 from mgld.training.sampled import Nets, second_timestep
@@ -65,7 +66,7 @@ def train_distilled(
     samples: Iterator[Sample],
     weights: Weights,
     flow: FlowNetwork | None = None,
-    square_px: int = SQUARE_PX,
+    square_px: int = LPIPS_SQUARE_PX,
     perceptual: bool = True,
     sheet: Callable[[Nets], Tensor] | None = None,
 ) -> Nets:

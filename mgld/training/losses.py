@@ -6,13 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mgld.constants import LPIPS_SQUARE_PX
 from mgld.device import constant
 from mgld.flow import Motion
 from mgld.flow.ops import warp
 
 STRUCTURE_WEIGHT = 3.0  # w of Eq. 7
-# VGG costs six times the tiny decoder: more pictures, each judged in one random square, teach more per second.
-SQUARE_PX = 64
 HALF_BAND = (-1, 0, 9, 16, 9, 0, -1)  # ÷ 32: half at a quarter of the sampling rate, flat on both sides of it
 SOBEL = (-1.0, 0.0, 1.0, -2.0, 0.0, 2.0, -1.0, 0.0, 1.0)
 FLAT_CELL_PX = 16
@@ -97,7 +96,7 @@ def structure_weighted_consistency(x: Tensor, gt: Tensor, motion: Motion) -> Ten
     return backward.abs().mean() + forward.abs().mean()
 
 
-def same_square(x: Tensor, y: Tensor, side_px: int = SQUARE_PX) -> tuple[Tensor, Tensor]:
+def same_square(x: Tensor, y: Tensor, side_px: int = LPIPS_SQUARE_PX) -> tuple[Tensor, Tensor]:
     """Cut one random square of at most side_px out of both, at the same place, drawn on their device; [N,3,H,W]."""
     for dim in (-2, -1):
         length = x.shape[dim]

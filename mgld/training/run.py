@@ -14,6 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from mgld.constants import SHEET_EVERY_STEPS
 from mgld.plots import training_curves
 from mgld.training import ranks, refusals
 from mgld.video.images import write_image
@@ -41,7 +42,7 @@ class Plan:
     compile: str | None = None  # backend of torch.compile
     log_every: int = 20
     save_every_s: float = 180.0
-    sheet_every: int = 500
+    sheet_every: int = SHEET_EVERY_STEPS
 
 
 def checkpoint_of(plan: Plan) -> Path:

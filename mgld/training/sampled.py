@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mgld.nets import Cleaner, StructureEncoder, VideoUNet, VideoVAE
 from mgld.nets.cleaner import seen
+from mgld.sampling.schedule import clean_of, posterior_mean
 
 USUAL_SECOND = 0.6  # of second steps begin at USUAL_TIMESTEP, as the sampler's do; the others at a random lower one
 USUAL_TIMESTEP, LOWEST_TIMESTEP, HIGHEST_TIMESTEP = 499, 20, 950
@@ -64,10 +65,7 @@ class Nets:
         """Return x̂0 of z [N,c,h,w] at one timestep [1]."""
         with self.autocast():
             output = self.unet(z, timestep, self.encoder(z_lq, timestep), frames, temporal=self.temporal).float()
-        alpha = self.alpha(timestep)
-        if self.scheduler.config.prediction_type == "epsilon":
-            return (z - (1 - alpha).sqrt() * output) / alpha.sqrt()
-        return alpha.sqrt() * z - (1 - alpha).sqrt() * output
+        return clean_of(self.scheduler, z, output, self.alpha(timestep))
 
     def in_steps(self, z_lq: Tensor, frames: int, second: Tensor | None) -> Tensor:
         """Return what the sampler makes of z_lq in one step, or in two, from `second` [1] on; the last alone has gradients."""
@@ -83,9 +81,8 @@ class Nets:
 
 def _posterior(z: Tensor, z0: Tensor, now: Tensor, after: Tensor) -> Tensor:
     """Draw z at the noise level ᾱ = after from DDPM's posterior, given z at ᾱ = now and the clean estimate."""
-    beta = 1 - now / after
-    mean = after.sqrt() * beta / (1 - now) * z0 + (1 - beta).sqrt() * (1 - after) / (1 - now) * z
-    return mean + (beta * (1 - after) / (1 - now)).sqrt() * torch.randn_like(z)
+    variance = (1 - now / after) * (1 - after) / (1 - now)
+    return posterior_mean(z, z0, now, after) + variance.sqrt() * torch.randn_like(z)
 
 
 def second_timestep(device: torch.device) -> Tensor:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from mgld.constants import VIDEO_KINDS
 from mgld.errors import UserError
 
-CLIPS = (
-    "this program reads MP4, MOV, MKV, WebM, AVI, MPEG, TS, WMV, FLV, OGV and DV, GIF, animated WebP and PNG, and folders or "
-    "zips of frames"
-)
+CLIPS = f"this program reads {', '.join(VIDEO_KINDS)}, GIF, animated WebP and PNG, and folders or zips of frames"
 
 
 def plain(name: str) -> str:

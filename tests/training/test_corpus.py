@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import shutil
+import zipfile
 
 import cv2
 import numpy as np
@@ -20,12 +22,11 @@ def packed(tmp_path, monkeypatch):
     """Pack six photographs, one video and one folder of frames."""
     monkeypatch.setattr(host, "CACHE", tmp_path / "cache")
     source = tmp_path / "source"
-    (source / "shot").mkdir(parents=True)
+    source.mkdir()
+    write_frames(source / "shot", 9)
     rng = np.random.default_rng(0)
     for i in range(6):
         cv2.imwrite(str(source / f"p{i}.png"), rng.integers(0, 256, (200 + i, 260, 3), np.uint8))
-    for i in range(9):
-        cv2.imwrite(str(source / "shot" / f"{i:03d}.png"), media.flat((9 * i, 0, 0), 400, 400))
     media.make_video(source / "film.mp4", media.coded_frames(10, 352, 400))
     (source / "manifest.csv").write_text("file,licence\np0.png,CC0\n")
     corpus.pack_corpus([source], tmp_path / "out")
@@ -42,11 +43,54 @@ def test_manifest_says_what_is_inside(packed):
     assert all(p.stat().st_size < corpus.SHARD_BYTES * 1.1 for p in packed.glob("*.zip"))
 
 
+def test_manifests_are_read_once_and_shards_closed(packed, tmp_path, monkeypatch):
+    read, shards, ZipFile = [], [], zipfile.ZipFile
+    monkeypatch.setattr(corpus, "_known", lambda sources: read.append(sources) or {})
+    monkeypatch.setattr(zipfile, "ZipFile", lambda *a: shards.append(ZipFile(*a)) or shards[-1])
+    corpus.pack_corpus([tmp_path / "source"], tmp_path / "again")
+    corpus.Corpus(packed)
+    assert len(read) == 1 and len(shards) == 2 and all(shard.fp is None for shard in shards)
+
+
 def test_pixels_come_back(packed):
     opened = corpus.Corpus(packed)
     index = next(i for i, item in enumerate(opened.items) if item.source == "film.mp4")
     seen = [media.number_of(f) for f in opened.pixels(index)]
     assert seen == list(range(10))
+
+
+def test_frames_are_footage_whatever_lies_beside_them(tmp_path):
+    """A subfolder that sorts between them used to make an album of them, or no corpus at all."""
+    shot = write_frames(tmp_path / "shot", 9)
+    (shot / "005_notes").mkdir()
+    (shot / "005_notes" / "notes.txt").write_text("dusk")
+    assert list(corpus._files([tmp_path], tmp_path / "out")) == [shot]
+    assert [item.frames for item in corpus.pack_corpus([tmp_path], tmp_path / "out")] == [9]
+
+
+def test_what_cannot_be_read_is_named_and_left_out(tmp_path, caplog):
+    caplog.set_level("INFO", "mgld")
+    (write_frames(tmp_path / "shot", 9) / "003.png").write_bytes(b"no picture")
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    write_frames(tmp_path / "whole", 9)
+    assert [item.source for item in corpus.pack_corpus([tmp_path], tmp_path / "out")] == ["whole"]
+    for name in ("003.png", "film.mp4"):
+        assert any(name in line and "left out" in line for line in caplog.messages)
+
+
+def test_zips_of_frames_are_clips_and_shards_of_the_corpus_itself_are_not(tmp_path):
+    shutil.make_archive(str(tmp_path / "source" / "shot"), "zip", write_frames(tmp_path / "frames", 9, 800))
+    shutil.rmtree(tmp_path / "frames")
+    for _ in range(2):
+        items = corpus.pack_corpus([tmp_path], tmp_path / "out")
+        assert [(item.source, item.frames) for item in items] == [("shot.zip", 9)]
+
+
+def write_frames(folder, count, side_px=400):
+    folder.mkdir()
+    for i in range(count):
+        cv2.imwrite(str(folder / f"{i:03d}.png"), media.flat((9 * i, 0, 0), side_px, side_px))
+    return folder
 
 
 @pytest.mark.slow
