@@ -17,11 +17,7 @@ VIDEO_KINDS = {  # as people call them, and how names of their files end; which 
     "MPEG": (".mpg", ".mpeg", ".vob"), "TS": (".ts", ".mts", ".m2ts"), "WMV": (".wmv", ".asf"), "FLV": (".flv",),
     "OGV": (".ogv",), "DV": (".dv",),
 }  # fmt: skip
-CLIP_SUFFIXES = (
-    *(s for suffixes in VIDEO_KINDS.values() for s in suffixes),
-    ".gif",
-    ".zip",
-)  # of clips among other files
+CLIP_SUFFIXES = (*sum(VIDEO_KINDS.values(), ()), ".gif", ".zip")  # of clips among other files
 PEER_SUFFIXES = (".pth", ".safetensors")  # of ESRGAN checkpoints, which stand where a clip made elsewhere can
 
 # Tiles, and memory
