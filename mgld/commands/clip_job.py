@@ -105,7 +105,9 @@ class ClipJob:
 
         chosen = self._chosen
         source = {"sha256": content_of(self.source), "start_s": chosen.start, "frames": chosen.frames}
-        key = run_key(wanted, describe_model(chosen.model), device, dtype, source | {"deinterlace": chosen.deinterlace})
+        # The rate says at which frame of a folder it starts.
+        source |= {"fps": chosen.fps, "deinterlace": chosen.deinterlace}
+        key = run_key(wanted, describe_model(chosen.model), device, dtype, source)
         kept = KeptRun(None if wanted.method in PEERS else key)
         try:
             yield kept
