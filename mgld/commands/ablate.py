@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from mgld.commands import evaluate
+from mgld.commands.console import say_notes
+from mgld.commands.options import notes_of_compat
 from mgld.methods import OURS
 
 
@@ -20,6 +22,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure the four combinations on every clip; print their mean."""
+    say_notes(notes_of_compat(chosen, OURS))
     report = evaluate.evaluate(chosen, evaluate.recipes_of(chosen, OURS), {})
     from mgld.comparison.ablation import table_3
 

@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors
-from mgld.commands.console import counted, say
-from mgld.commands.options import add_device, add_model, add_settings, open_pipeline, settings_of
+from mgld.commands.console import counted, say, say_notes
+from mgld.commands.options import (
+    add_device,
+    add_model,
+    add_settings,
+    notes_of_compat,
+    open_pipeline,
+    settings_of,
+)
 from mgld.commands.report import check_place, write_json
 from mgld.constants import LIMITS, SCALE
 from mgld.methods import COMPARED, OURS
@@ -57,6 +64,7 @@ def run(chosen: argparse.Namespace) -> None:
 
         run_scale(chosen)
         return
+    say_notes(notes_of_compat(chosen, chosen.methods))
     cases = list(cases_of(chosen))
     from mgld.presets import describe_model
 
@@ -79,16 +87,15 @@ def run(chosen: argparse.Namespace) -> None:
 
 def cases_of(chosen: argparse.Namespace) -> Iterator[tuple[Settings, int, int]]:
     """Yield (settings, side in pixels, frames) of every combination, checked."""
-    base = settings_of(chosen)
     for side_px in chosen.sizes:
         if not LIMITS.smallest_side_px <= side_px <= LIMITS.largest_frame_px**0.5:
             raise errors.bad_setting("--sizes", side_px, f"at least {LIMITS.smallest_side_px} and within the limits")
     for count in chosen.lengths:
         if count < 1:
             raise errors.bad_setting("--lengths", count, "1 or more")
-    lists = (chosen.methods, chosen.sizes, chosen.step_counts or (base.steps,), chosen.lengths)
-    for method, side_px, steps, count in itertools.product(*lists):
-        yield replace(base, method=method, steps=steps).checked(), side_px, count
+    counts = chosen.step_counts or (settings_of(chosen).steps,)
+    for method, side_px, steps, count in itertools.product(chosen.methods, chosen.sizes, counts, chosen.lengths):
+        yield replace(settings_of(chosen, method), steps=steps).checked(), side_px, count
 
 
 def measure(pipeline: MGLDPipeline, wanted: Settings, side_px: int, count: int) -> dict:
