@@ -6,7 +6,7 @@ import argparse
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,28 @@ if TYPE_CHECKING:
 
     from mgld.pipeline import MGLDPipeline
 
-SCALES = ("tiny", "step", "paper")
 TIME_LIMIT_S = 80.0  # a section is begun only if it should end before; loading libraries comes on top
 STAGES = ("condition", "motion", "sample", "decode", "finish")
 PAPER = "The paper's Table 6, 128→512 in 50 steps on an A100: StableSR 3.194, MGLD-VSR 1.113 s per frame."
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which networks, on how many frames of which side in pixels, in how many steps; no steps: the denoiser alone, once."""
+
+    model: str
+    frames: int
+    side_px: int
+    steps: tuple[int, ...]
+    flow: str
+    needs_gpu: bool = False
+
+
+SCALES = {
+    "tiny": Scale("tiny", 5, 64, (2,), "dis"),
+    "step": Scale("sd21", 1, 128, (), "dis"),  # what a CPU can do of sd21 in a minute
+    "paper": Scale("sd21", 5, 128, (15, 50, 4), "raft", needs_gpu=True),
+}
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
