@@ -89,8 +89,8 @@ def _write(plan: Conversion, out: Path, dtype: torch.dtype, inputs: dict, told: 
             "licence": LICENCE,
             "outputs": folder.hashes(into),
         }
-        told = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (into / MANIFEST).write_text(told, encoding="utf-8")
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (into / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
 
 
