@@ -98,8 +98,9 @@ def run_perceptual(chosen: argparse.Namespace) -> None:
 def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
     from mgld.convert.flow import convert_flow
+    from mgld.flow import FLOW_FOLDER
 
-    for path in convert_flow(chosen.name, chosen.checkpoint, host.MODELS / "flow"):
+    for path in convert_flow(chosen.name, chosen.checkpoint, host.MODELS / FLOW_FOLDER):
         say(f"→ {path}")
 
 

@@ -18,6 +18,7 @@ from mgld import errors
 from mgld.convert import folder
 from mgld.convert.flow import LICENCES, flow_sources, store_flow
 from mgld.convert.published import DTYPES, Conversion, Listener, Published, examine
+from mgld.flow import FLOW_FOLDER
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import MANIFEST, SD21, sha256_of
 
@@ -80,7 +81,7 @@ def _write(plan: Conversion, out: Path, dtype: torch.dtype, inputs: dict, told: 
         for name, (account, prefix) in plan.flows.items():
             state = {key: account[prefix + key] for key in flow_sources(name)}
             given = next(inputs[role] for role, opened in plan.accounts.items() if opened is account)
-            store_flow(name, state, into / "flow", given["file"], given["sha256"])
+            store_flow(name, state, into / FLOW_FOLDER, given["file"], given["sha256"])
         manifest = {
             "inputs": inputs,
             "dtype": str(dtype).removeprefix("torch."),
