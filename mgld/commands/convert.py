@@ -106,7 +106,6 @@ def run_flow(chosen: argparse.Namespace) -> None:
 
 def run_esrgan(chosen: argparse.Namespace) -> None:
     """Extract both of Real-ESRGAN's general networks into the cache."""
-    from mgld.commands.console import say
     from mgld.convert.esrgan import MODELS, convert_esrgan
 
     for name in MODELS:

@@ -16,6 +16,7 @@ from diffusers import DDPMScheduler, ModelMixin
 
 from mgld import errors
 from mgld.convert import folder
+from mgld.convert.fetch import S_LAB
 from mgld.convert.flow import LICENCES, flow_sources, store_flow
 from mgld.convert.published import DTYPES, Conversion, Listener, Published, examine
 from mgld.flow import FLOW_FOLDER
@@ -23,7 +24,7 @@ from mgld.pipeline import MGLDPipeline
 from mgld.presets import MANIFEST, SD21, sha256_of
 
 LICENCE = {
-    "MGLD-VSR, StableSR": "S-Lab License 1.0 (non-commercial)",
+    "MGLD-VSR, StableSR": S_LAB,
     "Stable Diffusion 2.1": "CreativeML OpenRAIL++-M",
     "RAFT": LICENCES["raft"],
 }
