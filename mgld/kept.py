@@ -141,8 +141,8 @@ class KeptRun:
             remove_unused(self._folder)
 
     def _open(self) -> None:
-        sweep()
         try:
+            sweep()
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = held(self._folder)
         except OSError as error:
@@ -205,14 +205,22 @@ def forget(key: str) -> None:
 def sweep() -> None:
     """Remove runs that nobody went on with for host.UNFINISHED_DAYS."""
     for folder in _oldest_first():
-        if time.time() - folder.stat().st_mtime > 86400 * host.UNFINISHED_DAYS:
+        if time.time() - _written_s(folder) > 86400 * host.UNFINISHED_DAYS:
             remove_unused(folder)
 
 
 def _oldest_first() -> list[Path]:
     root = host.UNFINISHED
     folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    return sorted(folders, key=lambda folder: folder.stat().st_mtime)
+    return sorted(folders, key=_written_s)
+
+
+def _written_s(folder: Path) -> float:
+    """Return when a folder was last written to, now where its run has just ended and removed it."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

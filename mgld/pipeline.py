@@ -23,7 +23,7 @@ from mgld.canvas import Canvas, bicubic
 from mgld.clock import Clock
 from mgld.device import best_dtype, device_of
 from mgld.events import Event, FramesDone, Note, Progress, Result, end_of
-from mgld.flow import FlowNetwork
+from mgld.flow import FLOW_FOLDER, FlowNetwork
 from mgld.host import CUDA_GRAPHS
 from mgld.kept import NOTHING_KEPT, KeptRun
 from mgld.methods import PEERS, holds_repeats, overlap_of
@@ -68,6 +68,7 @@ class MGLDPipeline(DiffusionPipeline):
         self._predicted = Replay(lambda *given: self.networks.predict(*given), (structure_encoder, unet), CUDA_GRAPHS)
         self._flows: dict[tuple[str, str], FlowNetwork] = {}
         self._weights = ""  # of networks that were handed in
+        self._flow_dir: Path | None = None
         self._first_stage: Callable[[], VideoVAE] | None = None
         self._stablesr: Callable[[], MGLDPipeline] | None = None
 
@@ -90,6 +91,7 @@ class MGLDPipeline(DiffusionPipeline):
             nets = {name: quickened(net) for name, net in nets.items()}
         pipeline = cls(scheduler=_scheduler_of(folder, model), **nets)
         pipeline._weights = name_of(model)
+        pipeline._flow_dir = folder / FLOW_FOLDER
         if (folder / FIRST_STAGE).is_dir():
             pipeline._first_stage = cache(partial(opened, FIRST_STAGE))
         if (folder / STABLESR).is_dir():
@@ -150,7 +152,7 @@ class MGLDPipeline(DiffusionPipeline):
         """Return its networks as they are now; what they keep between calls is the same each time."""
         return Networks(
             self.vae, self.unet, self.structure_encoder, self.scheduler, self._predicted, self._flows, self.cleaner,
-            self._first_stage,
+            self._first_stage, flow_dir=self._flow_dir,
         )  # fmt: skip
 
     @torch.no_grad()

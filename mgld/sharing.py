@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from mgld.methods import METHODS, finds_scenes, follows_motion, is_guided, is_temporal, overlap_of
+from mgld.methods import METHODS, finds_scenes, follows_motion, holds_repeats, is_guided, is_temporal, overlap_of
 from mgld.settings import AFFECTS, Settings
 
 
@@ -23,12 +23,13 @@ def relevant(wanted: Settings) -> Settings:
 def sampled_as(wanted: Settings) -> Settings:
     """Return settings that are equal for all runs with the same latents, segment by segment.
 
-    The temporal decoder changes the cut, never the sampling; so of the guided methods one stands for both. per_frame stands for
-    itself: its networks may be StableSR's own.
+    The temporal decoder changes the cut and whether equal frames are counted, never the sampling; so of the guided methods one
+    stands for both. per_frame stands for itself: its networks may be StableSR's own.
     """
     method = "mgld" if METHODS[wanted.method].motion_guided else wanted.method
     cut: dict[str, Any] = {"segment": wanted.segment, "overlap": overlap_of(wanted), "segments": wanted.segments}
     cut |= {"scenes": "found" if finds_scenes(wanted) else "ignored", "last_segment": wanted.last_segment}
+    cut |= {"repeats": "held" if holds_repeats(wanted) else "made"}
     return replace(_with_defaults(relevant(wanted), {"decoding", "finishing"}), **cut, method=method)
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from mgld.__main__ import main, parser
+from mgld.commands import benchmark, sweep
 from mgld.commands.options import notes_of_compat, settings_of
 from mgld.compat import overruled, settings_as
 from mgld.errors import UserError
@@ -61,6 +62,27 @@ def test_every_command_takes_the_word_and_says_what_goes_before_it(command):
     assert settings_of(chosen, "per_frame").cfw == 0.5
     assert notes_of_compat(chosen, ["mgld", "per_frame"]) == ["--steps 4 goes before --compat published, which says 50"]
     assert notes_of_compat(parser().parse_args([*command.split(), "--steps", "4"]), ["mgld"]) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["upscale absent.mp4 out.mp4", "compare absent.mp4 out", "evaluate --lq absent --json out.json", "dial absent.mp4 out.csv",
+     "ablate --lq absent --json out.json", "sweep --lq absent --json out.json", "benchmark --sizes 2"],
+)  # fmt: skip
+def test_every_command_says_what_goes_before_the_word(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*command.split(), "--compat", "published", "--colour", "none"]) == 1
+    assert "note: --colour none goes before --compat published, which says adain" in capsys.readouterr().err
+
+
+def test_per_frame_is_stablesr_wherever_methods_stand_side_by_side():
+    published = ["--compat", "published", "--steps", "4"]
+    measured = parser().parse_args(["benchmark", *published, "--methods", "per_frame", "mgld"])
+    swept = parser().parse_args(["sweep", "--lq", "clips", "--json", "out.json", *published])
+    of_method = {wanted.method: wanted for wanted, _, _ in benchmark.cases_of(measured)}
+    for per_frame in (of_method["per_frame"], sweep.recipes_of(swept)["per_frame"]):
+        assert per_frame == settings_as("published", "per_frame", {"steps": 4})
+    assert of_method["mgld"] == settings_as("published", "mgld", {"steps": 4})
 
 
 @pytest.mark.parametrize(

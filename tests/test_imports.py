@@ -110,3 +110,17 @@ def test_no_two_classes_have_one_name():
         if isinstance(n, ast.ClassDef)
     ]
     assert {name for name in named if named.count(name) > 1} == set()
+
+
+def sentences(source: Path) -> Iterator[str]:
+    """Yield the texts of six words or more, but for docstrings."""
+    nodes = list(ast.walk(ast.parse(source.read_text(encoding="utf-8"))))
+    documented = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = (n for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in documented)
+    yield from (text.value for text in texts if text.value.strip().count(" ") > 4)
+
+
+def test_no_sentence_is_written_twice():
+    """But for the commands, whose options repeat one another's help."""
+    found = [text for s in SOURCES if not place_of(s).startswith("mgld/commands") for text in sentences(s)]
+    assert {text for text in found if found.count(text) > 1} == set()

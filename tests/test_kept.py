@@ -106,12 +106,7 @@ def test_what_has_a_say_in_the_bytes_has_one_in_the_key(other):
 
 def test_other_content_weights_devices_and_programs_have_other_keys(monkeypatch):
     said = (QUICK, WEIGHTS, "cpu", "float32", SOURCE)
-    others = {
-        1: {"name": "tiny", "sha256": "of other weights"},
-        2: "cuda:0",
-        3: "bfloat16",
-        4: {"sha256": "of another clip"},
-    }
+    others = {1: WEIGHTS | {"sha256": "of others"}, 2: "cuda:0", 3: "bfloat16", 4: {"sha256": "of another clip"}}
     keys = {run_key(*(others[i] if i == at else value for i, value in enumerate(said))) for at in others}
     keys.add(run_key(*said))
     monkeypatch.setattr("mgld.kept.__version__", "next")
@@ -182,13 +177,18 @@ def test_two_runs_of_one_kind_do_not_share_a_folder():
 
 def test_old_runs_are_swept(pipeline, clip_u8):
     run(pipeline, clip_u8, 1)
-    (folder,) = host.UNFINISHED.iterdir()
     sweep()
-    assert folder.is_dir()
-    long_ago = time.time() - 86400 * (host.UNFINISHED_DAYS + 1)
-    os.utime(folder, (long_ago, long_ago))
+    (folder,) = host.UNFINISHED.iterdir()
+    os.utime(folder, (0, 0))
     sweep()
     assert not folder.exists()
+
+
+def test_a_run_that_ends_and_goes_while_it_is_looked_at_stops_no_other(monkeypatch):
+    (host.UNFINISHED / "ending").mkdir(parents=True)
+    there = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: there(path) and (path.name != "ending" or not path.rmdir()))
+    assert KeptRun(key_of()).notes == []
 
 
 # The program, loaded once, runs commands in children of its own: to load it takes two seconds of a core. A command may stop itself

@@ -54,6 +54,14 @@ def test_latents_of_segments_of_another_length_are_never_taken():
     assert sampled_as(Settings(method="per_frame", segment=5)) != sampled_as(Settings(method="per_frame", segment=9))
 
 
+@pytest.mark.parametrize("alone", [{"overlap": 0}, {"segments": "disjoint"}])
+def test_latents_of_frames_that_are_numbered_without_their_repeats_are_never_taken_by_a_run_that_makes_each(alone):
+    held = Settings(method="per_frame+tsd", scenes="ignored", **alone)
+    assert sampled_as(held) != sampled_as(replace(held, decoder="frame"))  # which sees no neighbour
+    assert sampled_as(held) != sampled_as(replace(held, repeats="made"))
+    assert sampled_as(replace(held, repeats="made")) == sampled_as(replace(held, decoder="frame"))
+
+
 def test_per_frame_does_not_care_how_a_clip_is_cut_unless_noise_is_drawn_by_segment():
     five, nine = Settings(method="per_frame", segment=5), Settings(method="per_frame", segment=9)
     assert relevant(five) == relevant(nine)

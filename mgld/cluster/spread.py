@@ -99,10 +99,10 @@ class ClipRun:
         cutting = links(self._clip, frames, self._settings)
         try:
             while (link := await asyncio.to_thread(next, cutting, None)) is not None:
-                await self._crew.room.acquire()
+                link.found = await asyncio.to_thread(self._kept.find, link.errand.piece.first)
+                await self._crew.room.acquire()  # last: the task gives it back, and what is kept may be damaged
                 if self._stopped:
                     return self._crew.room.release()
-                link.found = await asyncio.to_thread(self._kept.find, link.errand.piece.first)
                 task = asyncio.get_running_loop().create_task(self._made(link))
                 self._running.add(task)
                 self._started.put_nowait((link, task))

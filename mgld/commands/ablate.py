@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from mgld.commands import evaluate
+from mgld.commands.console import say_notes
+from mgld.commands.options import notes_of_compat
 from mgld.methods import OURS
 
 
@@ -18,6 +20,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure the four combinations on every clip; print their mean."""
+    say_notes(notes_of_compat(chosen, OURS))
     report = evaluate.evaluate(chosen, evaluate.recipes_of(chosen, OURS), {})
     from mgld.comparison.ablation import table_3
 

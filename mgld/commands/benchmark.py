@@ -6,13 +6,20 @@ import argparse
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors
-from mgld.commands.console import say
-from mgld.commands.options import add_device, add_model, add_settings, open_pipeline, settings_of
+from mgld.commands.console import say, say_notes
+from mgld.commands.options import (
+    add_device,
+    add_model,
+    add_settings,
+    notes_of_compat,
+    open_pipeline,
+    settings_of,
+)
 from mgld.commands.report import check_place, write_json
 from mgld.constants import LIMITS, SCALE
 from mgld.events import Result, counted
@@ -24,10 +31,28 @@ if TYPE_CHECKING:
 
     from mgld.pipeline import MGLDPipeline
 
-SCALES = ("tiny", "step", "paper")
 TIME_LIMIT_S = 80.0  # a section is begun only if it should end before; loading libraries comes on top
 STAGES = ("condition", "motion", "sample", "decode", "finish")
 PAPER = "The paper's Table 6, 128→512 in 50 steps on an A100: StableSR 3.194, MGLD-VSR 1.113 s per frame."
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Which networks, on how many frames of which side in pixels, in how many steps; no steps: the denoiser alone, once."""
+
+    model: str
+    frames: int
+    side_px: int
+    steps: tuple[int, ...]
+    flow: str
+    needs_gpu: bool = False
+
+
+SCALES = {
+    "tiny": Scale("tiny", 5, 64, (2,), "dis"),
+    "step": Scale("sd21", 1, 128, (), "dis"),  # what a CPU can do of sd21 in a minute
+    "paper": Scale("sd21", 5, 128, (15, 50, 4), "raft", needs_gpu=True),
+}
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -58,6 +83,7 @@ def run(chosen: argparse.Namespace) -> None:
 
         run_scale(chosen)
         return
+    say_notes(notes_of_compat(chosen, chosen.methods))
     cases = list(cases_of(chosen))
     from mgld.presets import describe_model
 
@@ -80,16 +106,15 @@ def run(chosen: argparse.Namespace) -> None:
 
 def cases_of(chosen: argparse.Namespace) -> Iterator[tuple[Settings, int, int]]:
     """Yield (settings, side in pixels, frames) of every combination, checked."""
-    base = settings_of(chosen)
     for side_px in chosen.sizes:
         if not LIMITS.smallest_side_px <= side_px <= LIMITS.largest_frame_px**0.5:
             raise errors.bad_setting("--sizes", side_px, f"at least {LIMITS.smallest_side_px} and within the limits")
     for count in chosen.lengths:
         if count < 1:
             raise errors.bad_setting("--lengths", count, "1 or more")
-    lists = (chosen.methods, chosen.sizes, chosen.step_counts or (base.steps,), chosen.lengths)
-    for method, side_px, steps, count in itertools.product(*lists):
-        yield replace(base, method=method, steps=steps).checked(), side_px, count
+    counts = chosen.step_counts or (settings_of(chosen).steps,)
+    for method, side_px, steps, count in itertools.product(chosen.methods, chosen.sizes, counts, chosen.lengths):
+        yield replace(settings_of(chosen, method), steps=steps).checked(), side_px, count
 
 
 def measure(pipeline: MGLDPipeline, wanted: Settings, side_px: int, count: int) -> dict:

@@ -100,13 +100,15 @@ class ClipJob:
     @contextmanager
     def _kept(self, wanted: Settings, device: str, dtype: str) -> Iterator[KeptRun]:
         """Open what an earlier run of the same command had finished; forget it once the output is whole."""
-        from mgld.comparison.store import sha256_of
+        from mgld.comparison.store import content_of
         from mgld.kept import KeptRun, run_key
         from mgld.presets import describe_model
 
         chosen = self._chosen
-        source = {"sha256": sha256_of(self.source), "start_s": chosen.start, "frames": chosen.frames}
-        key = run_key(wanted, describe_model(chosen.model), device, dtype, source | {"deinterlace": chosen.deinterlace})
+        source = {"sha256": content_of(self.source), "start_s": chosen.start, "frames": chosen.frames}
+        # The rate says at which frame of a folder it starts.
+        source |= {"fps": chosen.fps, "deinterlace": chosen.deinterlace}
+        key = run_key(wanted, describe_model(chosen.model), device, dtype, source)
         kept = KeptRun(None if wanted.method in PEERS else key)
         try:
             yield kept

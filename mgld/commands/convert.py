@@ -101,14 +101,14 @@ def run_perceptual(chosen: argparse.Namespace) -> None:
 def run_flow(chosen: argparse.Namespace) -> None:
     """Convert a flow network into the models folder."""
     from mgld.convert.flow import convert_flow
+    from mgld.flow import FLOW_FOLDER
 
-    for path in convert_flow(chosen.name, chosen.checkpoint, host.MODELS / "flow"):
+    for path in convert_flow(chosen.name, chosen.checkpoint, host.MODELS / FLOW_FOLDER):
         say(f"→ {path}")
 
 
 def run_esrgan(chosen: argparse.Namespace) -> None:
     """Extract both of Real-ESRGAN's general networks into the cache."""
-    from mgld.commands.console import say
     from mgld.convert.esrgan import MODELS, convert_esrgan
 
     for name in MODELS:

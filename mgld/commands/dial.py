@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import constants, errors, settings
-from mgld.commands.console import say
+from mgld.commands.console import say, say_notes
 from mgld.commands.options import (
     add_device,
     add_model,
     add_settings,
     check_frames,
     check_model,
+    notes_of_compat,
     open_pipeline,
     settings_of,
 )
@@ -47,6 +48,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Measure every point; write the numbers and the plot, print the table."""
     wanted = settings_of(chosen)
+    say_notes(notes_of_compat(chosen, [wanted.method]))
     check_frames(chosen.frames)
     check_place(chosen.output)
     check_model(chosen)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from mgld.commands.benchmark import Scale
 from mgld.commands.published_work import precision
+from mgld.compat import settings_as
 from mgld.constants import SCALE
 from mgld.events import FramesDone, Result
 from mgld.flow import estimate_motion
@@ -33,29 +34,9 @@ KERNELS_TOLD = 14
 CHECKED = ((5, 320, 64, 64), (5, 2560, 8, 8), (5, 128, 512, 512), (1, 960, 37, 41))  # activations [N,C,h,w]
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Which networks, on how many frames of which side in pixels, in how many steps; no steps: the denoiser alone, once."""
-
-    model: str
-    frames: int
-    side_px: int
-    steps: tuple[int, ...]
-    flow: str
-    needs_gpu: bool = False
-
-
-SCALES = {
-    "tiny": Scale("tiny", 5, 64, (2,), "dis"),
-    "step": Scale("sd21", 1, 128, (), "dis"),  # what a CPU can do of sd21 in a minute
-    "paper": Scale("sd21", 5, 128, (15, 50, 4), "raft", needs_gpu=True),
-}
-
-
 def settings_of(scale: Scale, steps: int) -> Settings:
     """Return the published settings, but for the number of steps and what a CPU is spared."""
-    chosen = {"guidance": 10.0, "guidance_mode": "released", "segment": 5, "segments": "disjoint"}
-    return Settings(steps=steps, flow=scale.flow, **chosen).checked()
+    return settings_as("published", given={"steps": steps, "flow": scale.flow})
 
 
 def seconds(work: Callable[[], Any], device: torch.device, repeats: int) -> float:

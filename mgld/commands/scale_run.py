@@ -7,13 +7,14 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
 from mgld import errors
 from mgld.commands import refusals, scale
-from mgld.commands.benchmark import panned_noise
+from mgld.commands.benchmark import SCALES, Scale, panned_noise
 from mgld.commands.console import say
 from mgld.commands.options import open_pipeline
 from mgld.commands.published_work import ours_of, published_of, random_sd21
@@ -40,7 +41,7 @@ class Section(NamedTuple):
 class Bench:
     """The report of one benchmark: filled section by section, written and kept whatever happens to the next one."""
 
-    def __init__(self, chosen: argparse.Namespace, wanted: scale.Scale) -> None:
+    def __init__(self, chosen: argparse.Namespace, wanted: Scale) -> None:
         self._started, self._end, self._place = time.monotonic(), time.monotonic() + chosen.time_limit, chosen.json
         self.wanted, self.graphs = wanted, CUDA_GRAPHS
         self.ours, self.published, weights = _pipelines(chosen, wanted)
@@ -139,12 +140,13 @@ class Bench:
         self.report["checks"] = scale.checks(self.ours, self.wanted)
 
     def _larger(self) -> None:
-        """Measure a run on 5 frames that need several tiles, after a run that does not count."""
+        """Measure a run on 5 frames that need several tiles of one canvas, after a run that does not count."""
         height, width, steps = LARGER
         self.ours.networks.predicted.most = self.graphs
         clip = panned_noise(5, width)[:, :height]
-        scale.whole_run(self.ours, clip, scale.settings_of(self.wanted, 1))
-        run = scale.whole_run(self.ours, clip, scale.settings_of(self.wanted, steps))
+        wanted = replace(scale.settings_of(self.wanted, steps), tiling="canvas")
+        scale.whole_run(self.ours, clip, replace(wanted, steps=1))
+        run = scale.whole_run(self.ours, clip, wanted)
         self.report["larger"] = {
             "output": f"{SCALE * width}x{SCALE * height}", "steps": steps, "seconds_per_frame": run["seconds"] / len(clip),
             "stages_s": run["stages"], "peak_bytes": run["peak_bytes"] - scale.weight_bytes(self.published),
@@ -164,7 +166,7 @@ class Bench:
 
 def run_scale(chosen: argparse.Namespace) -> None:
     """Measure the chosen scale, write the report after each section, print the tables; UserError at the end if one failed."""
-    wanted = scale.SCALES[chosen.scale]
+    wanted = SCALES[chosen.scale]
     if wanted.needs_gpu and device_of(chosen.device) == "cpu":
         raise errors.device_unusable("cpu", "this scale would take hours; --scale step measures one step of sd21")
     bench = Bench(chosen, wanted)
@@ -178,7 +180,7 @@ def run_scale(chosen: argparse.Namespace) -> None:
         raise refusals.sections_failed(list(bench.report["failed"]))
 
 
-def _pipelines(chosen: argparse.Namespace, wanted: scale.Scale) -> tuple[MGLDPipeline, MGLDPipeline, str]:
+def _pipelines(chosen: argparse.Namespace, wanted: Scale) -> tuple[MGLDPipeline, MGLDPipeline, str]:
     """Return ours, the published schedule of work, and whose weights both have."""
     if wanted.model == "tiny":
         ours, weights = open_pipeline(argparse.Namespace(model="tiny", device=chosen.device, dtype="auto")), "tiny"

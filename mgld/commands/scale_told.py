@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mgld.commands import scale
+from mgld.commands.benchmark import Scale
 from mgld.constants import SCALE
 
 PER_FRAME = ("encode", "decode", "flow")
@@ -46,7 +47,7 @@ def _run(run: dict) -> dict[str, Any]:
     return told | ({"largest_levels_apart": run["levels_apart"]["largest"]} if "levels_apart" in run else {})
 
 
-def told(report: dict, wanted: scale.Scale) -> str:
+def told(report: dict, wanted: Scale) -> str:
     """Return the report as short Markdown: parts, whole runs, kernels, what was left out and what failed."""
     size = f"{wanted.side_px}→{SCALE * wanted.side_px}, {wanted.frames} frames"
     head = (

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from mgld import constants, errors, settings
 from mgld.commands import evaluate
-from mgld.commands.options import check_frames, settings_of
+from mgld.commands.console import say_notes
+from mgld.commands.options import check_frames, notes_of_compat, settings_of
+from mgld.methods import COMPARED
 from mgld.settings import Settings
 
 
@@ -24,6 +26,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Measure per_frame, then MGLD at every strength of every mode; print the mean."""
     recipes = recipes_of(chosen)
+    say_notes(notes_of_compat(chosen, COMPARED))
     _check_lengths(chosen)
     report = evaluate.evaluate(chosen, recipes, {})
     from mgld.metrics.table import markdown
@@ -45,10 +48,9 @@ def _check_lengths(chosen: argparse.Namespace) -> None:
 
 def recipes_of(chosen: argparse.Namespace) -> dict[str, Settings]:
     """Return the settings to compare by the name of their row; strength 0 is the same in every mode and runs once."""
-    base = settings_of(chosen)
-    recipes = {"per_frame": replace(base, method="per_frame")}
+    base, recipes = settings_of(chosen, "mgld"), {"per_frame": settings_of(chosen, "per_frame")}
     for strength in chosen.strengths:
         for mode in chosen.modes if strength else chosen.modes[:1]:
             name = f"{mode} {strength:g}" if strength else "no guidance"
-            recipes[name] = replace(base, method="mgld", guidance=strength, guidance_mode=mode).checked()
+            recipes[name] = replace(base, guidance=strength, guidance_mode=mode).checked()
     return recipes

@@ -14,7 +14,7 @@ from mgld import constants, errors
 from mgld.comparison import refusals
 from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
 from mgld.comparison.layers import LABELS, TRUTH, label_of
-from mgld.comparison.store import ClipPart, sha256_of
+from mgld.comparison.store import ClipPart, content_of
 from mgld.constants import DEFAULT_MODEL, SCALE
 from mgld.methods import METHODS, OURS
 from mgld.presets import offered
@@ -219,7 +219,7 @@ def _looked_at(path: Path, changed: int):
 
 @lru_cache(maxsize=64)
 def _fingerprint(path: Path, changed: int) -> str:
-    return sha256_of(path)
+    return content_of(path)
 
 
 def _span(low: float, high: float, side: int, smallest: int, step: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from mgld.constants import DEFAULT_MODEL, KEPT_SAMPLINGS
 from mgld.events import Event, Guided, Sampled
 from mgld.host import KEPT_BYTES
 from mgld.methods import is_guided
+from mgld.presets import sha256_of
 from mgld.settings import Settings
 from mgld.sharing import relevant, sampled_as
 
@@ -95,11 +97,9 @@ class Store:
         return known is not None and len(known.latents) >= segments
 
 
-def sha256_of(path: Path) -> str:
-    """Hash the content of a file, or of the frames in a folder."""
-    digest = hashlib.sha256()
-    for part in sorted(path.iterdir()) if path.is_dir() else [path]:
-        with part.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()
+def content_of(clip: Path) -> str:
+    """Hash what a clip is read from: a file, or the files of a folder by their names; folders inside it are not looked at."""
+    if not clip.is_dir():
+        return sha256_of(clip)
+    files = {part.name: sha256_of(part) for part in clip.iterdir() if part.is_file()}
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()

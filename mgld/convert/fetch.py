@@ -14,7 +14,7 @@ from mgld import errors, host
 from mgld.convert import refusals
 from mgld.presets import sha256_of
 
-S_LAB = "S-Lab License 1.0, non-commercial"
+S_LAB = "S-Lab License 1.0 (non-commercial)"
 PINS = "pins.json"  # what was fetched: {file: {"revision", "sha256"}}
 
 
@@ -101,5 +101,5 @@ def _asking(repo: str, question: Callable):
         return question()
     except Exception as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
-            raise errors.output_failed(place_of(""), "the disk is full or the folder cannot be written to") from error
+            raise refusals.folder_unwritable(place_of("")) from error
         raise errors.hub_unreachable(repo) from error

@@ -87,7 +87,7 @@ def _store(name: str, shards: list[dict[str, Tensor]], folder: Path, header: dic
         for stale in set(folder.glob(f"{name}*.safetensors")) - set(paths):
             stale.unlink()
     except (OSError, SafetensorError) as error:
-        raise errors.output_failed(folder, "the disk is full or the folder cannot be written to") from error
+        raise refusals.folder_unwritable(folder) from error
     finally:
         for part in unfinished:
             part.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mgld import errors
+from mgld.convert import refusals
 from mgld.presets import sha256_of
 
 SHARD_BYTES = 500_000_000  # what is held in memory while it is written
@@ -85,6 +86,6 @@ def whole(folder: Path) -> Iterator[Path]:
             folder.rmdir()
         part.replace(folder)
     except (OSError, SafetensorError) as error:
-        raise errors.output_failed(folder, "the disk is full or the folder cannot be written to") from error
+        raise refusals.folder_unwritable(folder) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -16,13 +16,15 @@ from diffusers import DDPMScheduler, ModelMixin
 
 from mgld import errors
 from mgld.convert import folder
+from mgld.convert.fetch import S_LAB
 from mgld.convert.flow import LICENCES, flow_sources, store_flow
 from mgld.convert.published import DTYPES, Conversion, Listener, Published, examine
+from mgld.flow import FLOW_FOLDER
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import MANIFEST, SD21, sha256_of
 
 LICENCE = {
-    "MGLD-VSR, StableSR": "S-Lab License 1.0 (non-commercial)",
+    "MGLD-VSR, StableSR": S_LAB,
     "Stable Diffusion 2.1": "CreativeML OpenRAIL++-M",
     "RAFT": LICENCES["raft"],
 }
@@ -80,7 +82,7 @@ def _write(plan: Conversion, out: Path, dtype: torch.dtype, inputs: dict, told: 
         for name, (account, prefix) in plan.flows.items():
             state = {key: account[prefix + key] for key in flow_sources(name)}
             given = next(inputs[role] for role, opened in plan.accounts.items() if opened is account)
-            store_flow(name, state, into / "flow", given["file"], given["sha256"])
+            store_flow(name, state, into / FLOW_FOLDER, given["file"], given["sha256"])
         manifest = {
             "inputs": inputs,
             "dtype": str(dtype).removeprefix("torch."),
@@ -89,8 +91,8 @@ def _write(plan: Conversion, out: Path, dtype: torch.dtype, inputs: dict, told: 
             "licence": LICENCE,
             "outputs": folder.hashes(into),
         }
-        told = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        (into / MANIFEST).write_text(told, encoding="utf-8")
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (into / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
 
 

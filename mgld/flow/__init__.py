@@ -17,16 +17,19 @@ from mgld.flow.spynet import SpyNet
 from mgld.settings import exhaustive
 
 __all__ = [
-    "NETWORKS", "FlowNetwork", "Motion", "estimate_motion", "flow_both_ways", "load_flow", "motion_on", "weights_of",
+    "FLOW_FOLDER", "NETWORKS", "FlowNetwork", "Motion", "estimate_motion", "flow_both_ways", "load_flow", "motion_on", "weights_of",
 ]  # fmt: skip
+
+FLOW_FOLDER = "flow"  # of flow networks' weights, among the models and in one that has its own
 
 
 def load_flow(
-    name: str, device: str | torch.device, weights_dir: Path | None = None, input_range: str = "trained"
+    name: str, device: str | torch.device, own_dir: Path | None = None, input_range: str = "trained"
 ) -> FlowNetwork:
     """Return the flow network called name (one of NETWORKS), ready on device; raise UserError for another or without weights.
 
-    input_range, one of settings.FLOW_RANGES, is what RAFT is fed; the others have but one.
+    own_dir is where a model keeps flow weights of its own, which go before those that are shipped. input_range, one of
+    settings.FLOW_RANGES, is what RAFT is fed; the others have but one.
     """
     if name not in NETWORKS:
         raise errors.bad_setting("Flow network", name, "one of " + ", ".join(NETWORKS))
@@ -34,7 +37,7 @@ def load_flow(
         network = NETWORKS[name]()
     if not isinstance(network, torch.nn.Module):
         return network
-    shards = weights_of(name, weights_dir)
+    shards = weights_of(name, own_dir)
     try:
         state = {key: value for shard in shards for key, value in load_file(shard).items()}
         network.load_state_dict(state)
@@ -45,9 +48,10 @@ def load_flow(
     return network.float().eval().requires_grad_(False).to(device)
 
 
-def weights_of(name: str, weights_dir: Path | None = None) -> list[Path]:
+def weights_of(name: str, own_dir: Path | None = None) -> list[Path]:
     """Return the files of a network's weights, none for WITHOUT_WEIGHTS; raise UserError saying how to get absent ones."""
-    shards = sorted(Path(weights_dir or host.MODELS / "flow").glob(f"{name}*.safetensors"))
+    places = (own_dir, host.MODELS / FLOW_FOLDER) if own_dir else (host.MODELS / FLOW_FOLDER,)
+    shards = next(filter(None, (sorted(place.glob(f"{name}*.safetensors")) for place in places)), [])
     if not shards and name not in WITHOUT_WEIGHTS:
         raise errors.weights_missing(name, f"Convert them once: `python -m mgld convert flow {name} FILE`.")
     return shards

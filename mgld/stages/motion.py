@@ -40,5 +40,5 @@ def flow_network(nets: Networks, wanted: Settings) -> FlowNetwork:
     """Return the flow network that a run asks for, opened when it is first needed; UserError says how to get absent weights."""
     key = wanted.flow, wanted.flow_range
     if key not in nets.flows:
-        nets.flows[key] = load_flow(wanted.flow, nets.vae.device, input_range=wanted.flow_range)
+        nets.flows[key] = load_flow(wanted.flow, nets.vae.device, nets.flow_dir, input_range=wanted.flow_range)
     return nets.flows[key]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler
@@ -42,6 +43,7 @@ class Networks:
     first_stage: Callable[[], VideoVAE] | None = None
     memory_format: torch.memory_format = torch.channels_last
     keeps_features: bool = True  # of the encoder, for the decoder; else the frames are encoded twice
+    flow_dir: Path | None = None  # of the model's own flow weights
     seen: SeenFrames | None = None  # by the encoder, which then need not see them again
 
     @cached_property

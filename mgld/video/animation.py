@@ -11,9 +11,8 @@ from PIL import Image
 from mgld.video import refusals
 from mgld.video.container import check_size
 from mgld.video.damage import Damage
-from mgld.video.picture import on_black
+from mgld.video.picture import BROKEN, on_black
 
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 DELAY_MS = 100  # of frames that state none or next to none, as in browsers
 READ_HERE = ("WEBP", "PNG", "AVIF")
 STILLS = {b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}

@@ -9,8 +9,13 @@ import numpy as np
 from mgld.constants import LIMITS
 
 INTERLACED = "looks interlaced: results may show combing"
-RATE_ASSUMED = f"a folder of frames states no rate: {LIMITS.default_fps:g} frames per second assumed"
 DEINTERLACED = "looks interlaced: whole frames are made of it first"
+ASSUMED = f"{LIMITS.default_fps:g} frames per second assumed"
+RATE_ASSUMED = f"a folder of frames states no rate: {ASSUMED}"
+FILE_RATE_ASSUMED = f"the file states no frame rate: {ASSUMED}"
+VARIABLE = "variable frame rate: the frames' own times are kept"
+ON_BLACK = "transparency removed: shown on black"
+DEEP = "{} bits per colour become 8"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from mgld import errors
 from mgld.constants import LIMITS
 from mgld.video import animation, folder, gamut, refusals
-from mgld.video.clip import INTERLACED, RATE_ASSUMED, Frame, Probe
+from mgld.video.clip import DEEP, FILE_RATE_ASSUMED, INTERLACED, ON_BLACK, RATE_ASSUMED, VARIABLE, Frame, Probe
 from mgld.video.container import (
     BROKEN,
     check_size,
@@ -189,19 +189,19 @@ def _notes(
     if lost:
         yield f"the file is cut off: {known - lost} of {known} frames are there"
     if variable:
-        yield "variable frame rate: the frames' own times are kept"
+        yield VARIABLE
     if square_width(frame, stream) != frame.width:
         yield "stretched to square pixels"
     if is_transparent(frame):
-        yield "transparency removed: shown on black"
+        yield ON_BLACK
     if (bits := bits_per_colour(frame)) > 8:
-        yield f"{bits} bits per colour become 8"
+        yield DEEP.format(bits)
     if told := gamut.note(int(frame.color_primaries)):
         yield told
     if frame.interlaced_frame:
         yield INTERLACED
     if not stated_rate(stream):
-        yield f"the file states no frame rate: {LIMITS.default_fps:g} frames per second assumed"
+        yield FILE_RATE_ASSUMED
 
 
 def _probe_animation(path: Path) -> Probe:
@@ -209,8 +209,8 @@ def _probe_animation(path: Path) -> Probe:
     (height, width), begins_s = pictures[0][0].shape[:2], [begin_s for _, begin_s, _, _ in pictures]
     rate = float(np.clip(len(pictures) / pictures[-1][2], LIMITS.lowest_fps, LIMITS.highest_fps))
     variable, count = _is_variable([*begins_s, pictures[-1][2]]), animation.count(path)
-    notes = ["transparency removed: shown on black"] if any(shines for *_, shines in pictures) else []
-    notes += ["variable frame rate: the frames' own times are kept"] if variable else []
+    notes = [ON_BLACK] if any(shines for *_, shines in pictures) else []
+    notes += [VARIABLE] if variable else []
     return Probe(width, height, rate, count / rate, count, variable, has_audio=False, notes=tuple(notes))
 
 
@@ -231,4 +231,4 @@ def _folder_notes(path: folder.Folder, files: list[folder.Picture], fps: float |
     if fps is None and (stated is None or len(stated) != len(files)):
         yield RATE_ASSUMED
     if (bits := folder.bits_per_colour(files[0])) > 8:
-        yield f"{bits} bits per colour become 8"
+        yield DEEP.format(bits)

@@ -14,7 +14,7 @@ from mgld.constants import LIMITS, PICTURE_SUFFIXES
 from mgld.video import icc, refusals
 from mgld.video.archive import Archive, Packed
 from mgld.video.container import check_size
-from mgld.video.picture import on_black
+from mgld.video.picture import BROKEN, on_black
 from mgld.video.start import from_start
 
 TIMES = "times.txt"  # beside the frames: one time a line in milliseconds, as in "timestamp format v2"
@@ -23,7 +23,6 @@ LATEST_S = 1e9  # of a time that is believed, some thirty years
 PNG, PNG_DEPTH_AT = b"\x89PNG\r\n\x1a\n", 24  # how a file begins, and the byte that states bits per colour
 Folder = Path | Archive
 Picture = Path | Packed
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 
 
 def pictures(folder: Folder) -> list[Picture]:

@@ -21,7 +21,7 @@ from mgld.video.start import first_shown_s
 TIME_BASE = Fraction(1, 90_000)
 SAME_TIME_S = 2e-3  # containers round
 LONGEST_TICKS = int(6 * 3600 / TIME_BASE)  # that MP4 can hold one picture for, with room
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # of the videos that are written, by suffix
 TRIED_PACKETS = 300  # of the sound, before any work is done
 
 
@@ -53,7 +53,7 @@ def plan(source: Path, suffix: str) -> tuple[str, list[str]]:
             return way, _tried(source, suffix, way)
         except BROKEN:
             continue
-    return sound.SILENT, ["the sound of the source is damaged: the result is silent"]
+    return sound.SILENT, [sound.CHANGED[sound.SILENT]]
 
 
 def _unheard(source: Path) -> list[str]:

@@ -7,9 +7,12 @@ from fractions import Fraction
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
+from PIL import Image
 
 from mgld.video import gamut
 
+# What Pillow raises on damaged pictures.
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError, Image.DecompressionBombError)
 WITH_ALPHA = ("rgba", "argb", "bgra", "abgr", "yuva", "gbrap", "ya", "pal8")
 UNSPECIFIED = (0, 2, 3)  # AVColorSpace values that name no YUV matrix
 LIMITED_RANGE, FULL_RANGE = 1, 2  # AVColorRange

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mgld.constants import VIDEO_KINDS
+from mgld.constants import LIMITS, VIDEO_KINDS
 from mgld.errors import UserError
 
 CLIPS = f"this program reads {', '.join(VIDEO_KINDS)}, GIF, animated WebP and PNG, and folders or zips of frames"
@@ -44,7 +44,9 @@ def clip_hdr(path: object, transfer: str) -> UserError:
 
 
 def clip_too_small(path: object, width: int, height: int) -> UserError:
-    return UserError(f"The picture of {path} is {width}×{height}; it must be at least 16×16.")
+    return UserError(
+        f"The picture of {path} is {width}×{height}; it must be at least {LIMITS.smallest_side_px}×{LIMITS.smallest_side_px}."
+    )
 
 
 def clip_too_large(path: object, width: int, height: int) -> UserError:
@@ -52,7 +54,9 @@ def clip_too_large(path: object, width: int, height: int) -> UserError:
 
 
 def clip_too_narrow(path: object, width: int, height: int) -> UserError:
-    return UserError(f"The picture of {path} is {width}×{height}; one side may be at most eight times the other.")
+    return UserError(
+        f"The picture of {path} is {width}×{height}; one side may be at most {LIMITS.widest_aspect:g} times the other."
+    )
 
 
 def folder_without_pictures(path: object) -> UserError:

@@ -12,6 +12,10 @@ import av
 from mgld.video.container import ATTACHED_PICTURE, BROKEN, decodable, readable, start_of
 
 COPY, TRANSCODE, SILENT = WAYS = ("copy", "transcode", "silent")  # each is tried where the one before fails
+CHANGED = {  # what is said where one had to be
+    TRANSCODE: "the sound of the source is damaged: it was converted to AAC",
+    SILENT: "the sound of the source is damaged: the result is silent",
+}
 PLAYERS_READ = {"aac", "mp3", "ac3", "eac3", "alac"}
 COPIED = {  # what players read from the container; Matroska holds nearly everything, and says itself what it does not
     ".mp4": PLAYERS_READ,

@@ -21,9 +21,9 @@ from mgld.folders import WorkFolder
 from mgld.video import refusals
 from mgld.video.encoder import SILENT_END, FrameEncoder
 from mgld.video.folder import write_times
-from mgld.video.mux import LONGEST_TICKS, TIME_BASE, MuxJob, mux
+from mgld.video.mux import FORMATS, LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
-from mgld.video.sound import SILENT, TRANSCODE, WAYS
+from mgld.video.sound import CHANGED, SILENT, WAYS
 
 GIF_ENCODING_FPS = 25  # of the file before muxing; the true times replace it
 TO_709 = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd,format=yuv420p"
@@ -32,12 +32,7 @@ H264 = ["-vf", TO_709, "-crf", "16"]
 H264 += ["-bf", "0", "-g", "12"]  # no reordering, so that packets are frames in order; a key frame every 12 to seek to
 KEPT, LOOKED_AT = "medium", "veryfast"  # x264's presets: a third of the seconds for a decibel less at 40, no more bytes
 GIF = ["-vf", "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1"]
-VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv"}
 NO_SOUND = "the sound of the source could not be read: the result is silent"
-CHANGED_SOUND = {
-    TRANSCODE: "the sound of the source is damaged: it was converted to AAC",
-    SILENT: "the sound of the source is damaged: the result is silent",
-}
 # Bytes per pixel that a result takes at worst: noise is no smaller than raw, a GIF has 12 bits for a pixel, and H.264 stays
 # below 60 Mbit/s for 1080p at 25 frames per second at this quality.
 WORST_LOSSLESS, WORST_GIF, WORST_H264 = 3.0, 1.5, 0.15
@@ -157,7 +152,7 @@ class VideoWriter:
         """Refuse before any work is done what could not be written after it."""
         if not 0 < self.fps < math.inf:
             raise ValueError(f"fps is {self.fps}")
-        if self._suffix not in {"", ".gif", *VIDEO_SUFFIXES}:
+        if self._suffix not in {"", ".gif", *FORMATS}:
             raise refusals.output_unknown(self.path)
         if self.lossless and self._suffix not in ("", ".mkv"):
             raise errors.output_failed(self.path, "lossless video needs a name that ends in .mkv, or a folder")
@@ -221,7 +216,7 @@ class VideoWriter:
                 self.notes += _muxed(source, replace(job, way=way))
             except (OSError, UserError):
                 continue
-            self.notes += [CHANGED_SOUND[way]] if way != self._way else []
+            self.notes += [CHANGED[way]] if way != self._way else []
             return True
         return False
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mgld import host
 from mgld.cluster.crew import InputLost, WorkerLost
 from mgld.cluster.spread import links
 from mgld.cluster.worker import ModelOrder
-from mgld.constants import WORK_ATTEMPTS
+from mgld.constants import SEGMENTS_PER_WORKER, WORK_ATTEMPTS
 from mgld.errors import UserError
 from mgld.events import FramesDone, Progress, Result, Resumed, Sampled
 from mgld.kept import KeptRun
@@ -165,6 +166,19 @@ def test_a_run_that_was_stopped_goes_on(opening, clip_u8, overlap, stopped_at):
     assert ("sample", 0) not in done and ("finish", 0) not in done
     assert ("decode", stopped_at - 3 + overlap) in done  # its frames meet the next one's
     assert events[-1].report["frames_resumed"] == stopped_at
+
+
+def test_damaged_clips_leave_the_crew_the_room_that_they_took(opening, clip_u8):
+    with closing(KeptRun("this-run")) as kept:
+        spread(opening, clip_u8, QUICK, kept=kept)
+    for file in host.UNFINISHED.rglob("*-*.npz"):
+        data = bytearray(file.read_bytes())
+        data[400] ^= 255
+        file.write_bytes(data)
+    crew, _ = crew_of(opening, 1)
+    with closing(KeptRun("this-run")) as kept, pytest.raises(UserError, match="damaged"):
+        ran(collected(crew, clip_u8, QUICK, kept=kept))
+    assert crew.room._value == SEGMENTS_PER_WORKER
 
 
 def test_a_clip_that_breaks_while_it_is_read_says_so(opening, clip_u8):

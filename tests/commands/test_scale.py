@@ -10,8 +10,9 @@ import torch
 
 from mgld.__main__ import main
 from mgld.commands import published_work, scale, scale_run
-from mgld.commands.benchmark import panned_noise
+from mgld.commands.benchmark import SCALES, Scale, panned_noise
 from mgld.commands.published_work import StackedTemporalConv, published_of
+from mgld.compat import settings_as
 from mgld.flow import load_flow
 from mgld.nets.layers import TemporalConv
 from mgld.stages import motion
@@ -26,8 +27,8 @@ def small_paper(monkeypatch) -> None:
     nets = {"vae": small_vae, "unet": small_unet, "structure_encoder": small_structure_encoder}
     shapes = {name: {k: v for k, v in make().config.items() if not k.startswith("_")} for name, make in nets.items()}
     monkeypatch.setattr(published_work, "SD21", published_work.SD21 | shapes)
-    monkeypatch.setitem(scale.SCALES, "paper", scale.Scale("sd21", 3, 16, (2,), "dis"))
-    monkeypatch.setitem(scale.SCALES, "step", scale.Scale("sd21", 1, 16, (), "dis"))
+    monkeypatch.setitem(SCALES, "paper", Scale("sd21", 3, 16, (2,), "dis"))
+    monkeypatch.setitem(SCALES, "step", Scale("sd21", 1, 16, (), "dis"))
 
 
 @torch.no_grad()
@@ -38,8 +39,13 @@ def test_a_stacked_temporal_convolution_is_ours():
     torch.testing.assert_close(StackedTemporalConv(layer)(x, 3), layer(x, 3), atol=1e-5, rtol=0)
 
 
+def test_both_sides_run_what_the_published_scripts_set():
+    assert scale.settings_of(SCALES["paper"], 50) == settings_as("published")
+    assert scale.settings_of(SCALES["step"], 1) == settings_as("published", given={"steps": 1, "flow": "dis"})
+
+
 def test_the_published_schedule_gives_the_same_frames(pipeline, clip_u8):
-    wanted = scale.settings_of(scale.SCALES["tiny"], 2)
+    wanted = scale.settings_of(SCALES["tiny"], 2)
     ours = scale.whole_run(pipeline, clip_u8[:5], wanted)
     theirs = scale.whole_run(published_of(pipeline), clip_u8[:5], wanted)
     assert scale.apart(ours["u8"], theirs["u8"])["largest"] <= 1
@@ -103,10 +109,10 @@ def test_the_published_schedule_sees_pairs_one_by_one_in_whole_runs_too(small_pa
     network = load_flow("dis", "cpu")
     monkeypatch.setattr(motion, "load_flow", lambda *_, **__: lambda a, b: seen.append(len(a)) or network(a, b))
     chosen = argparse.Namespace(device="cpu", scale="paper", time_limit=60, json=None)
-    bench = scale_run.Bench(chosen, scale.SCALES["paper"])
-    for pipeline, pairs in ((bench.ours, [4]), (bench.published, [1] * 4)):
+    bench = scale_run.Bench(chosen, SCALES["paper"])
+    for pipeline, pairs in ((bench.ours, [8]), (bench.published, [1] * 8)):
         seen.clear()
-        scale.whole_run(pipeline, panned_noise(3, 16), scale.settings_of(bench.wanted, 1))
+        scale.whole_run(pipeline, panned_noise(5, 16), scale.settings_of(bench.wanted, 1))
         assert seen == pairs
 
 

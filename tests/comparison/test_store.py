@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mgld.comparison.store import ClipPart, FinishedRun, Store
+from mgld.comparison.store import ClipPart, FinishedRun, Store, content_of
 from mgld.settings import Settings
 from mgld.sharing import relevant
 
@@ -52,3 +52,14 @@ def test_the_oldest_results_go_first():
         store.keep(PART, Settings(seed=seed), FinishedRun(np.zeros(10, np.uint8), {}))
     assert store.result(PART, Settings(seed=0)) is None
     assert store.result(PART, Settings(seed=2)) is not None
+
+
+def test_a_folder_of_frames_may_hold_folders_and_is_known_by_its_frames_in_their_order(tmp_path):
+    (tmp_path / "thumbnails").mkdir()
+    for name in ("2.png", "10.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    before = content_of(tmp_path)
+    (tmp_path / "thumbnails" / "2.png").write_bytes(b"small")
+    assert content_of(tmp_path) == before
+    (tmp_path / "2.png").rename(tmp_path / "20.png")  # now behind the other
+    assert content_of(tmp_path) != before

@@ -14,11 +14,11 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from mgld.__main__ import main
 from mgld.convert.published import Published
 from mgld.convert.sd21 import convert_sd21
-from mgld.flow import load_flow
 from mgld.nets import VideoVAE
 from mgld.pipeline import MGLDPipeline
 from mgld.presets import describe_model
 from mgld.settings import Settings
+from mgld.stages.motion import flow_network
 from tests.convert import published_files as files
 from tests.parity import golden
 
@@ -60,8 +60,10 @@ def test_stablesr_is_mgld_without_temporal_layers(folder):
 
 
 @pytest.mark.slow
-def test_flow_comes_out_of_the_checkpoint(folder):
-    load_flow("raft", "cpu", folder / "flow")
+def test_flow_comes_out_of_the_checkpoint_and_is_followed(folder, given):
+    own = flow_network(MGLDPipeline.from_pretrained(folder, "cpu", "float32").networks, Settings(flow="raft"))
+    kernel = torch.load(given.mgld_unet)["state_dict"]["flownet_model.fnet.conv1.weight"]
+    torch.testing.assert_close(own.state_dict()["fnet.conv1.weight"], kernel, atol=1e-3, rtol=1e-3)
 
 
 def test_the_manifest_names_every_file_and_what_was_left(folder, given):

@@ -108,7 +108,8 @@ def test_shipped_shards_are_small_and_say_where_they_come_from(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["spynet", "raft"])
-def test_absent_weights_say_how_to_get_them(name: str, tmp_path: Path) -> None:
+def test_absent_weights_say_how_to_get_them(name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(host, "MODELS", tmp_path)
     with pytest.raises(UserError, match=f"python -m mgld convert flow {name} FILE"):
         load_flow(name, "cpu", tmp_path)
 

@@ -133,5 +133,5 @@ def test_names_inside_an_archive_cannot_speak_to_a_terminal(tmp_path):
 def test_a_picture_that_unpacks_to_more_pixels_than_allowed_is_refused_from_its_header(tmp_path):
     file = io.BytesIO()
     Image.fromarray(np.zeros((20_000, 16, 3), np.uint8)).save(file, "PNG")
-    with pytest.raises(UserError, match="one side may be at most eight times the other"):
+    with pytest.raises(UserError, match="one side may be at most 8 times the other"):
         probe(zipped(tmp_path / "a.zip", {"1.png": file.getvalue()}))

@@ -154,7 +154,7 @@ CASES: dict[str, tuple[Callable[[Path], None], tuple[int, int, int] | str, str]]
     "endless.mkv": (patched(coded(), b"\x44\x89\x88", 3, struct.pack(">d", math.nan)), (6, 48, 64), ""),
     "years.mkv": (times(0, 0.1, 9e7, 9e7 + 0.1), (4, 48, 64), "variable"),
     "narrow.avi": (coded("-vf", "crop=1:48", "-c:v", "rawvideo", "-pix_fmt", "bgr24"), "1×48", ""),
-    "ribbon.mkv": (coded("-vf", "scale=272:16", "-c:v", "ffv1"), "eight times", ""),
+    "ribbon.mkv": (coded("-vf", "scale=272:16", "-c:v", "ffv1"), "at most 8 times", ""),
     "grey16.mkv": (coded("-pix_fmt", "gray16le", "-c:v", "ffv1"), (6, 48, 64), "16 bits"),
     "yuv410.avi": (coded("-pix_fmt", "yuv410p", "-c:v", "rawvideo"), (6, 48, 64), ""),
     "yuv411.avi": (coded("-pix_fmt", "yuv411p", "-c:v", "ffv1"), (6, 48, 64), ""),
