@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,12 +21,13 @@ class WorkFolder:
 
     def __init__(self, prefix: str, suffix: str = "", parent: Path | None = None) -> None:
         sweep(parent or Path(tempfile.gettempdir()), prefix, suffix)
-        while True:  # it may be swept away before it is locked
+        while True:
             self.path = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
-            lock = held(self.path)
-            if lock is not None and (self.path / LOCK).exists():
-                self._lock = lock
-                return
+            with suppress(FileNotFoundError):  # swept away before it was locked, by another thread or process
+                lock = held(self.path)
+                if lock is not None and (self.path / LOCK).exists():
+                    self._lock = lock
+                    return
 
     def close(self) -> None:
         """Remove the folder and all that is left in it."""
@@ -50,8 +53,10 @@ def remove_unused(folder: Path) -> bool:
         return not folder.exists()
     if lock is None:
         return False
+    shutil.rmtree(folder, ignore_errors=True)  # while it is held: who takes it next finds it gone, not going
     lock.release()
-    shutil.rmtree(folder, ignore_errors=True)
+    if os.name == "nt":  # there an open file stays: the lock
+        shutil.rmtree(folder, ignore_errors=True)
     return not folder.exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mgld.folders import WorkFolder, remove_unused, sweep
+from mgld import folders
+from mgld.folders import LOCK, WorkFolder, held, remove_unused, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +54,33 @@ def test_what_a_killed_process_left_is_swept_by_the_next_one(tmp_path, of_anothe
     assert folder.is_dir()  # another kind of folder sweeps its own
     WorkFolder("work-", parent=tmp_path).close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_removed_while_it_is_held(tmp_path, monkeypatch):
+    """Else who takes it the moment that it is let go of would see it go from under his hands."""
+    (tmp_path / "work-left").mkdir()
+    (tmp_path / "work-left" / LOCK).touch()
+    remove, taken = shutil.rmtree, []
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda path, ignore_errors: taken.append(held(path)) or remove(path, ignore_errors)
+    )
+    assert remove_unused(tmp_path / "work-left") and taken == [None]
+
+
+def test_a_folder_that_is_swept_away_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    tries = []
+
+    def swept_once(folder: Path):
+        tries.append(folder)
+        if len(tries) == 1:
+            shutil.rmtree(folder)
+            raise FileNotFoundError(folder)  # as filelock does where it meets the folder half gone
+        return held(folder)
+
+    monkeypatch.setattr(folders, "held", swept_once)
+    work = WorkFolder("work-", parent=tmp_path)
+    assert len(tries) == 2 and work.path.is_dir()
+    work.close()
 
 
 def test_folders_that_are_not_ours_are_left_alone(tmp_path):
