@@ -168,9 +168,14 @@ def empty(clips: Path) -> list[str]:
     return ["--gt", str(clips / "none")]
 
 
+def nameless(clips: Path) -> list[str]:
+    return ["--methods"]
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
+        (nameless, "There is nothing to measure"),
         (fewer, "The ground truth of 'two' has 2 frames, but the low-quality clip has 3."),
         (smaller, "The ground truth of 'one' is 24×20, but four times the low-quality clip is 96×80."),
         (unmatched, "There is no clip named 'two'"),

@@ -1,7 +1,8 @@
-"""example.py does what it says, with the shipped model."""
+"""example.py and README's Python do what they say, with the shipped model."""
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -25,6 +26,17 @@ def test_both_results_and_their_profile_come_out(tmp_path, monkeypatch, clip_u8)
     pictures = [next(read_frames(tmp_path / "out" / name)).rgb_u8 for name in ("mgld.mp4", "per_frame.mp4")]
     assert not np.array_equal(*pictures)
     assert Image.open(tmp_path / "out" / "profile.png").width > 500
+
+
+def test_readmes_python_runs_as_it_stands(tmp_path, monkeypatch, clip_u8, capsys):
+    media.make_video(tmp_path / "in.mp4", list(clip_u8[:3]), fps=10)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (EXAMPLE.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    for block in (b for b in blocks if "Client(" not in b):  # that one talks to a page
+        exec(block, names)
+    assert names["large"].shape == (5, 256, 256, 3)
+    assert "(3, 80, 96, 3)" in capsys.readouterr().out
 
 
 def test_it_stays_an_example():

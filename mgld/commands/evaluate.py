@@ -73,6 +73,8 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Measure, then print a table per clip and the mean."""
     results, peers = _named_results(chosen.results), peers_among(chosen.methods)
+    if not (results or chosen.methods):
+        raise refusals.nothing_to_measure()
     say_notes(notes_of_compat(chosen, ours_among(chosen.methods)))
     if taken := [name for name in peers if name in (*results, *METHODS, TRUTH)]:
         raise refusals.results_unnamed(taken[0])

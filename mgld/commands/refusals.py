@@ -31,6 +31,10 @@ def config_broken(path: object, reason: str) -> UserError:
     return UserError(f"{path} cannot be used as --config: {reason}.")
 
 
+def nothing_to_measure() -> UserError:
+    return UserError("There is nothing to measure: name a method (--methods) or a folder of results (--results).")
+
+
 def results_unnamed(text: str) -> UserError:
     return UserError(f"--results wants NAME=FOLDER with a name of its own, not {text!r}.")
 
