@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -285,4 +286,6 @@ def for_visitors(text: str, files: Iterable[str | None] = ()) -> str:
     """Return a sentence in which a visitor's files go by their names: where they and this program lie is nobody's business."""
     for path in filter(None, files):
         text = text.replace(str(path), f"“{plain(Path(path).name)}”")
+    temporary = re.escape(tempfile.gettempdir() + os.sep)  # this program's own work lies there
+    text = re.sub(rf"{temporary}\S*[/\\](?=\S)", "", text)
     return text.replace(f"{ASSETS.parent}{os.sep}", "")

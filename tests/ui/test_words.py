@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -91,6 +93,11 @@ def test_seconds_are_said_as_people_do(value, said):
 
 def test_one_frame_is_one_frame():
     assert words.counted(words.FRAMES, 1) == "1 frame" and words.counted(words.FRAMES, 2) == "2 frames"
+
+
+def test_a_visitor_is_not_told_where_work_lies():
+    written = Path(tempfile.gettempdir(), "mgld-takeaway-x", "comparison.mp4")
+    assert words.for_visitors(f"{written} could not be written: gone.") == "comparison.mp4 could not be written: gone."
 
 
 def test_a_name_cannot_turn_the_sentence_it_stands_in():
