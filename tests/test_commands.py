@@ -154,6 +154,15 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
     assert np.array_equal(a, b) and not np.array_equal(a, c)
 
 
+def test_degrade_says_what_it_cuts_and_refuses_what_would_be_too_small(tmp_path, capsys):
+    odd = media.make_video(tmp_path / "odd.mp4", media.coded_frames(2, 100, 134))
+    assert main(["degrade", str(odd), str(tmp_path / "low")]) == 0
+    assert "the ground truth of 134×100 is cut to 128×96 at its right and lower borders" in capsys.readouterr().err
+    small = media.make_video(tmp_path / "small.mp4", media.coded_frames(2, 62, 84))
+    assert main(["degrade", str(small), str(tmp_path / "none.mp4")]) == 1
+    assert "it must be at least 64×64" in capsys.readouterr().err and not (tmp_path / "none.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

@@ -16,7 +16,7 @@ from mgld.canvas import bicubic
 from mgld.commands import evaluate
 from mgld.nets.esrgan import SRVGG
 from mgld.sharing import sampled_as
-from mgld.video import VideoWriter
+from mgld.video import VideoWriter, read_frames
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +80,20 @@ def test_a_checkpoint_of_the_esrgan_family_is_measured_beside_the_methods(clips,
     assert run(clips, "--methods", peer, "--results", f"small={clips / 'elsewhere'}") == 1
     with pytest.raises(SystemExit):
         run(clips, "--methods", "esrgan:")
+
+
+def test_the_clip_that_was_degraded_is_cut_as_degrade_cut_it(clips, capsys):
+    for name in ("one", "two"):
+        truth = [np.pad(f.rgb_u8, ((0, 7), (0, 2), (0, 0))) for f in read_frames(clips / "gt" / name)]
+        store(clips / "whole" / name, truth)
+    fitting = ["--methods", "bicubic", "--results", f"Dark={clips / 'elsewhere'}", "--frames", "2"]
+    assert run(clips, "--gt", str(clips / "whole"), *fitting) == 0
+    assert "note: two: the ground truth of 98×87 is cut to 96×80" in capsys.readouterr().err
+    dark = json.loads((clips / "out.json").read_text())["mean"]["Dark"]
+    assert dark["psnr"] == pytest.approx(20 * np.log10(25.5), abs=1e-6)
+    assert (
+        run(clips, "--methods", "bicubic", "--results", f"Whole={clips / 'whole'}") == 1
+    )  # results have no border to lose
 
 
 @pytest.mark.slow

@@ -130,7 +130,12 @@ def evaluate(
         report["model"] = describe_model(chosen.model)
     for name, path in found.items():
         lq_u8 = clips.read_clip(path, chosen.frames)
-        large = {of: clips.read_large(p, name, of, lq_u8, chosen.frames) for of, p in paths[name].items()}
+        notes: list[str] = []
+        large = {
+            of: clips.read_large(p, name, of, lq_u8, chosen.frames, notes if of == TRUTH else None)
+            for of, p in paths[name].items()
+        }
+        say_notes(notes, of=f"{name}: ")
         large |= {peer: enlarge(lq_u8) for peer, enlarge in networks.items()}
         report["clips"][name] = _clip(name, lq_u8, large, recipes, pipeline, measures)
         report["mean"] = table.mean_rows(clip["methods"] for clip in report["clips"].values())

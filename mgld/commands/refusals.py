@@ -23,6 +23,12 @@ def output_is_input(path: object) -> UserError:
     return UserError(f"{path} is the input itself; name another output.")
 
 
+def too_small_to_degrade(path: object, width: int, height: int, smallest: int) -> UserError:
+    return UserError(
+        f"The picture of {path} is {width}×{height}; it must be at least {smallest}×{smallest} for a quarter of it to be of use."
+    )
+
+
 def start_beyond(start_s: float, duration_s: float) -> UserError:
     return UserError(f"The clip is {duration_s:.2f} s long; it cannot begin at {start_s:g} s.")
 
