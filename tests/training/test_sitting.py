@@ -8,12 +8,13 @@ import time
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mgld.__main__ import main
 from mgld.errors import UserError
 from mgld.metrics import stored
 from mgld.presets import TINY
-from mgld.training.run import Plan
+from mgld.training.run import Plan, checkpoint_of
 from mgld.training.sitting import FINISHED, StageShare, sit
 
 SHAPES = """{
@@ -32,6 +33,7 @@ def part(tmp_path, name: str, share: float, limits: list, resume: bool = False, 
     def run(limit_s: float) -> None:
         limits.append((name, limit_s))
         time.sleep(cost_s)
+        torch.save({"step": int(limit_s > 0), "trained_s": 0.0}, checkpoint_of(plan))
 
     return StageShare(name, share, plan, run)
 
@@ -59,6 +61,13 @@ def test_a_resumed_sitting_passes_over_what_is_finished(tmp_path):
         [part(tmp_path, "a", 1, limits), part(tmp_path, "b", 1, limits)], 60.0
     )  # without --resume everything begins again
     assert [name for name, _ in limits] == ["b", "a", "b"]
+
+
+def test_a_stage_for_which_no_time_was_left_is_still_to_be_done(tmp_path):
+    limits: list = []
+    sit([part(tmp_path, "a", 1, limits, cost_s=0.1), part(tmp_path, "b", 1, limits)], 0.05)
+    sit([part(tmp_path, "a", 1, limits, resume=True), part(tmp_path, "b", 1, limits, resume=True)], 60.0)
+    assert [name for name, _ in limits] == ["a", "b", "b"]
 
 
 @pytest.fixture
