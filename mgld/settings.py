@@ -48,8 +48,8 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
 
 
 # What reads a setting. A change of one makes again what is read there and everything after it; `cutting` is how a clip is cut
-# into segments, which matters to methods that look at neighbouring frames.
-AFFECTS = ("sampling", "cutting", "filtering", "moving", "guiding", "decoding", "finishing")
+# into segments, which matters to methods that look at neighbouring frames; `raft` is that flow network, where it measures motion.
+AFFECTS = ("sampling", "cutting", "filtering", "moving", "raft", "guiding", "decoding", "finishing")
 
 HIGHEST_SEED = 2**31 - 1
 
@@ -116,8 +116,8 @@ class Settings:
         "trained",
         FLOW_RANGES,
         "Range that RAFT sees",
-        "That of its training, or [0,1] as published.",
-        affects="moving",
+        "Of RAFT alone: that of its training, or [0,1] as published.",
+        affects="raft",
     )
     sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.", affects="sampling")
     segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.", affects="cutting")
