@@ -225,7 +225,7 @@ class Settings:
 def _number(label: str, value: object, lowest: float, highest: float, integer: bool) -> float:
     """Return the number if it is a real one inside its range (NaN, bool, text and fractions of whole numbers are not)."""
     kind = "a whole number" if integer else "a number"
-    allowed = f"{kind} from {lowest:g} to {highest:g}"
+    allowed = f"{kind} from {lowest:.10g} to {highest:.10g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise errors.bad_setting(label, value, allowed)
     if not lowest <= value <= highest or (integer and value != int(value)):
