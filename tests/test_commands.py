@@ -130,6 +130,7 @@ def test_compare_writes_every_method_the_grid_and_the_report(tmp_path, clip, cap
     assert (probe(out / "comparison.mp4").width, probe(out / "mgld.mp4").width) == (3 * 184, 184)
     told = json.loads((out / "report.json").read_text())
     assert set(told["runs"]) == {"per_frame", "mgld"} and told["figures"]["mgld"] and told["model"]["sha256"]
+    assert told["seconds"]["predicted"] is None and told["seconds"]["taken"] > 0
     assert "MGLD" in capsys.readouterr().out
     assert main(["compare", str(clip), str(out), "--steps", "1"]) == 1  # never over what is there
 
