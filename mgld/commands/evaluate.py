@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
 
 TRUTH = "ground truth"
+MOTION = "Warping error: along the motion that {} measures."
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -87,12 +88,13 @@ def run(chosen: argparse.Namespace) -> None:
         print(
             f"\n{name}: {counted(clip['frames'], 'frame')} of {clip['width']}×{clip['height']}{own}\n\n{markdown(clip['methods'])}"
         )
-    print(f"\nMean of {len(report['clips'])} clips\n\n{markdown(report['mean'])}")
-    tell_missing(report)
+    print(f"\nMean of {counted(len(report['clips']), 'clip')}\n\n{markdown(report['mean'])}")
+    tell_measuring(report)
 
 
-def tell_missing(report: dict) -> None:
-    """Say what was not measured, and how it could be."""
+def tell_measuring(report: dict) -> None:
+    """Say along whose motion steadiness was measured; and what was not measured, and how it could be."""
+    print(f"\n{MOTION.format(settings.LABELS[report['metric_flow']])}")
     for name, why in report["missing"].items():
         say(f"note: no {name}: {why}")
 

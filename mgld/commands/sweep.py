@@ -8,6 +8,7 @@ from dataclasses import replace
 from mgld import constants, errors, settings
 from mgld.commands import evaluate
 from mgld.commands.options import check_frames, settings_of
+from mgld.events import counted
 from mgld.settings import Settings
 
 
@@ -28,9 +29,9 @@ def run(chosen: argparse.Namespace) -> None:
     report = evaluate.evaluate(chosen, recipes, {})
     from mgld.metrics.table import markdown
 
-    print(f"Mean of {len(report['clips'])} clips; MGLD at each guidance mode and strength\n")
+    print(f"Mean of {counted(len(report['clips']), 'clip')}; MGLD at each guidance mode and strength\n")
     print(markdown(report["mean"], heading="recipe"))
-    evaluate.tell_missing(report)
+    evaluate.tell_measuring(report)
 
 
 def _check_lengths(chosen: argparse.Namespace) -> None:
