@@ -58,6 +58,10 @@ def clips_failed(reasons: Mapping[str, str], of: int) -> UserError:
     return UserError(f"{len(reasons)} of {of} clips failed:{listed}")
 
 
+def loss_missing(reason: object) -> UserError:
+    return UserError(f"{reason} Or train with --no-perceptual.")
+
+
 def sections_failed(names: list[str]) -> UserError:
     return UserError(
         f"Not everything could be measured; failed: {', '.join(names)}. The rest is above and in the report."

@@ -173,7 +173,9 @@ def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsy
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / stored.VGG.file).touch()
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
-    assert "convert dists" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "convert dists" in told and "Or train with --no-perceptual." in told
+    assert "train" not in stored.VGG.how  # which whoever measures is told too
 
 
 @pytest.mark.parametrize(
