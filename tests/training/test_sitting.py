@@ -166,6 +166,17 @@ def test_a_fresh_model_begins_with_its_autoencoder_and_batches_may_differ(tmp_pa
     assert _part("autoencoder") == ("autoencoder", "", 1.0, None)
 
 
+@pytest.mark.parametrize(("stage", "steps"), [("all", "the stage’s own"), ("distil", "100000")])
+def test_help_describes_every_number_and_its_default(capsys, stage, steps):
+    with pytest.raises(SystemExit):
+        main(["train", stage, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"--steps N stop after this many steps (default {steps})" in told
+    assert all(
+        f"{name} " in told.partition("options:")[2] for name in ("--batch N clips", "--size PX side", "--seed SEED of")
+    )
+
+
 def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("mgld.host.CACHE", tmp_path / "cache")
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
