@@ -93,6 +93,10 @@ def no_frames() -> UserError:
     return UserError("The clip holds no frame in the chosen range.")
 
 
+def frames_unfit(found: str) -> UserError:
+    return UserError(f"The frames are {found}, but they must be one NumPy array of bytes, uint8 of shape [T,h,w,3].")
+
+
 def too_few_frames() -> UserError:
     return UserError("Motion needs two frames, and the clip holds fewer in the chosen range.")
 

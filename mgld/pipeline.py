@@ -99,7 +99,8 @@ class MGLDPipeline(DiffusionPipeline):
         return pipeline
 
     def __call__(self, frames_u8: np.ndarray, settings: Settings | None = None) -> np.ndarray:
-        """Upscale u8 [T,h,w,3] to u8 [T,4h,4w,3] in one call."""
+        """Upscale u8 [T,h,w,3] to u8 [T,4h,4w,3] in one call; raise UserError if the frames are anything else."""
+        _check_frames(frames_u8)
         clip = (Frame(rgb, float(i)) for i, rgb in enumerate(frames_u8))
         events = self.run(clip, settings or Settings(), len(frames_u8))
         return np.concatenate([e.frames_u8 for e in events if isinstance(e, FramesDone)])
@@ -249,6 +250,13 @@ def _hand_over(segment: SegmentRun, done: np.ndarray) -> Iterator[Event]:
     yield FramesDone(segment.first, done, segment.times_s[: segment.ready], segment_border=not segment.begins_scene)
     segment.clock.mark("handover")  # what the caller did with them: writing, showing
     segment.clock.frames_done = segment.first + segment.ready + segment.clock.frames_repeated
+
+
+def _check_frames(frames_u8: object) -> None:
+    if not isinstance(frames_u8, np.ndarray):
+        raise errors.frames_unfit(f"a {type(frames_u8).__name__}")
+    if frames_u8.dtype != np.uint8 or frames_u8.ndim != 4 or frames_u8.shape[-1] != 3:
+        raise errors.frames_unfit(f"{frames_u8.dtype} of shape {list(frames_u8.shape)}")
 
 
 def _enlarged(frames: Iterable[Frame], peer: str, clock: Clock) -> Iterator[Event]:

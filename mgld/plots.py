@@ -42,7 +42,7 @@ def training_curves(log: Path, picture: Path) -> None:
     figure = Figure(figsize=(4 * max(len(names), 1), 3), layout="constrained")
     for panel, name in zip(figure.subplots(1, max(len(names), 1), squeeze=False)[0], names, strict=False):
         points = [(int(r["step"]), float(r[name])) for r in rows if r[name]]
-        panel.plot(*zip(*points, strict=True), linewidth=0.8)
+        panel.plot(*zip(*points, strict=True), linewidth=0.8, marker="." if len(points) == 1 else "")
         panel.set(title=name, xlabel="step")
         panel.grid(alpha=0.3)
     picture.write_bytes(_png(figure, dpi=100))

@@ -48,8 +48,8 @@ LABELS = {  # of these names, wherever a person reads them and need not type the
 
 
 # What reads a setting. A change of one makes again what is read there and everything after it; `cutting` is how a clip is cut
-# into segments, which matters to methods that look at neighbouring frames.
-AFFECTS = ("sampling", "cutting", "filtering", "moving", "guiding", "decoding", "finishing")
+# into segments, which matters to methods that look at neighbouring frames; `raft` is that flow network, where it measures motion.
+AFFECTS = ("sampling", "cutting", "filtering", "moving", "raft", "guiding", "decoding", "finishing")
 
 HIGHEST_SEED = 2**31 - 1
 
@@ -116,8 +116,8 @@ class Settings:
         "trained",
         FLOW_RANGES,
         "Range that RAFT sees",
-        "That of its training, or [0,1] as published.",
-        affects="moving",
+        "Of RAFT alone: that of its training, or [0,1] as published.",
+        affects="raft",
     )
     sampler: str = choice("ddpm", SAMPLERS, "Sampler", "How noise is removed from step to step.", affects="sampling")
     segment: int = number(5, 1, 64, "Segment length", "Frames that are sampled together.", affects="cutting")
@@ -225,7 +225,7 @@ class Settings:
 def _number(label: str, value: object, lowest: float, highest: float, integer: bool) -> float:
     """Return the number if it is a real one inside its range (NaN, bool, text and fractions of whole numbers are not)."""
     kind = "a whole number" if integer else "a number"
-    allowed = f"{kind} from {lowest:g} to {highest:g}"
+    allowed = f"{kind} from {lowest:.10g} to {highest:.10g}"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise errors.bad_setting(label, value, allowed)
     if not lowest <= value <= highest or (integer and value != int(value)):

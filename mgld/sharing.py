@@ -51,7 +51,7 @@ def _read(wanted: Settings) -> set[str]:
     if METHODS[wanted.method].motion_guided:
         read.add("filtering")
     if follows_motion(wanted):
-        read.add("moving")
+        read |= {"moving", "raft"} if wanted.flow == "raft" else {"moving"}
     if is_guided(wanted):
         read.add("guiding")
     if is_temporal(wanted) or wanted.segments == "disjoint":  # whose noise is drawn anew in every segment

@@ -130,6 +130,7 @@ def test_compare_writes_every_method_the_grid_and_the_report(tmp_path, clip, cap
     assert (probe(out / "comparison.mp4").width, probe(out / "mgld.mp4").width) == (3 * 184, 184)
     told = json.loads((out / "report.json").read_text())
     assert set(told["runs"]) == {"per_frame", "mgld"} and told["figures"]["mgld"] and told["model"]["sha256"]
+    assert told["seconds"]["predicted"] is None and told["seconds"]["taken"] > 0
     assert "MGLD" in capsys.readouterr().out
     assert main(["compare", str(clip), str(out), "--steps", "1"]) == 1  # never over what is there
 
@@ -154,6 +155,15 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
     assert np.array_equal(a, b) and not np.array_equal(a, c)
 
 
+def test_degrade_says_what_it_cuts_and_refuses_what_would_be_too_small(tmp_path, capsys):
+    odd = media.make_video(tmp_path / "odd.mp4", media.coded_frames(2, 100, 134))
+    assert main(["degrade", str(odd), str(tmp_path / "low")]) == 0
+    assert "the ground truth of 134×100 is cut to 128×96 at its right and lower borders" in capsys.readouterr().err
+    small = media.make_video(tmp_path / "small.mp4", media.coded_frames(2, 62, 84))
+    assert main(["degrade", str(small), str(tmp_path / "none.mp4")]) == 1
+    assert "it must be at least 64×64" in capsys.readouterr().err and not (tmp_path / "none.mp4").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -168,6 +178,8 @@ def test_degrade_is_seeded_and_a_quarter_of_the_size(tmp_path):
         (["upscale", "CLIP", "out.mp4", "--device", "cuda:77"], "device"),
         (["upscale", "CLIP", "out.mp4", "--device", "abacus"], "device"),
         (["upscale", "CLIP", "out.mp4", "--json", "absent/report.json"], "report.json"),
+        (["upscale", "CLIP", "out.mp4", "--json", "-"], "needs a name"),
+        (["doctor", "--json", "-"], "needs a name"),
         (["upscale", "CLIP", "out.mp4", "--model", "EMPTY"], "vae"),
         (["upscale", "CLIP", "CLIP"], "input itself"),
         (["compare", "absent.mp4", "out"], "no file"),

@@ -16,7 +16,7 @@ from mgld.canvas import bicubic
 from mgld.commands import evaluate
 from mgld.nets.esrgan import SRVGG
 from mgld.sharing import sampled_as
-from mgld.video import VideoWriter
+from mgld.video import VideoWriter, read_frames
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +63,7 @@ def test_methods_and_results_are_measured(clips, capsys):
     assert dark["sharpness_ratio"] == pytest.approx(1)
     assert report["mean"]["Dark"]["psnr"] == pytest.approx(dark["psnr"])
     told = capsys.readouterr()
+    assert told.out.endswith("Warping error: along the motion that SPyNet measures.\n")
     assert "| Dark |" in told.out and "Mean of 2 clips" in told.out and "LPIPS" not in told.out
     assert "note: no lpips" in told.err
 
@@ -73,6 +74,7 @@ def test_a_checkpoint_of_the_esrgan_family_is_measured_beside_the_methods(clips,
     peer = f"esrgan:{clips / 'small.safetensors'}"
     assert run(clips, "--gt", str(clips / "gt"), "--methods", "bicubic", peer, "--frames", "2", "--device", "cpu") == 0
     report = json.loads((clips / "out.json").read_text())
+    assert "Mean of 2 clips\n" in capsys.readouterr().out
     assert list(report["mean"]) == ["bicubic", "small"] and list(report["settings"]) == ["bicubic"]
     assert report["mean"]["small"]["psnr"] != report["mean"]["bicubic"]["psnr"]
     assert run(clips, "--methods", "esrgan:absent.pth") == 1
@@ -80,6 +82,20 @@ def test_a_checkpoint_of_the_esrgan_family_is_measured_beside_the_methods(clips,
     assert run(clips, "--methods", peer, "--results", f"small={clips / 'elsewhere'}") == 1
     with pytest.raises(SystemExit):
         run(clips, "--methods", "esrgan:")
+
+
+def test_the_clip_that_was_degraded_is_cut_as_degrade_cut_it(clips, capsys):
+    for name in ("one", "two"):
+        truth = [np.pad(f.rgb_u8, ((0, 7), (0, 2), (0, 0))) for f in read_frames(clips / "gt" / name)]
+        store(clips / "whole" / name, truth)
+    fitting = ["--methods", "bicubic", "--results", f"Dark={clips / 'elsewhere'}", "--frames", "2"]
+    assert run(clips, "--gt", str(clips / "whole"), *fitting) == 0
+    assert "note: two: the ground truth of 98×87 is cut to 96×80" in capsys.readouterr().err
+    dark = json.loads((clips / "out.json").read_text())["mean"]["Dark"]
+    assert dark["psnr"] == pytest.approx(20 * np.log10(25.5), abs=1e-6)
+    assert (
+        run(clips, "--methods", "bicubic", "--results", f"Whole={clips / 'whole'}") == 1
+    )  # results have no border to lose
 
 
 @pytest.mark.slow
@@ -102,7 +118,8 @@ def test_ablation_runs_all_four_from_the_same_noise(clips, pipeline, monkeypatch
     assert list(methods) == ["per_frame", "per_frame+mds", "per_frame+tsd", "mgld"]
     assert len({m["psnr"] for m in methods.values()}) == 4
     assert methods["mgld"]["segment_borders"] == [2] and methods["mgld"]["we_border_ratio"] > 0
-    assert "| ✓ | ✓ |" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "| ✓ | ✓ |" in told and "Mean of 1 clip\n" in told and "motion that SPyNet measures" in told
 
 
 @pytest.mark.slow

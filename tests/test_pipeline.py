@@ -40,6 +40,23 @@ def test_output_is_four_times_any_input(pipeline, size):
     assert pipeline(clip, QUICK).shape == (1, 4 * size[0], 4 * size[1], 3)
 
 
+@pytest.mark.parametrize(
+    ("frames", "found"),
+    [
+        (np.zeros((2, 16, 16), np.uint8), "uint8 of shape [2, 16, 16]"),
+        (np.zeros((2, 16, 16, 3), np.float32), "float32 of shape [2, 16, 16, 3]"),
+        ([np.zeros((16, 16, 3), np.uint8)], "a list"),
+    ],
+)
+def test_frames_of_another_kind_are_refused_in_a_sentence(pipeline, frames, found):
+    with pytest.raises(UserError) as refused:
+        pipeline(frames)
+    assert (
+        str(refused.value)
+        == f"The frames are {found}, but they must be one NumPy array of bytes, uint8 of shape [T,h,w,3]."
+    )
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("segments", ["overlapped", "disjoint"])
 def test_any_clip_length_comes_back_whole(pipeline, clip_u8, count, segments):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mgld.__main__ import main
 from mgld.errors import UserError
 from mgld.settings import Settings
 
@@ -42,6 +43,14 @@ def test_whole_numbers_stay_whole():
     assert Settings(steps=10.0).checked().steps == 10
     with pytest.raises(UserError, match="whole"):
         Settings(steps=2.5).checked()
+
+
+def test_bounds_are_told_in_all_their_digits(capsys):
+    with pytest.raises(UserError, match="from 0 to 2147483647"):
+        Settings(seed=-1).checked()
+    with pytest.raises(SystemExit):
+        main(["upscale", "--help"])
+    assert "0…2147483647" in "".join(capsys.readouterr().out.split())
 
 
 def test_overlap_must_be_shorter_than_the_segment():

@@ -83,6 +83,12 @@ def test_what_is_relevant_stays_so(name):
     assert relevant(relevant(wanted)) == relevant(wanted)
 
 
+def test_a_range_that_only_raft_sees_makes_no_other_run():
+    other = Settings(flow_range="published")
+    assert relevant(other) == relevant(Settings())
+    assert relevant(replace(other, flow="raft")) != relevant(Settings(flow="raft"))
+
+
 def test_what_a_run_read_is_named_and_nothing_else():
     guided = settings_read(Settings(method="mgld"))
     assert {"steps", "guidance", "flow", "segment", "overlap", "decoder", "colour"} <= set(
@@ -100,4 +106,5 @@ def test_what_a_run_read_is_named_and_nothing_else():
     assert {"guidance", "temporal_filter", "flow"} <= set(off) and "guidance_mode" not in off
     assert "flow" not in settings_read(Settings(guidance=0.0, temporal_filter="none"))
     assert "overlap" not in settings_read(Settings(segments="disjoint"))
+    assert "flow_range" not in guided and "flow_range" in settings_read(Settings(flow="raft"))
     assert settings_read(Settings(method="bicubic")) == ()

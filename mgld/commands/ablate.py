@@ -7,6 +7,7 @@ import argparse
 from mgld.commands import evaluate
 from mgld.commands.console import say_notes
 from mgld.commands.options import notes_of_compat
+from mgld.events import counted
 from mgld.methods import OURS
 
 
@@ -24,6 +25,6 @@ def run(chosen: argparse.Namespace) -> None:
     report = evaluate.evaluate(chosen, evaluate.recipes_of(chosen, OURS), {})
     from mgld.comparison.ablation import table_3
 
-    print(f"Mean of {len(report['clips'])} clips\n")
+    print(f"Mean of {counted(len(report['clips']), 'clip')}\n")
     print(table_3(report["mean"]))
-    evaluate.tell_missing(report)
+    evaluate.tell_measuring(report)

@@ -73,6 +73,7 @@ def _compare(chosen: argparse.Namespace, wanted: settings.Settings, folder: Path
 
     request = _request(chosen, wanted)
     job = begin(request, {method: settings_of(chosen, method) for method in request.methods})
+    say_notes(job.material.notes)
     _produce(Machine(chosen.device, run_all, chosen.dtype), job)
     job.figures = measure(job.layers(), job.borders_of(len(job.bicubic)), wanted.flow)
     print(as_markdown(job.figures))

@@ -22,7 +22,7 @@ def run(chosen: argparse.Namespace) -> None:
     import numpy as np
 
     from mgld import errors
-    from mgld.commands.console import say
+    from mgld.commands.console import say, say_notes
     from mgld.commands.options import check_frames, check_output
     from mgld.constants import SCALE
     from mgld.degrade import degrade
@@ -38,7 +38,7 @@ def run(chosen: argparse.Namespace) -> None:
     frames = list(read_frames(chosen.input, max_frames=chosen.frames))
     if not frames:
         raise errors.no_frames()
-    height, width = (side - side % (2 * SCALE) for side in frames[0].rgb_u8.shape[:2])
+    height, width, notes = _sides(chosen.input, *frames[0].rgb_u8.shape[:2])
     clean = [f.rgb_u8[:height, :width] for f in frames]
     low_quality = (degrade_mildly if chosen.mild else degrade)(clean, np.random.default_rng(chosen.seed))
     lossless = chosen.output.suffix == ".mkv"
@@ -46,3 +46,16 @@ def run(chosen: argparse.Namespace) -> None:
         for frame, lq in zip(frames, low_quality, strict=True):
             writer.write(lq, frame.time_s)
     say(f"{counted(len(frames), 'frame')} of {width // SCALE}×{height // SCALE} → {chosen.output}")
+    say_notes(notes)
+
+
+def _sides(path: Path, height: int, width: int) -> tuple[int, int, list[str]]:
+    """Return the sides of the part that is degraded, and what to say of the rest; refuse what would be too small."""
+    from mgld.commands import refusals
+    from mgld.degrade.sides import SMALLEST_PX, TRUTH_CUT, degradable
+
+    cut_hw = degradable(height, width)
+    if min(cut_hw) < SMALLEST_PX:
+        raise refusals.too_small_to_degrade(path, width, height, SMALLEST_PX)
+    notes = [TRUTH_CUT.format(width, height, *reversed(cut_hw))] if cut_hw != (height, width) else []
+    return *cut_hw, notes

@@ -76,7 +76,10 @@ def _clip(path: Path, chosen: argparse.Namespace) -> tuple[np.ndarray, np.ndarra
     clip_u8 = clips.read_clip(path, chosen.frames)
     if chosen.gt is None:
         return clip_u8, None
-    return clip_u8, clips.read_large(chosen.gt / path.name, path.name, "ground truth", clip_u8, chosen.frames)
+    notes: list[str] = []
+    truth = clips.read_large(chosen.gt / path.name, path.name, "ground truth", clip_u8, chosen.frames, notes)
+    say_notes(notes, of=f"{path.name}: ")
+    return clip_u8, truth
 
 
 def _tell(output: Path, points: list[Point]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mgld import errors, host
 from mgld.commands import refusals
 from mgld.commands.console import say
-from mgld.commands.report import write_json
+from mgld.commands.report import check_place, write_json
 from mgld.constants import LIBRARIES
 
 ALSO_TOLD = ("transformers", "safetensors")  # beside the libraries that shape a result
@@ -37,6 +37,7 @@ def add_to(commands: argparse._SubParsersAction) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Print the findings; end non-zero if the default command could not run."""
+    check_place(chosen.json)
     if chosen.fetch is not None:
         fetch_all(chosen.fetch, chosen.revision, chosen.sha256)
     found = findings()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mgld.pipeline import MGLDPipeline
 
 TRUTH = "ground truth"
+MOTION = "Warping error: along the motion that {} measures."
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -89,12 +90,13 @@ def run(chosen: argparse.Namespace) -> None:
         print(
             f"\n{name}: {counted(clip['frames'], 'frame')} of {clip['width']}×{clip['height']}{own}\n\n{markdown(clip['methods'])}"
         )
-    print(f"\nMean of {len(report['clips'])} clips\n\n{markdown(report['mean'])}")
-    tell_missing(report)
+    print(f"\nMean of {counted(len(report['clips']), 'clip')}\n\n{markdown(report['mean'])}")
+    tell_measuring(report)
 
 
-def tell_missing(report: dict) -> None:
-    """Say what was not measured, and how it could be."""
+def tell_measuring(report: dict) -> None:
+    """Say along whose motion steadiness was measured; and what was not measured, and how it could be."""
+    print(f"\n{MOTION.format(settings.LABELS[report['metric_flow']])}")
     for name, why in report["missing"].items():
         say(f"note: no {name}: {why}")
 
@@ -132,7 +134,12 @@ def evaluate(
         report["model"] = describe_model(chosen.model)
     for name, path in found.items():
         lq_u8 = clips.read_clip(path, chosen.frames)
-        large = {of: clips.read_large(p, name, of, lq_u8, chosen.frames) for of, p in paths[name].items()}
+        notes: list[str] = []
+        large = {
+            of: clips.read_large(p, name, of, lq_u8, chosen.frames, notes if of == TRUTH else None)
+            for of, p in paths[name].items()
+        }
+        say_notes(notes, of=f"{name}: ")
         large |= {peer: enlarge(lq_u8) for peer, enlarge in networks.items()}
         report["clips"][name] = _clip(name, lq_u8, large, recipes, pipeline, measures)
         report["mean"] = table.mean_rows(clip["methods"] for clip in report["clips"].values())

@@ -45,7 +45,7 @@ def add_settings(command: argparse.ArgumentParser, without: tuple[str, ...] = ()
             command.add_argument(flag, choices=f.metadata["options"], default=SUPPRESS, help=f.metadata["help"])
             continue
         low, high = f.metadata["range"]
-        text = f"{f.metadata['help']} ({low:g}…{high:g}, default {f.default:g})"
+        text = f"{f.metadata['help']} ({low:.10g}…{high:.10g}, default {f.default:g})"
         command.add_argument(flag, type=type(f.default), default=SUPPRESS, metavar="N", help=text)
 
 

@@ -23,6 +23,12 @@ def output_is_input(path: object) -> UserError:
     return UserError(f"{path} is the input itself; name another output.")
 
 
+def too_small_to_degrade(path: object, width: int, height: int, smallest: int) -> UserError:
+    return UserError(
+        f"The picture of {path} is {width}×{height}; it must be at least {smallest}×{smallest} for a quarter of it to be of use."
+    )
+
+
 def start_beyond(start_s: float, duration_s: float) -> UserError:
     return UserError(f"The clip is {duration_s:.2f} s long; it cannot begin at {start_s:g} s.")
 
@@ -54,6 +60,10 @@ def engine_missing(name: str) -> UserError:
 def clips_failed(reasons: Mapping[str, str], of: int) -> UserError:
     listed = "".join(f"\n  {clip}: {reason}" for clip, reason in reasons.items())
     return UserError(f"{len(reasons)} of {of} clips failed:{listed}")
+
+
+def loss_missing(reason: object) -> UserError:
+    return UserError(f"{reason} Or train with --no-perceptual.")
 
 
 def sections_failed(names: list[str]) -> UserError:

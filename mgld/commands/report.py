@@ -10,6 +10,8 @@ from mgld import errors
 
 def check_place(path: Path | None) -> None:
     """Refuse a report that could not be written after the work."""
+    if path is not None and path.name == "-":
+        raise errors.output_failed(path, "a report is a file and needs a name")
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         raise errors.output_failed(path, "the folder is absent, or a folder has that name")
 

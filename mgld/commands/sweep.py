@@ -9,6 +9,7 @@ from mgld import constants, errors, settings
 from mgld.commands import evaluate
 from mgld.commands.console import say_notes
 from mgld.commands.options import check_frames, notes_of_compat, settings_of
+from mgld.events import counted
 from mgld.methods import COMPARED
 from mgld.settings import Settings
 
@@ -31,9 +32,9 @@ def run(chosen: argparse.Namespace) -> None:
     report = evaluate.evaluate(chosen, recipes, {})
     from mgld.metrics.table import markdown
 
-    print(f"Mean of {len(report['clips'])} clips; MGLD at each guidance mode and strength\n")
+    print(f"Mean of {counted(len(report['clips']), 'clip')}; MGLD at each guidance mode and strength\n")
     print(markdown(report["mean"], heading="recipe"))
-    evaluate.tell_missing(report)
+    evaluate.tell_measuring(report)
 
 
 def _check_lengths(chosen: argparse.Namespace) -> None:

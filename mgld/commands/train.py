@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from mgld import constants, errors, settings
-from mgld.commands.train_runs import BEGINNING, PHASES, SITTING, STAGES, check_squares, run_all, run_stage
+from mgld.commands.train_runs import BEGINNING, GRID_PX, PHASES, SITTING, STAGES, check_squares, run_all, run_stage
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -36,7 +37,7 @@ def _add_transfer(train: argparse._SubParsersAction) -> None:
     command.add_argument("--model", type=Path, required=True, help="folder to begin")
     command.add_argument("--corpus", type=Path, required=True)
     command.add_argument("--latent-channels", type=int, help="of the new model")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=int, default=0, help="of the squares that are drawn (default 0)")
     command.set_defaults(run=run_transfer)
 
 
@@ -120,20 +121,26 @@ def _add_all(train: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     _add_common(command)
     _add_distilling(command)
-    for option in ("steps", "batch", "size", "rate"):
-        command.set_defaults(**{option: None})
     command.set_defaults(run=run_all)
 
 
 def _stage(train: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
-    steps, batch, side_px, rate = STAGES[name]
     command = train.add_parser(name, help=text)
-    _add_common(command)
-    command.set_defaults(run=run_stage, steps=steps, batch=batch, size=side_px, rate=rate)
+    _add_common(command, STAGES[name])
+    command.set_defaults(run=run_stage)
     return command
 
 
-def _add_common(command: argparse.ArgumentParser) -> None:
+NUMBERS = (  # of a stage, in the order of STAGES
+    ("steps", int, "N", "stop after this many steps"),
+    ("batch", int, "N", "clips or stills in a step, of each process"),
+    ("size", int, "PX", f"side of the squares that are trained on, a multiple of {GRID_PX}"),
+    ("rate", float, "N", "learning rate"),
+)
+
+
+def _add_common(command: argparse.ArgumentParser, own: Sequence[float | None] = (None,) * len(NUMBERS)) -> None:
+    """Add what every stage has; own are the defaults of NUMBERS, None for each stage's own."""
     command.add_argument("--corpus", type=Path, required=True)
     command.add_argument("--model", type=Path, required=True, help="model folder to begin or go on with")
     command.add_argument(
@@ -141,19 +148,18 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--run", type=Path, dest="folder", help="state, log and sheets (default runs/MODEL/STAGE)")
     command.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
-    command.add_argument("--steps", type=int)
+    for (name, kind, unit, text), default in zip(NUMBERS, own, strict=True):
+        told = f"{text} (default {'the stage’s own' if default is None else f'{default:g}'})"
+        command.add_argument(f"--{name}", type=kind, metavar=unit, default=default, help=told)
     command.add_argument(
         "--time-limit",
         type=float,
         metavar="MINUTES",
         help="finish properly once it has trained for so long, resumed parts included",
     )
-    command.add_argument("--batch", type=int)
-    command.add_argument("--size", type=int, metavar="PX")
     command.add_argument("--frames", type=int, default=5, help="clip length of temporal phases")
-    command.add_argument("--rate", type=float, help="learning rate")
     command.add_argument("--sheet-every", type=int, default=constants.SHEET_EVERY_STEPS, metavar="STEPS")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default 0)")
     command.add_argument(
         "--workers", type=int, help="processes that make samples (default: all cores but the one that trains)"
     )

@@ -7,6 +7,8 @@ import json
 import math
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +46,20 @@ def run_stage(chosen: argparse.Namespace) -> None:
 
     device = _join(chosen)
     phase = getattr(chosen, "phase", "")
-    _run(chosen.stage, phase, chosen, _job(chosen.stage, phase, chosen, device, _limit_s(chosen)))
+    with _losses_told():
+        _run(chosen.stage, phase, chosen, _job(chosen.stage, phase, chosen, device, _limit_s(chosen)))
     ranks.leave()
+
+
+@contextmanager
+def _losses_told() -> Iterator[None]:
+    """Say that a loss can be left out where its numbers are absent."""
+    from mgld.metrics.stored import NotStored
+
+    try:
+        yield
+    except NotStored as absent:
+        raise refusals.loss_missing(absent) from absent
 
 
 def run_all(chosen: argparse.Namespace) -> None:
@@ -62,7 +76,8 @@ def run_all(chosen: argparse.Namespace) -> None:
 
     if not chosen.no_perceptual:
         for needed in (stored.VGG, *((stored.DISTS,) if "distil" in {stage for stage, *_ in parts} else ())):
-            needed.found()  # before the first stage has spent its share
+            with _losses_told():
+                needed.found()  # before the first stage has spent its share
     device = _join(chosen)
 
     def part(stage: str, phase: str, share: float, batch: int | None) -> StageShare:

@@ -30,7 +30,7 @@ class ComparisonJob:
     material: Material
     runs: dict[str, Settings]
     bicubic: np.ndarray  # u8 [T,4h,4w,3]
-    predicted_s: float = 0.0
+    predicted_s: float = 0.0  # while nothing is predicted
     finished: dict[str, FinishedRun] = field(default_factory=dict)
     running: str | None = None
     parts: list[np.ndarray] = field(default_factory=list)

@@ -78,7 +78,7 @@ def outcome_of(job: ComparisonJob) -> Outcome:
         "runs": job.reports(),
         "figures": figures.rows,
         "curves": figures.curves,
-        "seconds": {"predicted": round(job.predicted_s, 2), "taken": round(job.taken_s, 2)},
+        "seconds": {"predicted": round(job.predicted_s, 2) or None, "taken": round(job.taken_s, 2)},
         "versions": versions(),
         "model": describe_model(request.model) | {"name": name_of(request.model)},
     }

@@ -136,6 +136,7 @@ def extent_of(request: Request) -> Extent:
 
 def read(request: Request) -> Material:
     """Read every clip that the request names; raise UserError if one does not fit the others."""
+    from mgld.degrade.sides import degradable
     from mgld.video import Frame, read_frames
 
     known = looked_at(request.clip)  # which says whether frames have to be made whole
@@ -150,13 +151,13 @@ def read(request: Request) -> Material:
         given[TRUTH] = np.stack([f.rgb_u8 for f in clip])
         clip = degraded(clip, request.degrade_seed)
         box = tuple(side // SCALE for side in box)
-        height, width = ((side - side % (2 * SCALE)) // SCALE for side in (height, width))
+        height, width = (side // SCALE for side in degradable(height, width))
     large = {TRUTH: request.truth} if request.truth else {}
     for name, path in (large | named(request.others)).items():
         if path.suffix.lower() in constants.PEER_SUFFIXES:
             given[name] = _by_peer(path, clip)
         else:
-            given[name] = _large(path, label_of(name), request, len(clip), box, (height, width))
+            given[name] = _large(path, name, request, len(clip), box, (height, width), notes)
     return Material(clip, known.fps, given, part_of(request, len(clip)), tuple(notes))
 
 
@@ -178,9 +179,11 @@ def degraded(clip: list, seed: int) -> list:
 
 def worked_box(request: Request, height: int, width: int) -> Box:
     """Return the part of the frame that is worked on; one to be degraded begins and ends where a quarter of it is even."""
+    from mgld.degrade.sides import SMALLEST_PX, STEP_PX
+
     left, top, right, bottom = request.crop or (0.0, 0.0, 1.0, 1.0)
-    smallest = constants.LIMITS.smallest_side_px * (SCALE if request.degrade_seed is not None else 1)
-    step = 2 * SCALE if request.degrade_seed is not None else 1
+    small = constants.LIMITS.smallest_side_px, 1
+    smallest, step = small if request.degrade_seed is None else (SMALLEST_PX, STEP_PX)
     x0, x1 = _span(left, right, width, smallest, step)
     y0, y1 = _span(top, bottom, height, smallest, step)
     if min(x1 - x0, y1 - y0) < smallest:
@@ -242,14 +245,22 @@ def _by_peer(checkpoint: Path, clip: list) -> np.ndarray:
     return enlarge(load_peer(checkpoint, best_device()), np.stack([f.rgb_u8 for f in clip]))
 
 
-def _large(path: Path, label: str, request: Request, frames: int, box: Box, whole_hw: tuple[int, int]) -> np.ndarray:
-    """Return u8 [T,4h,4w,3] that belongs to the low-quality part; raise UserError if its size or count differs."""
+def _large(
+    path: Path, layer: str, request: Request, frames: int, box: Box, whole_hw: tuple[int, int], notes: list[str]
+) -> np.ndarray:
+    """Return u8 [T,4h,4w,3] that belongs to the low-quality part; raise UserError if its size or count differs.
+
+    A truth may be larger by what degrade cuts, which notes then tell.
+    """
+    from mgld.degrade.sides import as_degraded
     from mgld.video import read_frames
 
     clip_u8 = np.stack([f.rgb_u8 for f in read_frames(path, request.start_s, frames)])
     wanted = tuple(SCALE * side for side in whole_hw)
+    if layer == TRUTH:
+        clip_u8 = as_degraded(clip_u8, wanted, notes)
     if len(clip_u8) != frames or clip_u8.shape[1:3] != wanted:
         size = len(clip_u8), clip_u8.shape[2], clip_u8.shape[1]
-        raise refusals.large_clip_differs(label, *size, frames, wanted[1], wanted[0])
+        raise refusals.large_clip_differs(label_of(layer), *size, frames, wanted[1], wanted[0])
     left, top, right, bottom = (SCALE * side for side in box)
     return np.ascontiguousarray(clip_u8[:, top:bottom, left:right])

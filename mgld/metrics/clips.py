@@ -8,6 +8,7 @@ import numpy as np
 
 from mgld import errors
 from mgld.constants import CLIP_SUFFIXES, PICTURE_SUFFIXES, SCALE
+from mgld.degrade.sides import as_degraded
 from mgld.metrics import refusals
 from mgld.video import read_frames
 
@@ -47,10 +48,17 @@ def read_clip(path: Path, limit: int | None = None) -> np.ndarray:
     return np.stack([frame.rgb_u8 for frame in read_frames(path, max_frames=limit)])
 
 
-def read_large(path: Path, name: str, of: str, lq_u8: np.ndarray, limit: int | None = None) -> np.ndarray:
-    """Return u8 [T,4h,4w,3] that belongs to lq_u8 [T,h,w,3]; raise UserError if its frames or size do not fit."""
+def read_large(
+    path: Path, name: str, of: str, lq_u8: np.ndarray, limit: int | None = None, notes: list[str] | None = None
+) -> np.ndarray:
+    """Return u8 [T,4h,4w,3] that belongs to lq_u8 [T,h,w,3]; raise UserError if its frames or size do not fit.
+
+    With notes, which then tell of it, the clip may be larger by what degrade cuts.
+    """
     clip_u8 = read_clip(path, limit)
     wanted_hw = (lq_u8.shape[1] * SCALE, lq_u8.shape[2] * SCALE)
+    if notes is not None:
+        clip_u8 = as_degraded(clip_u8, wanted_hw, notes)
     if clip_u8.shape[1:3] != wanted_hw:
         raise refusals.clip_sizes_differ(name, of, clip_u8.shape[1:3], wanted_hw)
     if len(clip_u8) != len(lq_u8):

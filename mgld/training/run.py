@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mgld.constants import SHEET_EVERY_STEPS
+from mgld.events import counted
 from mgld.plots import training_curves
 from mgld.training import ranks, refusals
 from mgld.video.images import write_image
@@ -85,7 +86,7 @@ class Run:
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
         self._noted: dict[str, tuple[Tensor | float, int]] = {}  # sum and count
         self._waited_s, self._line_started = 0.0, time.monotonic()
-        self._lost_lines = 0
+        self._lost_lines, self._told_step = 0, 0
         self._rates = [group["lr"] for group in self._groups()]
         torch.manual_seed(self.plan.seed)
         if self.plan.resume and self.checkpoint.exists():
@@ -139,7 +140,8 @@ class Run:
         sheet returns an image [3,H,W] in [0,1].
         """
         started = saved = time.monotonic()
-        before = self.trained_s
+        before, first = self.trained_s, self.step
+        self._told_step = first
         while self.step < self.plan.steps and self.trained_s < self.plan.time_limit_s:
             self._cool_down()
             yield self.step
@@ -149,7 +151,7 @@ class Run:
             if ranks.rank():
                 continue
             if self.step % self.plan.log_every == 0:
-                self._write_log()
+                self._stop_if_lost(self._write_log())
             if sheet is not None and self.step % self.plan.sheet_every == 0:
                 write_image(self.plan.folder / f"sheet_{self.step:06d}.png", sheet())
             if time.monotonic() - saved > self.plan.save_every_s:
@@ -157,9 +159,12 @@ class Run:
                 saved = time.monotonic()
         if ranks.rank() == 0:
             self._finish(sheet)
+            tell_steps(self.step - first, self.trained_s - before)
 
     def _finish(self, sheet: Callable[[], Tensor] | None) -> None:
         self.save()
+        if self.step > self._told_step:  # the last line may be of fewer steps, as a short run's only one
+            self._write_log()
         if sheet is not None:
             write_image(self.plan.folder / "sheet_last.png", sheet())
         if self.log_file.exists():
@@ -245,10 +250,12 @@ class Run:
             else:
                 group["lr"] = rate * scale
 
-    def _write_log(self) -> None:
+    def _write_log(self) -> dict[str, float]:
+        """Write and tell the means over the steps since the last line; return them."""
         means = {name: float(total) / count for name, (total, count) in self._noted.items()}
         waiting = self._waited_s / max(time.monotonic() - self._line_started, 1e-9)
         self._noted, self._waited_s, self._line_started = {}, 0.0, time.monotonic()
+        self._told_step = self.step
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
         row["waiting"] = f"{waiting:.3f}"
         new = not self.log_file.exists()
@@ -258,9 +265,21 @@ class Run:
             if new:
                 writer.writeheader()
             writer.writerow(row)
-        left_s = self.trained_s / max(self.done, 1e-9) * (1 - self.done)
+        left_s = max(self.trained_s / max(self.done, 1e-9) * (1 - self.done), 0.0)  # the last step may end late
         figures = " ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "seconds"))
         log.info("step %d/%d · %s · %.0f min left", self.step, self.plan.steps, figures, left_s / 60)
+        return means
+
+    def _stop_if_lost(self, means: dict[str, float]) -> None:
+        """Raise UserError after some lines in a row without a step that was taken."""
         self._lost_lines = self._lost_lines + 1 if means.get("skipped") == 1 else 0
         if self._lost_lines == LOST_LINES:
             raise refusals.nothing_learnt(LOST_LINES * self.plan.log_every)
+
+
+def tell_steps(taken: int, seconds: float) -> None:
+    """Say what a stage came to."""
+    if taken:
+        log.info("%s in %.1f min", counted(taken, "step"), seconds / 60)
+    else:
+        log.warning("no step was taken: its time or its steps were over before the first one")

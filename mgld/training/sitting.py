@@ -41,5 +41,6 @@ def sit(parts: list[StageShare], budget_s: float) -> None:
         log.info("%s: %.1f min", part.name, limit_s / 60)
         (part.plan.folder / FINISHED).unlink(missing_ok=True)
         part.run(limit_s)
-        (part.plan.folder / FINISHED).touch()
+        if ranks.rank() == 0 and reached(part.plan)[0]:  # without a step it is still to be done
+            (part.plan.folder / FINISHED).touch()
         left = rest

@@ -65,8 +65,9 @@ class Job:
         """Write what was trained, and how, into the model folder."""
         for name, net in nets.items():
             save(net, name, self.model)
-        if ranks.rank() == 0:
-            record_run(self.model, self.corpus, list(self.command), self.plan, *reached(self.plan))
+        steps, trained_s = reached(self.plan)
+        if ranks.rank() == 0 and steps:
+            record_run(self.model, self.corpus, list(self.command), self.plan, steps, trained_s)
 
 
 def autoencoder(job: Job, decoder_only: bool, latent_channels: int | None, widths: tuple[int, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import inspect
 import logging
 import secrets
@@ -52,7 +51,7 @@ def _answered(answers: Iterator, asked: Asked, beside_line: int) -> Iterator:
         logging.getLogger("mgld").exception("reference %s", reference)
         text, cause = words.FAILED.format(reference=reference), error
     yield (refusal(text), *[gr.skip()] * beside_line)
-    raise gr.Error(html.escape(text), visible=False, print_exception=False) from cause
+    raise gr.Error(text, visible=False, print_exception=False) from cause  # no page draws it, so it is plain text
 
 
 def with_names_alone(text: str, asked: Asked) -> str:

@@ -20,7 +20,7 @@ def in_bounds(control: gr.Slider | gr.Number, payload: object) -> bool:
         return False
     low, high = control.minimum, control.maximum
     if not low <= payload <= high:
-        refused = errors.bad_setting(control.label, payload, f"a number from {low:g} to {high:g}")
+        refused = errors.bad_setting(control.label, payload, f"a number from {low:.10g} to {high:.10g}")
         raise gr.Error(html.escape(str(refused)), print_exception=False)
     return True
 

@@ -92,6 +92,16 @@ def test_large_clips_join_with_their_names_and_are_cut_alike(low, large):
     assert np.array_equal(material.given["truth"], whole[:, :64, :96])
 
 
+def test_the_clip_that_was_degraded_is_cut_as_degrade_cut_it(low, tmp_path):
+    frames = [np.pad(f, ((0, 7), (0, 2), (0, 0))) for f in textured(6, 128, 192)]
+    clean = media.make_video(tmp_path / "clean.mkv", frames, fps=10, codec="ffv1", pixels="bgr0")
+    material = request.read(asked(low, truth=str(clean)))
+    assert np.array_equal(material.given["truth"], np.stack(textured(6, 128, 192)[:4]))
+    assert "the ground truth of 194×135 is cut to 192×128" in str(material.notes)
+    with pytest.raises(UserError, match="must have 4 of 192×128"):
+        request.read(asked(low, others=[str(clean)]))
+
+
 def test_a_large_clip_of_another_size_or_too_short_is_named(low, tmp_path):
     for name, frames in (("small", textured(6, 64, 96)), ("short", textured(3, 128, 192))):
         other = media.make_video(tmp_path / f"{name}.mp4", frames, fps=10)

@@ -42,6 +42,25 @@ def test_every_figure_of_the_log_is_drawn_at_the_end(tmp_path):
     assert Image.open(tmp_path / "curves.png").size == (2 * 400, 300)  # the figure, and the share of waiting
 
 
+def test_the_last_line_of_the_log_may_be_of_fewer_steps(tmp_path, caplog):
+    with caplog.at_level("INFO", "mgld"):
+        for steps, resume in ((1, False), (4, True), (4, True)):
+            run = start(tmp_path, steps, resume=resume)
+            for step in run.steps():
+                run.note(l1=float(step))
+    assert [(row["step"], float(row["l1"])) for row in rows(tmp_path)] == [("1", 0), ("2", 1), ("4", 2.5)]
+    assert Image.open(tmp_path / "curves.png").size == (2 * 400, 300)
+    told = [record.getMessage() for record in caplog.records]
+    assert "1 step in 0.0 min" in told and "3 steps in 0.0 min" in told and "no step was taken" in told[-1]
+
+
+def test_a_short_last_line_is_none_of_those_after_which_a_run_is_given_up(tmp_path):
+    run = start(tmp_path, steps=5)
+    for _ in run.steps():
+        run.note(skipped=1.0)
+    assert [row["step"] for row in rows(tmp_path)] == ["2", "4", "5"]
+
+
 def test_a_run_that_takes_no_step_any_more_stops_and_says_so(tmp_path):
     """An H200 once left out every step of seven minutes: a library's gradient was wrong there."""
     run = start(tmp_path, steps=100)

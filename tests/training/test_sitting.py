@@ -8,12 +8,13 @@ import time
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mgld.__main__ import main
 from mgld.errors import UserError
 from mgld.metrics import stored
 from mgld.presets import TINY
-from mgld.training.run import Plan
+from mgld.training.run import Plan, checkpoint_of
 from mgld.training.sitting import FINISHED, StageShare, sit
 
 SHAPES = """{
@@ -32,6 +33,7 @@ def part(tmp_path, name: str, share: float, limits: list, resume: bool = False, 
     def run(limit_s: float) -> None:
         limits.append((name, limit_s))
         time.sleep(cost_s)
+        torch.save({"step": int(limit_s > 0), "trained_s": 0.0}, checkpoint_of(plan))
 
     return StageShare(name, share, plan, run)
 
@@ -59,6 +61,13 @@ def test_a_resumed_sitting_passes_over_what_is_finished(tmp_path):
         [part(tmp_path, "a", 1, limits), part(tmp_path, "b", 1, limits)], 60.0
     )  # without --resume everything begins again
     assert [name for name, _ in limits] == ["b", "a", "b"]
+
+
+def test_a_stage_for_which_no_time_was_left_is_still_to_be_done(tmp_path):
+    limits: list = []
+    sit([part(tmp_path, "a", 1, limits, cost_s=0.1), part(tmp_path, "b", 1, limits)], 0.05)
+    sit([part(tmp_path, "a", 1, limits, resume=True), part(tmp_path, "b", 1, limits, resume=True)], 60.0)
+    assert [name for name, _ in limits] == ["a", "b", "b"]
 
 
 @pytest.fixture
@@ -157,6 +166,17 @@ def test_a_fresh_model_begins_with_its_autoencoder_and_batches_may_differ(tmp_pa
     assert _part("autoencoder") == ("autoencoder", "", 1.0, None)
 
 
+@pytest.mark.parametrize(("stage", "steps"), [("all", "the stage’s own"), ("distil", "100000")])
+def test_help_describes_every_number_and_its_default(capsys, stage, steps):
+    with pytest.raises(SystemExit):
+        main(["train", stage, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"--steps N stop after this many steps (default {steps})" in told
+    assert all(
+        f"{name} " in told.partition("options:")[2] for name in ("--batch N clips", "--size PX side", "--seed SEED of")
+    )
+
+
 def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("mgld.host.CACHE", tmp_path / "cache")
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
@@ -164,7 +184,9 @@ def test_weights_of_a_loss_are_looked_for_before_the_first_stage(tmp_path, capsy
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / stored.VGG.file).touch()
     assert main(["train", "all", "--corpus", str(tmp_path), "--model", str(tmp_path / "m"), "--time-limit", "1"]) == 1
-    assert "convert dists" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "convert dists" in told and "Or train with --no-perceptual." in told
+    assert "train" not in stored.VGG.how  # which whoever measures is told too
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ def test_a_problem_stays_in_the_status_line_and_names_the_visitors_file_not_its_
     assert "Choose a clip first" in refused(machine, clip=None)[0]
 
 
+def test_a_program_is_told_in_plain_text_and_the_page_in_its_own(machine, tmp_path):
+    (tmp_path / "it's <b>.mp4").write_bytes(b"no video")
+    line, answer = refused(machine, clip=str(tmp_path / "it's <b>.mp4"))
+    assert "“it's <b>.mp4” is a text file" in answer and "it&#x27;s &lt;b&gt;.mp4" in line and "<b>" not in line
+
+
 def test_a_fault_of_ours_is_told_by_a_reference_and_nothing_else(machine, moving_clip, monkeypatch, caplog):
     monkeypatch.setattr(running, "begin", lambda *_: 1 / 0)
     line, answer = refused(machine, clip=str(moving_clip))
