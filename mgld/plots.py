@@ -254,14 +254,15 @@ def _steps(panels, event) -> None:
     panels[0].plot(steps, event.before, color=UNGUIDED, marker=".", linestyle="--", label="before the step's guidance")
     panels[0].plot(steps, event.after, color=LAYER_COLOURS["mgld"], marker=".", label="after it")
     panels[0].set_title("Disagreement along the motion: mean |warped neighbour − x̂0|", fontsize=9)
-    panels[0].set_ylim(bottom=0)
+    panels[0].set_ylim(0, 1.1 * max(*event.before, *event.after, 1e-9))
     panels[0].legend(fontsize=8)
     removed = 100 * (1 - np.array(event.after) / np.maximum(event.before, 1e-9))
     panels[1].bar(steps, removed, width=0.6, color=LAYER_COLOURS["mgld"])
     panels[1].set_title("Share that each step's guidance removed (%)", fontsize=9)
     for panel in panels:
         panel.set_xlabel("denoising step", fontsize=8)
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.set_xlim(0.5, len(steps) + 0.5)
+        panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         panel.grid(alpha=0.3, axis="y")
 
 

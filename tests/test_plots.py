@@ -9,6 +9,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from mgld import plots
 from mgld.events import Guided
@@ -63,6 +64,14 @@ def test_the_scope_is_drawn_for_still_clips_and_for_sampling_that_moved_nothing(
     hidden = np.zeros((1, 6, 8), bool)
     event = Guided(0, np.zeros((1, 2, 6, 8), np.float32), hidden, (0.2, 0.1), (0.1, 0.1), None)
     assert plots.guidance_scope(event, 0, np.zeros((24, 32, 3), np.uint8)).startswith(b"\x89PNG")
+
+
+def test_one_step_stands_at_one():
+    panels = Figure().subplots(1, 2)
+    plots._steps(panels, Guided(0, None, None, (0.2,), (0.1,), None))
+    for panel in panels:
+        assert [t for t in panel.get_xticks() if panel.get_xlim()[0] <= t <= panel.get_xlim()[1]] == [1]
+    assert panels[0].get_ylim()[1] > 0.2
 
 
 def test_a_sweep_has_a_strip_for_every_strength():

@@ -35,6 +35,15 @@ def test_keys_step_frames_and_play_reaches_the_end(page):
     page.wait_for_function(f"document.querySelector('canvas.stage').dataset.frame === '{FRAMES - 1}'", timeout=10_000)
 
 
+def test_a_step_beyond_the_last_frame_stays_there(page):
+    page.focus(".viewer")
+    for key in ("End", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+    last = f"document.querySelector('canvas.stage').dataset.frame === '{FRAMES - 1}'"
+    assert page.evaluate(f"document.querySelector('video.main').paused && {last}")
+
+
 def test_difference_of_equal_halves_is_black_and_of_others_is_their_distance(page):
     page.click("[data-view=diff]")
     page.select_option(".k", "1")

@@ -97,7 +97,7 @@ export function onSeeked() {
 
 export function onEnded() {
   capture(data.frames - 1);
-  if (s.loop) again();
+  if (s.loop && s.target === null) again(); // who went to the last frame by hand stays there
 }
 
 export function setSpeed(by) {
