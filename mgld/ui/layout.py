@@ -84,14 +84,21 @@ def _sweep_tab() -> tuple[gr.Button, gr.Textbox, gr.Image, gr.Markdown]:
             example.sweep_picture, label=words.SWEEP_FIGURE, show_label=False, interactive=False, format="png", elem_id="sweep",
             buttons=["download", "fullscreen"],
         )  # fmt: skip
-        return run, strengths, picture, gr.Markdown(example.sweep_table, elem_id="sweep-table")
+        return run, strengths, picture, gr.Markdown(_of_example(example.sweep_table), elem_id="sweep-table")
 
 
 def _ablation_tab() -> tuple[gr.Button, gr.Markdown]:
     with gr.Tab(words.TABS["ablation"], id="ablation"):
         gr.Markdown(words.ABLATION_INTRO, elem_classes="quiet")
         run = gr.Button(words.ABLATION_RUN, elem_id="ablate", elem_classes="lone")
-        return run, gr.Markdown(finished_example().ablation_table or words.ABLATION_EMPTY, elem_id="table-3")
+        return run, gr.Markdown(
+            _of_example(finished_example().ablation_table) or words.ABLATION_EMPTY, elem_id="table-3"
+        )
+
+
+def _of_example(table: str) -> str:
+    """Return the example's table and whose it is, or nothing where there is none."""
+    return table and f"{words.OF_EXAMPLE}\n\n{table}"
 
 
 def _study_tab() -> tuple[gr.CheckboxGroup, gr.Tab]:

@@ -209,6 +209,8 @@ SWEEP_RUN = "Sweep"
 SWEEP_FIGURE = "Warping error, sharpness and profile over guidance strength"
 SWEEP_DONE = f"Swept; the strengths are also the layers under “{TABS['compare']}”."
 
+OF_EXAMPLE = "Of the finished example, until this is run on your clip:"
+
 # ablation
 ABLATION_INTRO = (
     "Motion-guided sampling and temporal decoder, on and off, from the same noise: the paper’s Table 3 on your clip. What is "
