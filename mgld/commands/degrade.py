@@ -46,7 +46,7 @@ def run(chosen: argparse.Namespace) -> None:
         for frame, lq in zip(frames, low_quality, strict=True):
             writer.write(lq, frame.time_s)
     say(f"{counted(len(frames), 'frame')} of {width // SCALE}×{height // SCALE} → {chosen.output}")
-    say_notes(notes)
+    say_notes([*notes, *writer.notes])
 
 
 def _sides(path: Path, height: int, width: int) -> tuple[int, int, list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mgld import errors, settings
-from mgld.commands.console import say
+from mgld.commands.console import say, say_notes
 from mgld.commands.options import add_range, check_output, check_range
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def run(chosen: argparse.Namespace) -> None:
         if not count:
             raise errors.too_few_frames()
     say(f"{count} pairs of frames, {sum(lengths) / count:.2f} px on average → {chosen.output}")
+    say_notes([note for writer in writers for note in writer.notes])
 
 
 def drawn(

@@ -13,8 +13,12 @@ WINDOW_RADIUS = 5
 
 
 def psnr(clip_u8: np.ndarray, truth_u8: np.ndarray) -> float:
-    """Return the mean over frames of 10·log10(255² / MSE over RGB), dB, 0…inf, higher is better; clips u8 [T,H,W,3]."""
-    return float(np.mean([_frame_psnr(a, b) for a, b in zip(clip_u8, truth_u8, strict=True)]))
+    """Return the mean over frames of 10·log10(255² / MSE over RGB), dB, 0…inf, higher is better; clips u8 [T,H,W,3].
+
+    A frame that is exact has an infinite one, which would hide those of all others: it is left out; inf where every frame is exact.
+    """
+    known = [x for a, b in zip(clip_u8, truth_u8, strict=True) if math.isfinite(x := _frame_psnr(a, b))]
+    return float(np.mean(known)) if known else math.inf
 
 
 def ssim(clip_u8: np.ndarray, truth_u8: np.ndarray) -> float:

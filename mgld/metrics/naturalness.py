@@ -7,7 +7,7 @@ generalised Gaussians at two scales: 36 numbers. NIQE compares them with those o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -56,12 +56,13 @@ def load_brisque() -> Regressor:
 def niqe(clip_u8: np.ndarray, model: Pristine) -> float | None:
     """Return the mean over frames of NIQE (Mittal et al. 2013, Eq. 10), ≥ 0, lower is better; clip u8 [T,H,W,3].
 
-    On Y of BT.601 in 16…235, rounded, blocks of 96². None where a frame holds fewer than two blocks, NaN where one has fewer
-    than two that are not flat. Few blocks inflate it: compare only clips of one size.
+    On Y of BT.601 in 16…235, rounded, blocks of 96². Frames with fewer than two blocks that are not flat have none and are
+    left out: NaN if all are such. None where a frame is too small for two blocks. Few blocks inflate it: compare only clips of
+    one size.
     """
     if (clip_u8.shape[1] // BLOCK) * (clip_u8.shape[2] // BLOCK) < 2:
         return None
-    return float(np.mean([_frame_niqe(frame, model) for frame in clip_u8]))
+    return _known_mean(_frame_niqe(frame, model) for frame in clip_u8)
 
 
 def brisque(clip_u8: np.ndarray, model: Regressor) -> float:
@@ -69,8 +70,14 @@ def brisque(clip_u8: np.ndarray, model: Regressor) -> float:
 
     The regression is the one in PyPI's brisque, fitted to features of frames halved by plain bicubic, as here. MATLAB's release
     has another one: its numbers, and so the paper's, agree in order but not digit by digit.
+    Flat frames have none and are left out: NaN if all are such.
     """
-    return float(np.mean([_frame_brisque(frame, model) for frame in clip_u8]))
+    return _known_mean(_frame_brisque(frame, model) for frame in clip_u8)
+
+
+def _known_mean(of_frames: Iterable[float]) -> float:
+    known = [value for value in of_frames if math.isfinite(value)]
+    return float(np.mean(known)) if known else math.nan
 
 
 def _frame_niqe(frame_u8: np.ndarray, model: Pristine) -> float:

@@ -70,7 +70,8 @@ def train_autoencoder(
         if judged is not None:
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 real, fake = critic(x), critic(y.detach())
-            run.note(skipped=run.update("critic", discriminator_loss(real.float(), fake.float())))
+            # Not noted: `skipped` is the share of what the stage trains.
+            run.update("critic", discriminator_loss(real.float(), fake.float()))
         run.note(lpips=0.0 if distance is None else distance.detach(), loss=loss.detach())
     return run.ema["vae"] if decoder_only else _scaled(run.ema["vae"], held_out.to(device))
 

@@ -110,7 +110,8 @@ def train_decoder(
         if judged is not None:
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 real, fake = critic(gt), critic(x.detach())
-            run.note(skipped=run.update("critic", discriminator_loss(real.float(), fake.float())))
+            # Not noted: `skipped` is the share of what the stage trains.
+            run.update("critic", discriminator_loss(real.float(), fake.float()))
         run.note(l1=l1.detach(), lpips=distance.detach())
     return run.ema["vae"]
 

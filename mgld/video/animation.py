@@ -41,12 +41,13 @@ def frames(path: Path, damage: Damage | None = None) -> Iterator[tuple[np.ndarra
     """
     begin_s = 0.0
     with _opened(path) as image:
-        for index in range(image.n_frames):
+        first = _first(image)
+        for index in range(first, image.n_frames):
             try:
                 image.seek(index)
                 rgba = np.asarray(image.convert("RGBA"))
             except BROKEN as error:
-                if index == 0:
+                if index == first:
                     raise refusals.clip_unreadable(path) from error
                 if damage is not None:
                     damage.begin(begin_s)
@@ -60,7 +61,7 @@ def frames(path: Path, damage: Damage | None = None) -> Iterator[tuple[np.ndarra
 def count(path: Path) -> int:
     """Return how many frames the file states."""
     with _opened(path) as image:
-        return image.n_frames
+        return image.n_frames - _first(image)
 
 
 def plays(path: Path) -> int:
@@ -81,6 +82,11 @@ def _gif_plays(path: Path) -> int:
         return 1
     said = int.from_bytes(repeats, "little")
     return said + 1 if said else 0  # the extension counts repetitions
+
+
+def _first(image: Image.Image) -> int:
+    """Return the first frame's index: a PNG may begin with a picture for viewers that know no animation, which Pillow counts."""
+    return int(bool(image.info.get("default_image")))
 
 
 def _delay_ms(image: Image.Image) -> float:

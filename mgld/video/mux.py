@@ -21,6 +21,8 @@ from mgld.video.start import first_shown_s
 TIME_BASE = Fraction(1, 90_000)
 SAME_TIME_S = 2e-3  # containers round
 LONGEST_TICKS = int(6 * 3600 / TIME_BASE)  # that MP4 can hold one picture for, with room
+GIF_TICK = int(Fraction(1, 100) / TIME_BASE)  # a GIF's clock
+GIF_SHORTEST = 2 * GIF_TICK  # browsers slow GIF frames under 20 ms down to 100 ms
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}  # of the videos that are written, by suffix
 TRIED_PACKETS = 300  # of the sound, before any work is done
 
@@ -36,6 +38,7 @@ class MuxJob:
     interval_s: float
     start_s: float = 0.0
     way: str = sound.COPY
+    tail: int = 0  # in TIME_BASE, from the last picture of a GIF to the last of its clip, which it may leave out
 
     @property
     def suffix(self) -> str:
@@ -117,7 +120,7 @@ def _end(job: MuxJob, known: Timing, first_s: float) -> int:
     if known.sound_end_s > max(known.end_s, last_s) + job.interval_s:
         held_s = known.sound_end_s - last_s
     held = min(round(held_s / TIME_BASE), LONGEST_TICKS)
-    return job.ticks[-2] + held if held > 0 else job.ticks[-1]
+    return job.ticks[-2] + job.tail + held if held > 0 else job.ticks[-1]
 
 
 def _options(source: Path | None, job: MuxJob) -> dict[str, str]:
@@ -127,7 +130,7 @@ def _options(source: Path | None, job: MuxJob) -> dict[str, str]:
     if job.suffix == ".gif":
         count = (plays(source) if source else None) or 0
         options["loop"] = str(count - 1 if count != 1 else -1) if count else "0"
-        options["final_delay"] = str(round((job.ticks[-1] - job.ticks[-2]) * TIME_BASE * 100))
+        options["final_delay"] = str(max(round((job.ticks[-1] - job.ticks[-2]) / GIF_TICK), GIF_SHORTEST // GIF_TICK))
     return options
 
 

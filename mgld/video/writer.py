@@ -21,7 +21,7 @@ from mgld.folders import WorkFolder
 from mgld.video import refusals
 from mgld.video.encoder import SILENT_END, FrameEncoder
 from mgld.video.folder import write_times
-from mgld.video.mux import FORMATS, LONGEST_TICKS, TIME_BASE, MuxJob, mux
+from mgld.video.mux import FORMATS, GIF_SHORTEST, GIF_TICK, LONGEST_TICKS, TIME_BASE, MuxJob, mux
 from mgld.video.sandbox import ask
 from mgld.video.sound import CHANGED, SILENT, WAYS
 
@@ -32,6 +32,7 @@ H264 = ["-vf", TO_709, "-crf", "16"]
 H264 += ["-bf", "0", "-g", "12"]  # no reordering, so that packets are frames in order; a key frame every 12 to seek to
 KEPT, LOOKED_AT = "medium", "veryfast"  # x264's presets: a third of the seconds for a decibel less at 40, no more bytes
 GIF = ["-vf", "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1"]
+TOO_FAST = "a GIF shows at most 50 frames per second: {} of {} frames are left out"
 NO_SOUND = "the sound of the source could not be read: the result is silent"
 # Bytes per pixel that a result takes at worst: noise is no smaller than raw, a GIF has 12 bits for a pixel, and H.264 stays
 # below 60 Mbit/s for 1080p at 25 frames per second at this quality.
@@ -85,7 +86,8 @@ class VideoWriter:
         self._way = SILENT
         self._is_folder = self.path.suffix == "" or str(path).endswith(("/", os.sep)) or self.path.is_dir()
         self._suffix = "" if self._is_folder else self.path.suffix.lower()
-        self._times_s: list[float] = []
+        self._times_s: list[float] = []  # of all frames
+        self._ticks: list[int] = []  # when those appear that are written, from 0 on, in TIME_BASE; always growing
         self._shape: tuple[int, ...] | None = None
         self._work: Path  # from __enter__ on, as the folder that is its own
         self._folder: WorkFolder
@@ -123,7 +125,10 @@ class VideoWriter:
         check_disk(self.path.parent, frames * height * width * worst * (1 if self._is_folder else 2))
 
     def write(self, rgb_u8: np.ndarray, time_s: float) -> None:
-        """Add one frame u8 [H,W,3] that is shown at time_s; raise ValueError if its size differs from the first."""
+        """Add one frame u8 [H,W,3] that is shown at time_s; raise ValueError if its size differs from the first.
+
+        A GIF leaves out what would come too soon after the last one that it shows: its time stays true.
+        """
         if rgb_u8.dtype != np.uint8 or rgb_u8.ndim != 3 or rgb_u8.shape[2] != 3:
             raise ValueError(f"a frame is u8 [H,W,3], not {rgb_u8.dtype} {rgb_u8.shape}")
         if not math.isfinite(time_s):
@@ -131,11 +136,15 @@ class VideoWriter:
         if self._shape not in (None, rgb_u8.shape):
             raise ValueError(f"frame {rgb_u8.shape} after frames {self._shape}")
         self._shape = rgb_u8.shape
+        self._times_s.append(time_s)
+        tick = self._tick(time_s)
+        if self._suffix == ".gif" and self._ticks and tick - self._ticks[-1] < GIF_SHORTEST:
+            return
         try:
             self._add(rgb_u8)
         except OSError as error:
             raise errors.output_failed(self.path, _reason(error)) from error
-        self._times_s.append(time_s)
+        self._ticks.append(self._after_last(tick) if self._ticks else 0)
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
@@ -163,7 +172,7 @@ class VideoWriter:
 
     def _add(self, rgb_u8: np.ndarray) -> None:
         if self._is_folder:
-            iio.imwrite(self._work / f"{len(self._times_s):05d}.png", rgb_u8)
+            iio.imwrite(self._work / f"{len(self._ticks):05d}.png", rgb_u8)
             return
         if self._suffix != ".gif" and not self.lossless:  # H.264 with halved chroma needs even sides
             height, width = rgb_u8.shape[:2]
@@ -196,6 +205,8 @@ class VideoWriter:
             return
         assert self._encoder is not None  # the first frame started it
         self._encoder.finish()
+        if len(self._ticks) < len(self._times_s):
+            self.notes.append(TOO_FAST.format(len(self._times_s) - len(self._ticks), len(self._times_s)))
         whole = self._work / ("whole" + self._suffix)
         self._mux(whole)
         whole.replace(self.path)
@@ -203,7 +214,9 @@ class VideoWriter:
     def _mux(self, whole: Path) -> None:
         """Give the pictures their times and the source's sound; sound that cannot be muxed never costs the pictures."""
         last_s = self._times_s[-1] - self._times_s[0]
-        job = MuxJob(str(self._encoded), str(whole), self._ticks(), last_s, 1 / self.fps, self.start_s, self._way)
+        tail = round(last_s / TIME_BASE) - self._ticks[-1] if self._suffix == ".gif" else 0
+        ticks = [*self._ticks, self._end()]
+        job = MuxJob(str(self._encoded), str(whole), ticks, last_s, 1 / self.fps, self.start_s, self._way, tail)
         if self._source and self._muxed_with(self._source, job):
             return
         deque(mux(None, job), maxlen=0)
@@ -220,16 +233,22 @@ class VideoWriter:
             return True
         return False
 
-    def _ticks(self) -> list[int]:
-        """Return when each frame appears, from 0 on, and when the last one ends, in TIME_BASE; always growing."""
+    def _tick(self, time_s: float) -> int:
+        """Return the moment, in TIME_BASE from the first frame on, as fine as the file can tell it."""
+        finest = GIF_TICK if self._suffix == ".gif" else 1
+        return finest * round((time_s - self._times_s[0]) / TIME_BASE / finest)
+
+    def _after_last(self, tick: int) -> int:
+        """Return a moment as it can come after the last frame that is written."""
+        smallest = GIF_SHORTEST if self._suffix == ".gif" else 1
+        return min(max(tick, self._ticks[-1] + smallest), self._ticks[-1] + LONGEST_TICKS)
+
+    def _end(self) -> int:
+        """Return when the last frame ends: it is shown as long as most are."""
         gaps_s = np.diff(self._times_s)
-        last_s = float(np.median(gaps_s)) if len(gaps_s) else 1 / self.fps
-        smallest = 1800 if self._suffix == ".gif" else 1  # browsers slow GIF frames under 20 ms down to 100 ms
-        ticks = [0]
-        for time_s in [*self._times_s[1:], self._times_s[-1] + last_s]:
-            tick = round((time_s - self._times_s[0]) / TIME_BASE)
-            ticks.append(min(max(tick, ticks[-1] + smallest), ticks[-1] + LONGEST_TICKS))
-        return ticks
+        return self._after_last(
+            self._tick(self._times_s[-1] + (float(np.median(gaps_s)) if len(gaps_s) else 1 / self.fps))
+        )
 
 
 def check_disk(folder: Path, needed_bytes: float) -> None:

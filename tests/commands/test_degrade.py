@@ -25,3 +25,10 @@ def test_degrade_says_what_it_cuts_and_refuses_what_would_be_too_small(tmp_path,
     small = media.make_video(tmp_path / "small.mp4", media.coded_frames(2, 62, 84))
     assert main(["degrade", str(small), str(tmp_path / "none.mp4")]) == 1
     assert "it must be at least 64×64" in capsys.readouterr().err and not (tmp_path / "none.mp4").exists()
+
+
+def test_degrade_and_flow_say_what_a_gif_leaves_out(tmp_path, capsys):
+    clean = media.make_video(tmp_path / "clean.mkv", media.coded_frames(5, 96, 128), 100)
+    for command in ("degrade", "flow"):
+        assert main([command, str(clean), str(tmp_path / f"{command}.gif")]) == 0
+        assert "a GIF shows at most 50 frames per second: 2 of" in capsys.readouterr().err

@@ -22,6 +22,13 @@ def test_psnr_is_the_mean_over_frames_not_of_the_errors():
     assert fidelity.psnr(dark, off) == pytest.approx(20 * math.log10(255) - 10)
 
 
+def test_exact_frames_do_not_hide_the_psnr_of_the_others():
+    """A fade from black begins with some: black ground comes back as it was."""
+    dark = np.full((3, 16, 24, 3), 100, np.uint8)
+    fade = dark + np.array([0, 5, 5], np.uint8)[:, None, None, None]
+    assert fidelity.psnr(dark, fade) == fidelity.psnr(dark[1:], fade[1:])
+
+
 def test_ssim_agrees_with_scikit_image():
     metrics = pytest.importorskip("skimage.metrics")
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 from mgld import host
 from mgld.metrics import naturalness, stored
 from mgld.metrics.clips import read_clip
-from mgld.metrics.naturalness import Pristine
+from mgld.metrics.naturalness import Pristine, Regressor
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,23 @@ def test_niqe_is_that_of_basicsr_and_prefers_the_photograph(photo):
     assert naturalness.niqe(photo[:, :96, :96], model) is None
 
 
-def test_a_flat_frame_has_no_niqe():
+def test_a_flat_frame_has_no_niqe_and_does_not_hide_that_of_the_others():
     clip, model = (
         np.random.default_rng(0).integers(0, 256, (2, 96, 192, 3), np.uint8),
         Pristine(np.zeros(36), np.eye(36)),
     )
     assert naturalness.niqe(clip, model) > 0
     clip[1, :, 96:] = 255
-    assert np.isnan(naturalness.niqe(clip, model))
+    assert naturalness.niqe(clip, model) == naturalness.niqe(clip[:1], model)
+    assert np.isnan(naturalness.niqe(clip[1:], model))
+
+
+def test_a_flat_frame_has_no_brisque_and_does_not_hide_that_of_the_others():
+    clip, ones = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), np.uint8), np.ones(36)
+    clip[1] = 0
+    model = Regressor(ones[None], ones[:1], 0 * ones, ones, ones[:1] / 1000, ones[:1])
+    assert naturalness.brisque(clip, model) == naturalness.brisque(clip[:1], model) < 0
+    assert np.isnan(naturalness.brisque(clip[1:], model))
 
 
 @pytest.mark.skipif(not stored.BRISQUE.path.exists(), reason="no BRISQUE numbers here")

@@ -131,6 +131,20 @@ def test_decoder_learns_only_what_its_phase_trains(tmp_path, phase, parts):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("stage", ["autoencoder", "decoder"])
+def test_a_decoder_that_learns_nothing_is_told_although_its_critic_learns(tmp_path, monkeypatch, stage):
+    monkeypatch.setattr(f"mgld.training.{stage}.GAN_FROM", -1.0)
+    monkeypatch.setattr(f"mgld.training.{stage}.generator_loss", lambda fake: fake.mean() * torch.nan)
+    steps = plan(tmp_path, 5, log_every=1)
+    hq, lq = next(pictures(1))
+    with pytest.raises(UserError, match="gradients of 3 steps in a row were not finite"):
+        if stage == "autoencoder":
+            train_autoencoder(steps, small_vae(), itertools.repeat(hq[:, 0]), hq[:, 0], with_lpips=False)
+        else:
+            clip = BankedClip(hq[0], torch.nn.functional.interpolate(lq[0], scale_factor=4.0), torch.randn(1, 4, 8, 8))
+            train_decoder(steps, small_vae(), itertools.repeat(clip), 64, "backbone", perceptual=False)
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     def run(steps: int, resume: bool):

@@ -45,6 +45,14 @@ def test_animated_pictures_with_their_times(tmp_path, name):
     assert [media.number_of(f.rgb_u8) for f in read_frames(path, start_s=0.2, max_frames=2)] == [2, 3]
 
 
+def test_the_picture_for_viewers_without_animation_is_no_frame(tmp_path):
+    first, *others = [Image.fromarray(rgb) for rgb in media.coded_frames(4)]
+    first.save(tmp_path / "a.png", save_all=True, append_images=others, default_image=True, duration=200)
+    frames = list(read_frames(tmp_path / "a.png"))
+    assert [media.number_of(f.rgb_u8) for f in frames] == [1, 2, 3]
+    assert [f.time_s for f in frames] == pytest.approx([0, 0.2, 0.4]) and probe(tmp_path / "a.png").frame_count == 3
+
+
 @pytest.mark.parametrize("name", ["a.webp", "a.png"])
 def test_transparency_of_animated_pictures_is_shown_on_black(tmp_path, name):
     frames = [np.full((48, 64, 4), (200, 0, 0, alpha), np.uint8) for alpha in (128, 127)]

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mgld.errors import UserError
 from mgld.video import VideoWriter, probe, read_frames
@@ -133,6 +134,26 @@ def test_bad_names_are_refused_before_any_work(tmp_path):
 def test_fast_gifs_stay_fast_in_browsers(tmp_path):
     times = [f.time_s for f in read_frames(write(tmp_path / "a.gif", media.coded_frames(9), fps=60.0))]
     assert min(np.diff(times)) > 0.0199  # a browser shows a frame of 10 ms for 100 ms
+
+
+@pytest.mark.parametrize(("fps", "kept"), [(50, 30), (60, 20), (100, 15)])
+def test_a_gif_leaves_out_what_it_is_too_slow_for_and_keeps_its_time(tmp_path, fps, kept):
+    with VideoWriter(tmp_path / "a.gif", fps) as writer:
+        for i, rgb in enumerate(media.coded_frames(30)):
+            writer.write(rgb, i / fps)
+    shown = {media.number_of(f.rgb_u8): f.time_s for f in read_frames(tmp_path / "a.gif")}
+    assert len(shown) == kept and all(time_s == pytest.approx(i / fps, abs=0.006) for i, time_s in shown.items())
+    assert probe(tmp_path / "a.gif").duration_s == pytest.approx(30 / fps, abs=0.006)
+    note = f"a GIF shows at most 50 frames per second: {30 - kept} of 30 frames are left out"
+    assert writer.notes == ([note] if kept < 30 else [])
+
+
+def test_a_fast_gif_ends_when_its_source_does(tmp_path):
+    source = media.make_video(tmp_path / "a.mkv", media.coded_frames(10), 100)
+    path = write(tmp_path / "a.gif", media.coded_frames(10), fps=100, audio_from=source)
+    with Image.open(path) as gif:
+        lengths_ms = [gif.seek(i) or gif.info["duration"] for i in range(gif.n_frames)]
+    assert lengths_ms == [20] * 5
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.gif"])
