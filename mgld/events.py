@@ -47,7 +47,10 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run goes on after `frames` finished ones: so many of its segments (of is None while unknown) were there already."""
+    """A run goes on after `frames` finished ones: so many of its segments (of is None while unknown) were there already.
+
+    Here, and in Preview, Sampled and Guided, frames are numbered without those that repeat the one before, where these are held.
+    """
 
     segments: int
     of: int | None

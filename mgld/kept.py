@@ -25,7 +25,7 @@ from torch import Tensor
 from mgld import __version__, errors, host
 from mgld.events import Event, Guided, Note, Resumed, Sampled
 from mgld.folders import LOCK, held, remove_unused
-from mgld.methods import finds_scenes, overlap_of, segment_count
+from mgld.methods import finds_scenes, holds_repeats, overlap_of, segment_count
 from mgld.settings import Settings
 from mgld.sharing import relevant
 
@@ -74,8 +74,12 @@ class KeptRun:
 
     def resumed(self, wanted: Settings, total: int | None) -> Resumed:
         """Return what to tell of a run that goes on; scenes that are still to be found may make more segments of it."""
-        left = None if total is None else segment_count(wanted, total - self.frames) if total > self.frames else 0
-        return Resumed(self.count, None if left is None else self.count + left, self.frames)
+        if total is None or holds_repeats(
+            wanted
+        ):  # how many frames of the total are repeats is seen when they are read
+            return Resumed(self.count, None, self.frames)
+        left = segment_count(wanted, total - self.frames) if total > self.frames else 0
+        return Resumed(self.count, self.count + left, self.frames)
 
     def find(self, first: int) -> FinishedSegment | None:
         """Return the segment that begins at frame first, if it was finished; UserError if its file is damaged."""

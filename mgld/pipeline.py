@@ -216,6 +216,7 @@ class MGLDPipeline(DiffusionPipeline):
             "latent_encoder": "vae" if nets.first_stage_for(settings) is None else FIRST_STAGE,
             "frames": clock.frames_done,
             "frames_resumed": clock.frames_resumed,
+            "frames_repeated": clock.frames_repeated,
             "device": str(self.device),
             "dtype": str(self.vae.dtype).removeprefix("torch."),
             "seconds": {stage: round(s, 3) for stage, s in clock.stages.items()},

@@ -107,12 +107,15 @@ def _png(figure: Figure, dpi: int = 110) -> bytes:
     return buffer.getvalue()
 
 
-def guidance_scope(event, pair: int, frame_u8: np.ndarray) -> bytes:
-    """Draw what guidance did between frames pair and pair + 1 of a segment (an event Guided) beside the frame u8 [h,w,3]; PNG."""
+def guidance_scope(event, pair: int, frame: int, frame_u8: np.ndarray) -> bytes:
+    """Draw what guidance did between frames pair and pair + 1 of a segment (an event Guided) as PNG.
+
+    The first of the two stands beside it: u8 [h,w,3], and its index in the clip.
+    """
     figure = Figure(figsize=(11, 5.8), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[3, 2.6])
     flow_px, panels = event.flow_px[pair], above.subplots(1, 4)
-    _show(panels[0], frame_u8, f"Frame {event.first_frame + pair + 1}; arrows: its motion")
+    _show(panels[0], frame_u8, f"Frame {frame + 1}; arrows: its motion")
     _arrows(panels[0], flow_px, frame_u8.shape[:2])
     _show(
         panels[1],

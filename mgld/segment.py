@@ -26,7 +26,7 @@ from mgld.sampling.tiles import image_starts, image_tiles
 from mgld.settings import Settings
 from mgld.video import Frame
 
-SMALLER_TILES = "memory ran short: frames {first} to {last} and what follows are worked on in smaller tiles"
+SMALLER_TILES = "memory ran short: from {first_s:.2f} s on, frames are worked on in smaller tiles"
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,8 @@ def with_room(
         # only here, past the error, nothing holds what the work had made
         if segment.x_lq.is_cuda:
             torch.cuda.empty_cache()
-        yield Note(SMALLER_TILES.format(first=segment.first + 1, last=segment.first + len(segment.times_s)))
+        # in the clip's time, since numbers would leave out frames that repeat others
+        yield Note(SMALLER_TILES.format(first_s=segment.times_s[0]))
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def test_drawings_on_twos_stand_still_between_their_changes(tiny, method):
     assert frames.shape == (8, 160, 192, 3) and np.array_equal(frames[::2], frames[1::2])
     assert sum((e.times_s for e in done), ()) == pytest.approx([i / 12 for i in range(8)])
     assert [e.first_frame for e in done] == [0, 4] and [e.segment_border for e in done] == [False, True]
-    assert events[-1].report["frames"] == 8
+    assert (events[-1].report["frames"], events[-1].report["frames_repeated"]) == (8, 4)
     places = [e.done for e in events if isinstance(e, Progress)]
     assert places == sorted(places) and places[-1] <= 8
     assert np.array_equal(frames[::2], tiny(texture(4), Settings(method=method, segment=3, overlap=1)))

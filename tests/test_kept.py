@@ -75,7 +75,7 @@ def test_finished_segments_are_not_made_again(pipeline, clip_u8, monkeypatch):
     monkeypatch.setattr(pipeline.unet, "forward", lambda *a, **k: calls.append(1) or forward(*a, **k))
     events = run(pipeline, clip_u8)
     assert len(calls) == QUICK.steps  # of the third segment alone
-    assert events[0] == Resumed(2, 3, 4) and told(events[0]) == "2 of 3 segments were there"
+    assert events[0] == Resumed(2, None, 4) and told(events[0]) == "2 segments were there"  # repeats may come
     assert events[-1].report["frames"] == 7 and events[-1].report["frames_resumed"] == 4
     assert "sample" not in str([e for e in run(pipeline, clip_u8) if type(e).__name__ == "Progress"])
 
@@ -268,7 +268,7 @@ def test_after_kill_9_the_same_command_goes_on_and_gives_the_same_bytes(place, l
     assert loaded.ended() == -signal.SIGKILL
     capsys.readouterr()
     assert main(command(place, "out.mkv")) == 0
-    assert "1 of 12 segments were there" in capsys.readouterr().err
+    assert "1 segment was there" in capsys.readouterr().err
     whole, again = ([f.rgb_u8 for f in read_frames(place / name)] for name in ("whole.mkv", "out.mkv"))
     assert len(again) == 25 and np.array_equal(whole, again)
     assert sorted(p.name for p in place.iterdir()) == ["cache", "clip.mkv", "model", "out.mkv", "said", "whole.mkv"]

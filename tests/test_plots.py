@@ -63,7 +63,7 @@ def test_flow_colours_tell_direction_and_leave_stillness_white():
 def test_the_scope_is_drawn_for_still_clips_and_for_sampling_that_moved_nothing():
     hidden = np.zeros((1, 6, 8), bool)
     event = Guided(0, np.zeros((1, 2, 6, 8), np.float32), hidden, (0.2, 0.1), (0.1, 0.1), None)
-    assert plots.guidance_scope(event, 0, np.zeros((24, 32, 3), np.uint8)).startswith(b"\x89PNG")
+    assert plots.guidance_scope(event, 0, 0, np.zeros((24, 32, 3), np.uint8)).startswith(b"\x89PNG")
 
 
 def test_one_step_stands_at_one():

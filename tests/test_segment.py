@@ -121,11 +121,27 @@ def test_short_memory_is_met_by_smaller_tiles_and_said(pipeline, clip_u8, monkey
     calls = failing(monkeypatch, pipeline.unet, "forward", SHORT[kind], times=1)
     events = events_of(pipeline, clip_u8[:3], QUICK)
     notes = [e.text for e in events if isinstance(e, Note)]
-    assert notes == ["memory ran short: frames 1 to 3 and what follows are worked on in smaller tiles"]
+    assert notes == ["memory ran short: from 0.00 s on, frames are worked on in smaller tiles"]
     assert isinstance(events[-1], Result) and events[-1].report["notes"] == notes
     assert calls[0][-1] == 12 and max(shape[-1] for shape in calls[1:]) == 8
     difference = np.abs(frames_in(events).astype(int) - whole)
     assert difference.shape == (3, 80, 96, 3)
+
+
+def test_where_memory_ran_short_is_told_in_the_time_of_a_clip_that_repeats_frames(pipeline, clip_u8, monkeypatch):
+    errors, forward = (
+        iter([None, None, MemoryError()]),
+        pipeline.unet.forward,
+    )  # two steps of the first segment are made
+
+    def fail(*given, **named):
+        if (error := next(errors, None)) is not None:
+            raise error
+        return forward(*given, **named)
+
+    monkeypatch.setattr(pipeline.unet, "forward", fail)
+    notes = [e.text for e in events_of(pipeline, clip_u8[:5].repeat(2, 0), QUICK) if isinstance(e, Note)]
+    assert len(notes) == 1 and "from 0.40 s on" in notes[0]
 
 
 def test_smaller_tiles_start_from_the_same_noise(pipeline, clip_u8, monkeypatch):

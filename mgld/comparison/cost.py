@@ -81,11 +81,12 @@ class CostModel:
 
     def learn(self, report: dict, settings: Settings, frames: int, megapixels: float, pace_s: float) -> None:
         """Take the rates of the run that just ended, at a pace of pace_s; earlier ones at the same size count half as much."""
-        pieces = pace_s * worked_frames(settings, frames)
+        made = frames - report["frames_repeated"]  # repeats cost next to nothing
+        pieces = pace_s * worked_frames(settings, made)
         for stage, seconds in report["seconds"].items():
             self.learn_stage(settings.method, stage, megapixels, seconds / (pieces * _repeats(stage, settings)))
         with self._lock:
-            self.peaks[megapixels * min(settings.segment, frames)] = report["peak_memory_bytes"]
+            self.peaks[megapixels * min(settings.segment, made)] = report["peak_memory_bytes"]
 
     def learn_stage(self, method: str, stage: str, megapixels: float, rate: float) -> None:
         """Take one rate in pieces per frame."""

@@ -71,9 +71,10 @@ class Store:
 
     def guided(self, part: ClipPart, wanted: Settings) -> list[Guided]:
         """Return what guidance did in a run's sampling, segment by segment; nothing where nothing guides."""
-        if not is_guided(wanted):
+        known = self.samplings.get((part, sampled_as(wanted)))  # makes no room for it
+        if known is None or not is_guided(wanted):
             return []
-        return [event for _, event in sorted(self.sampling(part, wanted).guided.items())]
+        return [event for _, event in sorted(known.guided.items())]
 
     def remember(self, part: ClipPart, wanted: Settings, event: Event) -> None:
         """Take what a segment's sampling came to, for runs that share it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,11 @@ import numpy as np
 from mgld.clock import Clock
 from mgld.events import Event, FramesDone
 from mgld.video import Frame
+
+
+def places_of(clip: Sequence[Frame]) -> list[int]:
+    """Return where in a clip its frames are that are not equal to the one before: what is told without repeats counts these."""
+    return [i for i, frame in enumerate(clip) if not i or not np.array_equal(clip[i - 1].rgb_u8, frame.rgb_u8)]
 
 
 class Repeats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import cv2
 import gradio as gr
@@ -10,6 +11,8 @@ import numpy as np
 
 from mgld import plots
 from mgld.comparison.job import ComparisonJob
+from mgld.methods import holds_repeats
+from mgld.sampling.repeats import places_of
 from mgld.ui import running, words
 from mgld.ui.first_sight import finished_example
 
@@ -23,19 +26,29 @@ def guided_layer(job: ComparisonJob | None) -> str | None:
 def choices(job: ComparisonJob | None) -> list[tuple[str, str]]:
     """Return every pair of neighbouring frames that guidance pulled together, as (label, "segment/pair")."""
     layer = guided_layer(job)
+    if layer is None:
+        return []
+    places = _places(job, layer)
     return [
-        (words.SCOPE_PAIR.format(segment=s + 1, first=e.first_frame + p + 1, second=e.first_frame + p + 2), f"{s}/{p}")
-        for s, e in enumerate(job.guided[layer] if layer else [])
-        for p in range(len(e.flow_px))
+        (words.SCOPE_PAIR.format(segment=s + 1, first=first + 1, second=second + 1), f"{s}/{p}")
+        for s, e in enumerate(job.guided[layer])
+        for p, (first, second) in enumerate(pairwise(places[e.first_frame :][: len(e.flow_px) + 1]))
     ]
+
+
+def _places(job: ComparisonJob, layer: str) -> Sequence[int]:
+    """Return where in the clip each frame is that the engine made: it holds repeats, and numbers frames without them."""
+    clip = job.material.clip
+    return places_of(clip) if holds_repeats(job.runs[layer]) else range(len(clip))
 
 
 def figure(job: ComparisonJob, choice: str) -> tuple[np.ndarray, str]:
     """Return (figure u8 [H,W,3], its summary in words) of one pair."""
     segment, pair = (int(n) for n in choice.split("/"))
-    event = job.guided[guided_layer(job)][segment]
-    frame_u8 = job.material.clip[min(event.first_frame + pair, len(job.material.clip) - 1)].rgb_u8
-    png = plots.guidance_scope(event, pair, frame_u8)
+    layer = guided_layer(job)
+    event = job.guided[layer][segment]
+    frame = _places(job, layer)[event.first_frame + pair]
+    png = plots.guidance_scope(event, pair, frame, job.material.clip[frame].rgb_u8)
     picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     return picture, summary(event, pair)
 

@@ -147,6 +147,13 @@ def test_known_latents_are_not_sampled_again(opening, clip_u8):
     assert np.array_equal(frames_of(first), frames_of(again))
 
 
+def test_frames_that_repeat_others_are_shown_again_and_counted(opening, clip_u8):
+    twos = clip_u8[:4].repeat(2, 0)
+    events, _ = spread(opening, twos, QUICK)
+    assert np.array_equal(frames_of(events), in_one_process(opening, twos, QUICK))
+    assert (events[-1].report["frames"], events[-1].report["frames_repeated"]) == (8, 4)
+
+
 @pytest.mark.parametrize("overlap, stopped_at", [(1, 4), (2, 2)])
 def test_a_run_that_was_stopped_goes_on(opening, clip_u8, overlap, stopped_at):
     settings = replace(QUICK, overlap=overlap)

@@ -47,8 +47,8 @@ def test_between_two_sizes_the_rate_lies_between():
     assert model.work(Settings(steps=1, overlap=0), 5, 0.2) == pytest.approx(5 * 1.5)
 
 
-def report(seconds: dict[str, float], peak: int = 10**9) -> dict:
-    return {"seconds": seconds, "peak_memory_bytes": peak}
+def report(seconds: dict[str, float], peak: int = 10**9, repeated: int = 0) -> dict:
+    return {"seconds": seconds, "peak_memory_bytes": peak, "frames_repeated": repeated}
 
 
 def test_a_run_makes_the_next_prediction_right():
@@ -62,6 +62,12 @@ def test_a_run_makes_the_next_prediction_right():
             1.0,
         )
     assert model.work(settings, 5, 0.2) == pytest.approx(10.0, rel=0.25)
+
+
+def test_frames_that_only_repeat_others_do_not_teach_a_speed_that_no_other_clip_has():
+    model, settings = CostModel(), Settings(steps=2, segment=5, overlap=0)
+    model.learn(report({"sample": 6.0}, repeated=19), settings, 24, 0.2, 1.0)  # a still, held: five frames were made
+    assert model.work(settings, 5, 0.2) == pytest.approx(6.0)
 
 
 def test_memory_follows_a_line_over_the_pixels_of_a_segment():

@@ -32,6 +32,12 @@ def test_decoder_side_knobs_share_latents(change):
     assert store.is_sampled(PART, base, 1) and not store.is_sampled(PART, base, 2)
 
 
+def test_looking_for_what_guidance_did_costs_no_other_sampling_its_place():
+    store, kept = Store(limit=1), Settings(method="mgld")
+    store.sampling(PART, kept).latents[0] = "z"
+    assert store.guided(PART, replace(kept, guidance=0.5)) == [] and store.is_sampled(PART, kept, 1)
+
+
 def test_guided_sampling_is_shared_with_and_without_the_temporal_decoder():
     store = Store()
     store.sampling(PART, Settings(method="per_frame+mds")).latents[0] = "z"
