@@ -74,9 +74,7 @@ class KeptRun:
 
     def resumed(self, wanted: Settings, total: int | None) -> Resumed:
         """Return what to tell of a run that goes on; scenes that are still to be found may make more segments of it."""
-        if total is None or holds_repeats(
-            wanted
-        ):  # how many frames of the total are repeats is seen when they are read
+        if total is None or holds_repeats(wanted):  # how many of the total are repeats is seen when they are read
             return Resumed(self.count, None, self.frames)
         left = segment_count(wanted, total - self.frames) if total > self.frames else 0
         return Resumed(self.count, self.count + left, self.frames)
