@@ -35,6 +35,8 @@ def keeps_how_it_is_looked_at(page) -> None:
     for key in ("1", "d", "+", "p", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     frame_is(page, 2)
+    page.select_option(".k", "8")
+    page.select_option(".strip-frames", "6", force=True)
     page.click("[data-do=play]")
     page.wait_for_function("!document.querySelector('video.main').paused")
     page.click("#more")
@@ -42,6 +44,7 @@ def keeps_how_it_is_looked_at(page) -> None:
     page.wait_for_function("document.querySelector('video.main').paused")
     assert page.get_attribute("[data-do=play]", "aria-pressed") == "false"
     assert page.get_attribute("canvas.stage", "data-view") == "diff" and page.inner_text(".zoom") == "1.5×"
+    assert page.input_value(".k") == "8" and page.input_value(".strip-frames") == "4"  # the gain stays, the strip begins anew
     assert page.input_value("select.b") == "0" and "x =" in page.get_attribute(".line-handle", "aria-valuetext")
 
 
