@@ -33,7 +33,13 @@ test('means leave out what is unknown; figures have three digits', () => {
 });
 
 test('a column has one number of decimals, an axis those of its step', () => {
-  assert.deepEqual([1.3, 1.25, 0, null, undefined].map((v) => fixed(v, 2)), ['1.30', '1.25', '0.00', '–', '–']);
-  assert.deepEqual([0.05, 0.055].map((v) => tickText(v, 0.005)), ['0.050', '0.055']);
+  assert.deepEqual(
+    [1.3, 1.25, 0, null, undefined].map((v) => fixed(v, 2)),
+    ['1.30', '1.25', '0.00', '–', '–'],
+  );
+  assert.deepEqual(
+    [0.05, 0.055].map((v) => tickText(v, 0.005)),
+    ['0.050', '0.055'],
+  );
   assert.deepEqual([tickText(4, 2), tickText(40, 20), tickText(0.5, 0.1)], ['4', '40', '0.5']);
 });
