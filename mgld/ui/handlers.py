@@ -65,12 +65,7 @@ def queueing(machine: Machine) -> Callable:
         except UserError:
             seconds = 0.0  # the run itself will say why it cannot be
         place = running.QUEUE.enter(visitor.session_hash, seconds)
-        yield (
-            _place_line(*place),
-            gr.Timer(active=place[0] > 0),
-            gr.Button(interactive=False),
-            gr.Button(interactive=True),
-        )
+        yield _place_line(*place), gr.Timer(active=place[0] > 0), *_buttons(can_run=False)
 
     return of_form(queue_up)
 
@@ -90,10 +85,15 @@ def _place_line(count: int, start_s: float) -> object:
     return bar(words.WAITING.format(ahead=ahead, range=running.predicted(start_s)))
 
 
-def ready_again(visitor: gr.Request) -> tuple[gr.Button, gr.Button]:
+def ready_again(visitor: gr.Request) -> list[gr.Button]:
     """Let the visitor run again, and cancel nothing, once a run is over, however it ended."""
-    running.QUEUE.leave(visitor.session_hash)
-    return gr.Button(interactive=True), gr.Button(interactive=False)
+    running.QUEUE.leave(visitor.session_hash)  # one that was refused never had the device, and still stands in the line
+    return _buttons(can_run=True)
+
+
+def _buttons(can_run: bool) -> list[gr.Button]:
+    """Return the buttons as Parts.buttons has them: a visitor has one run at a time, for Cancel is that of one."""
+    return [*[gr.Button(interactive=can_run)] * 3, gr.Button(interactive=not can_run)]
 
 
 def cancelled(visitor: gr.Request) -> Iterator[running.Shown]:

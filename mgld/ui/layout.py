@@ -46,6 +46,11 @@ class Parts(NamedTuple):
         """Return what a comparison fills."""
         return [self.line, self.preview, self.stage, self.files]
 
+    @property
+    def buttons(self) -> list[gr.Button]:
+        """Return the three that start a run, and the one that cancels it."""
+        return [self.asked.run, self.ablate, self.sweep, self.asked.cancel]
+
 
 def laid_out(model: str, models: Mapping[str, str]) -> Parts:
     """Lay the page out, with models to choose from, by what they are called; it begins with model."""

@@ -62,7 +62,7 @@ def _wire_runs(parts: Parts, machine: Machine) -> list[gr.events.Dependency]:
 
     def started(button: gr.Button) -> gr.events.Dependency:
         """Line up for the device, and let only Cancel be pressed until the run is over."""
-        lined_up = [parts.line, in_line, asked.run, asked.cancel]
+        lined_up = [parts.line, in_line, *parts.buttons]
         return button.click(handlers.queueing(machine), asked.inputs, lined_up, **AT_ONCE)
 
     run = started(asked.run).then(
@@ -85,7 +85,7 @@ def _wire_end(work: gr.events.Dependency, parts: Parts, machine: Machine) -> Non
     """Wire what follows a run: it may be asked again, and everything that looks into its result does."""
     asked = parts.asked
     for over in (work.then, work.failure):
-        over(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
+        over(handlers.ready_again, None, parts.buttons, **AT_ONCE)
     work.then(parts.look, None, parts.scope, **AT_ONCE)
     work.then(study_tab.offered, None, parts.pair, **AT_ONCE)
     work.then(taking.what_more, None, parts.more, **AT_ONCE)
@@ -97,7 +97,7 @@ def _wire_cancel(parts: Parts, runs: list[gr.events.Dependency]) -> None:
     asked = parts.asked
     stopped = asked.cancel.click(None, None, None, cancels=runs, **AT_ONCE)
     stopped.then(handlers.cancelled, None, parts.outputs, **PRIVATE)
-    stopped.then(handlers.ready_again, None, [asked.run, asked.cancel], **AT_ONCE)
+    stopped.then(handlers.ready_again, None, parts.buttons, **AT_ONCE)
     stopped.then(taking.what_more, None, parts.more, **AT_ONCE)
 
 

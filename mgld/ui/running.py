@@ -73,22 +73,21 @@ def _input_alone(job: ComparisonJob, folder: Path) -> object:
 
 def run_sweep(machine: Machine, request: Request, strengths: tuple[float, ...], session: str | None) -> Iterator[Swept]:
     """Run MGLD at every strength and yield progress, then the small multiples; what was run before is taken from memory."""
-    with job_folder() as folder:
-        with QUEUE.held(session):
-            yield bar(words.LOADING), None, None, "", gr.skip()
-            job = _begun(machine, request, sweep.runs_of(request, strengths), session, least_frames=2)
-            try:
-                for line, preview, _ in _watched(machine, job, None):
-                    yield line, preview, None, "", gr.skip()
-                job.shown = True
-            finally:
-                job.stopped.set()
-        yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
-        figures, path = sweep.measure_sweep(job), folder / "stage.mp4"
-        stage = shown(path, write_stage(path, sweep.layers_of(job), job.material.fps, figures), notes_of(figures))
-        drawn = sweep.picture(job, strengths, figures)
-        yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), stage
-        learn_runs(machine, job)
+    with QUEUE.held(session), job_folder() as folder:
+        yield bar(words.LOADING), None, None, "", gr.skip()
+        job = _begun(machine, request, sweep.runs_of(request, strengths), session, least_frames=2)
+        try:
+            for line, preview, _ in _watched(machine, job, None):
+                yield line, preview, None, "", gr.skip()
+            yield bar(words.MEASURING, 1.0), None, None, "", gr.skip()
+            figures, path = sweep.measure_sweep(job), folder / "stage.mp4"
+            stage = shown(path, write_stage(path, sweep.layers_of(job), job.material.fps, figures), notes_of(figures))
+            drawn = sweep.picture(job, strengths, figures)
+            yield bar(words.SWEEP_DONE), None, drawn, sweep.as_markdown(strengths, figures), stage
+            job.shown = True
+            learn_runs(machine, job)
+        finally:
+            job.stopped.set()
 
 
 def _begun(

@@ -77,6 +77,20 @@ def test_zoom_keeps_what_is_under_the_pointer_and_pans(page):
     assert page.inner_text(".zoom") == "1×"
 
 
+FINGERS = """(steps) => {
+    const canvas = document.querySelector('canvas.stage'), place = canvas.getBoundingClientRect();
+    canvas.setPointerCapture = () => {};  // which takes real fingers only
+    for (const [kind, pointerId, x] of steps) canvas.dispatchEvent(new PointerEvent(`pointer${kind}`,
+        {pointerId, pointerType: 'touch', bubbles: true, clientX: place.x + x * place.width, clientY: place.y + 40}));
+}"""
+
+
+def test_a_third_finger_may_come_and_go_while_two_pinch(page):
+    down = [("down", 1, 0.4), ("down", 2, 0.6), ("down", 3, 0.7)]
+    page.evaluate(FINGERS, [*down, ("up", 3, 0.7), ("move", 1, 0.3), ("move", 2, 0.7), ("up", 1, 0.3), ("up", 2, 0.7)])
+    assert page.inner_text(".zoom") == "2×"
+
+
 def test_the_loop_is_set_by_keys_and_by_pointer(page):
     page.focus(".viewer")
     for _ in range(3):

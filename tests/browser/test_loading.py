@@ -35,6 +35,8 @@ def keeps_how_it_is_looked_at(page) -> None:
     for key in ("1", "d", "+", "p", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
     frame_is(page, 2)
+    page.select_option(".k", "8")
+    page.select_option(".strip-frames", "6", force=True)
     page.click("[data-do=play]")
     page.wait_for_function("!document.querySelector('video.main').paused")
     page.click("#more")
@@ -42,6 +44,9 @@ def keeps_how_it_is_looked_at(page) -> None:
     page.wait_for_function("document.querySelector('video.main').paused")
     assert page.get_attribute("[data-do=play]", "aria-pressed") == "false"
     assert page.get_attribute("canvas.stage", "data-view") == "diff" and page.inner_text(".zoom") == "1.5×"
+    assert (
+        page.input_value(".k") == "8" and page.input_value(".strip-frames") == "4"
+    )  # the gain stays, the strip begins anew
     assert page.input_value("select.b") == "0" and "x =" in page.get_attribute(".line-handle", "aria-valuetext")
 
 
@@ -94,3 +99,23 @@ def test_a_broken_connection_is_tried_again(visit, address):
     page.goto(address)
     page.wait_for_function("document.querySelector('canvas.stage')?.dataset.frame === '0'")
     assert len(times) > 1
+
+
+BREAK_READER = """{
+    const load = HTMLMediaElement.prototype.load;
+    HTMLMediaElement.prototype.load = function () {
+        if (!this.isConnected && !window.broke) {
+            window.broke = 'soon';
+            this.addEventListener('error', () => setTimeout(() => { window.broke = 'now'; }));
+            this.src = 'data:video/mp4,';
+        }
+        load.call(this);
+    };
+}"""
+
+
+def test_a_profile_whose_frames_could_not_be_read_is_tried_again_with_the_next_line(visit, address):
+    page = visit(address, first=BREAK_READER)
+    page.wait_for_function("window.broke === 'now'", timeout=20_000)
+    page.click("[data-do=turn]")
+    page.wait_for_selector(".slices[data-ms]", timeout=20_000)

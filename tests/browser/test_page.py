@@ -149,6 +149,24 @@ def test_cancel_frees_the_device_within_a_step_and_keeps_what_is_finished(opened
     finish(page, 1)
 
 
+def test_a_visitor_has_one_run_at_a_time(opened, clip, unhurried):
+    page, others = opened(), {"ablation": "#ablate", "sweep": "#sweep-run"}
+    upload(page, clip, steps=6)
+    page.click("#run")
+    page.wait_for_selector("#progress :text('denoising')", timeout=60_000)
+    assert all(is_off(page, tab, button) for tab, button in others.items()) and page.is_disabled("#run")
+    unhurried.event_s = 0
+    finish(page)
+    page.wait_for_selector("#cancel[disabled]")
+    assert not any(is_off(page, tab, button) for tab, button in others.items()) and page.is_enabled("#run")
+
+
+def is_off(page, tab: str, button: str) -> bool:
+    page.get_by_role("tab", name=words.TABS[tab]).click()
+    page.wait_for_selector(button)
+    return page.is_disabled(button)
+
+
 def test_closing_the_tab_stops_the_run(opened, clip, machine, unhurried):
     page = opened()
     upload(page, clip, frames=12, steps=50)  # a minute's work

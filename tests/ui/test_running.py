@@ -177,6 +177,18 @@ def test_a_sweep_of_one_frame_is_refused_before_any_work(machine, moving_clip):
     assert not machine.calls and running.SESSIONS.get("me") is None
 
 
+def test_cancel_while_a_sweep_is_measured_shows_what_was_swept(machine, moving_clip):
+    going = running.run_sweep(machine, asked(moving_clip), (0.0, 0.5), "me")
+    next(line for line, *_ in going if words.MEASURING in line)
+    assert running.QUEUE.enter("next", 1.0)[0] == 1  # it still has the device
+    going.close()
+    assert running.QUEUE.place("next") == (0, 0.0)
+    running.QUEUE.leave("next")
+    last = list(running.keep_what_is_finished("me"))[-1]
+    assert "What was finished is shown" in last[0]
+    assert last[2].stage.layers == ["Input (bicubic)", "Strength 0", "Strength 0.5"]
+
+
 @pytest.mark.slow
 def test_a_sweep_runs_every_strength_once_and_remembers(machine, moving_clip):
     last = list(running.run_sweep(machine, asked(moving_clip), (0.0, 0.5, 2.0), "me"))[-1]

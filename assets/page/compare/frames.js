@@ -107,29 +107,38 @@ export function setSpeed(by) {
   video.playbackRate = Number(select.value);
 }
 
-// A second player reads frames out of order for the profile and the strips, one after another.
+// A second player reads frames out of order for the profile and the strips, one after another. What is returned says whether a
+// frame was there to be used: where a connection broke, the next one opens the player anew.
 export function openReader(url) {
   const player = document.createElement('video');
   player.muted = player.playsInline = true;
   player.preload = 'auto';
-  let last = null;
+  let last = Promise.resolve(false);
+  const once = (name, begin) =>
+    new Promise((done, failed) => {
+      player[`on${name}`] = done;
+      player.onerror = failed;
+      begin();
+    });
   const opened = () =>
-    new Promise((done) => {
-      player.addEventListener('loadeddata', done, { once: true });
+    once('loadeddata', () => {
       player.src = url;
       player.load();
     });
+  const sought = (n) =>
+    once('seeked', () => {
+      player.currentTime = middleOf(n, data);
+    });
   return (n, use) => {
-    last = (last || opened())
-      .then(
-        () =>
-          new Promise((done) => {
-            player.onseeked = done;
-            player.currentTime = middleOf(n, data);
-          }),
-      )
+    last = last
+      .then((isOpen) => isOpen || opened())
+      .then(() => sought(n))
       .then(() => settled(player, n))
-      .then(() => use(player));
+      .then(() => use(player))
+      .then(
+        () => true,
+        () => false,
+      );
     return last;
   };
 }

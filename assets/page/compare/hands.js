@@ -115,7 +115,7 @@ export const pan = (dx, dy) => {
   draw();
 };
 
-// One finger drags, two pinch and pan together.
+// One finger drags, two pinch and pan together, more do nothing.
 const fingers = new Map();
 let pinch = null;
 const spread = () => {
@@ -126,13 +126,14 @@ const between = () => {
   const [a, b] = [...fingers.values()];
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 };
+const pinchNow = () => (fingers.size === 2 ? { spread: spread(), middle: between() } : null);
 
 function down(event, kind) {
   if (!data || !s.painted || event.button > 0) return;
   canvas.setPointerCapture(event.pointerId);
   fingers.set(event.pointerId, pointOf(event));
-  if (fingers.size === 2) {
-    pinch = { spread: spread(), middle: between() };
+  if (fingers.size > 1) {
+    pinch = pinchNow();
     s.drag = null;
     s.flipped = s.peeks = false;
     return draw();
@@ -184,7 +185,7 @@ viewer.addEventListener('pointermove', (e) => {
 for (const name of ['pointerup', 'pointercancel']) {
   viewer.addEventListener(name, (e) => {
     fingers.delete(e.pointerId);
-    pinch = null;
+    pinch = pinchNow();
     s.drag = null;
     s.flipped = s.peeks = false;
     draw();

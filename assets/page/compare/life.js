@@ -99,6 +99,13 @@ function open() {
   s.read = openReader(data.video.url);
 }
 
+function fillChoices() {
+  // a new comparison begins with its own numbers, whatever was chosen for the one before
+  $('.k').value = s.gain;
+  $('.strip-frames').value = s.stripFrames;
+  $('.strip-scale').value = s.stripScale;
+}
+
 // A comparison that grows while it is made keeps how it is looked at: equal layers, only more frames.
 function keptFrom(before, old) {
   const same =
@@ -156,6 +163,7 @@ function load() {
   scrub.max = data.frames - 1;
   $('[data-do=turn]').textContent = TURN_TO[s.line];
   fillLayers();
+  fillChoices();
   makeTable();
   showLoop();
   showBorders();

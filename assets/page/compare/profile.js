@@ -30,8 +30,9 @@ export async function collect() {
   pad.height = Math.round(high * mine.scale);
   c.imageSmoothingQuality = 'high';
   for (let n = 0; n < data.frames; n++) {
-    await mine.read(n, (player) => c.drawImage(player, 0, 0, wide, high, 0, 0, pad.width, pad.height));
-    if (mine !== s) return; // another clip came
+    const put = (player) => c.drawImage(player, 0, 0, wide, high, 0, 0, pad.width, pad.height);
+    mine.collects = await mine.read(n, put);
+    if (mine !== s || !mine.collects) return; // another clip came, or a line that is set later tries again
     mine.copies[n] = pack(c.getImageData(0, 0, pad.width, pad.height).data, pad.width, pad.height);
     $('.profile .where').textContent = fill(WORDS.reading, { frame: n + 1, frames: data.frames });
   }

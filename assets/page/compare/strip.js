@@ -56,8 +56,9 @@ async function drawStrip() {
     c.textAlign = 'center';
     c.fillText(`${first + i + 1}`, gutter + i * (w + gap) + w / 2, head / 2);
     const put = (layer) => ({ x: gutter + i * (w + gap), y: head + layer * row, w, h });
-    await of.read(first + i, (player) => data.layers.forEach((_, layer) => paint(c, player, layer, part, put(layer))));
-    if (mine !== stripRound || of !== s) return; // something newer is asked for
+    const paintAll = (player) => data.layers.forEach((_, layer) => paint(c, player, layer, part, put(layer)));
+    const isThere = await of.read(first + i, paintAll);
+    if (!isThere || mine !== stripRound || of !== s) return; // or something newer is asked for
   }
   const shown = $('.strip canvas');
   shown.width = paper.width;

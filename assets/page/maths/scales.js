@@ -2,7 +2,10 @@
 
 const known = (values) => values.filter((v) => v !== null);
 
-export const mean = (values) => known(values).reduce((sum, v) => sum + v, 0) / Math.max(known(values).length, 1);
+export function mean(values) {
+  const all = known(values);
+  return all.length ? all.reduce((sum, v) => sum + v, 0) / all.length : null;
+}
 
 export const figure = (value, digits = 3) =>
   value === null || value === undefined ? '–' : Number(value.toPrecision(digits)).toString();
@@ -13,9 +16,9 @@ export const fixed = (value, decimals) => (value === null || value === undefined
 // A tick of an axis, with the decimals that its step needs.
 export const tickText = (value, step) => value.toFixed(Math.max(-Math.floor(Math.log10(step) + 1e-9), 0));
 
-// By how much a figure changes: '−41 %'.
+// By how much a figure changes: '−41 %'; nothing where one of the two is unknown.
 export function change(from, to) {
-  if (!from) return '';
+  if (!from || to === null) return '';
   const percent = Math.round((100 * (to - from)) / from);
   return `${percent < 0 ? '−' : '+'}${Math.abs(percent)} %`;
 }
