@@ -27,6 +27,12 @@ class Clock:
         """Note that the frames up to here were there already: how fast the work is shows from now on."""
         self.frames_resumed, self._started = self.frames_done, time.monotonic()
 
+    def frames_told(self) -> dict[str, int]:
+        """Return what a report says of the frames."""
+        return {
+            "frames": self.frames_done, "frames_resumed": self.frames_resumed, "frames_repeated": self.frames_repeated
+        }  # fmt: skip
+
     def mark(self, stage: str) -> None:
         """Charge the time since the last mark to a stage."""
         now = time.monotonic()

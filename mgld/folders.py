@@ -31,8 +31,7 @@ class WorkFolder:
 
     def close(self) -> None:
         """Remove the folder and all that is left in it."""
-        self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path, self._lock)
 
 
 def held(folder: Path) -> FileLock | None:
@@ -53,11 +52,16 @@ def remove_unused(folder: Path) -> bool:
         return not folder.exists()
     if lock is None:
         return False
-    shutil.rmtree(folder, ignore_errors=True)  # while it is held: who takes it next finds it gone, not going
+    _remove(folder, lock)
+    return not folder.exists()
+
+
+def _remove(folder: Path, lock: FileLock) -> None:
+    """Remove a folder while it is held: who takes it next finds it gone, not going."""
+    shutil.rmtree(folder, ignore_errors=True)
     lock.release()
     if os.name == "nt":  # there an open file stays: the lock
         shutil.rmtree(folder, ignore_errors=True)
-    return not folder.exists()
 
 
 def sweep(parent: Path, prefix: str, suffix: str = "") -> None:

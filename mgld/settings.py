@@ -211,7 +211,7 @@ class Settings:
                     raise errors.bad_setting(f.metadata["label"], value, "one of " + ", ".join(f.metadata["options"]))
                 continue
             low, high = f.metadata["range"]
-            whole[f.name] = _number(f.metadata["label"], value, low, high, isinstance(f.default, int))
+            whole[f.name] = number_within(f.metadata["label"], value, low, high, isinstance(f.default, int))
         most = whole["first_timestep"] + 1
         if whole["steps"] > most:
             raise errors.bad_setting("Steps", self.steps, f"at most {most} from timestep {self.first_timestep}")
@@ -222,7 +222,7 @@ class Settings:
         return replace(self, **whole)
 
 
-def _number(label: str, value: object, lowest: float, highest: float, integer: bool) -> float:
+def number_within(label: str, value: object, lowest: float, highest: float, integer: bool) -> float:
     """Return the number if it is a real one inside its range (NaN, bool, text and fractions of whole numbers are not)."""
     kind = "a whole number" if integer else "a number"
     allowed = f"{kind} from {lowest:.10g} to {highest:.10g}"

@@ -252,10 +252,5 @@ class ClipRun:
     def _whole_report(self) -> Report:
         """Return what a run in one process reports; seconds are those of all workers together, memory is that of one."""
         seconds = {stage: round(s, 3) for stage, s in self._clock.stages.items()}
-        clock = self._clock
-        frames = {
-            "frames": clock.frames_done,
-            "frames_resumed": clock.frames_resumed,
-            "frames_repeated": clock.frames_repeated,
-        }
-        return self._report | frames | {"seconds": seconds, "notes": self._notes, "workers": self._crew.told()}
+        told = {"seconds": seconds, "notes": self._notes, "workers": self._crew.told()}
+        return self._report | self._clock.frames_told() | told

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mgld import constants, errors
+from mgld import constants
 from mgld.comparison import refusals
 from mgld.comparison.asked import FIELDS, Asked, Crop, crop_of
 from mgld.comparison.layers import LABELS, TRUTH, label_of
@@ -18,7 +18,7 @@ from mgld.comparison.store import ClipPart, content_of
 from mgld.constants import DEFAULT_MODEL, SCALE
 from mgld.methods import METHODS, OURS
 from mgld.presets import offered
-from mgld.settings import Settings
+from mgld.settings import Settings, number_within
 
 UNNAMED = "Other"  # a clip whose file name holds nothing that can be shown
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
@@ -84,9 +84,9 @@ def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
     methods = tuple(m for m in OURS if m in (asked.methods or ()))
     if not methods:
         raise refusals.method_unchosen()
-    frames = _whole("frames", asked.frames)
-    start_s = _within("start_s", asked.start_s)
-    degrade_seed = _whole("degrade_seed", asked.degrade_seed) if asked.degrade else None
+    frames = _number("frames", asked.frames, integer=True)
+    start_s = _number("start_s", asked.start_s, integer=False)
+    degrade_seed = _number("degrade_seed", asked.degrade_seed, integer=True) if asked.degrade else None
     if asked.degrade and asked.truth:
         raise refusals.truth_twice()
     others = tuple(Path(p) for p in asked.others or ())
@@ -105,24 +105,10 @@ def checked(asked: Asked, models: Mapping[str, str] | None = None) -> Request:
     return request
 
 
-def _whole(name: str, value: object) -> int:
-    """Return a whole number of a field that is within its bounds."""
-    low, high = FIELDS[name].metadata["bounds"]
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not low <= value <= high
-        or value != int(value)
-    ):
-        raise errors.bad_setting(FIELDS[name].metadata["label"], value, f"a whole number from {low} to {high}")
-    return int(value)
-
-
-def _within(name: str, value: object) -> float:
-    low, high = FIELDS[name].metadata["bounds"]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise errors.bad_setting(FIELDS[name].metadata["label"], value, f"a number from {low:g} to {high:g}")
-    return float(value)
+def _number(name: str, value: object, integer: bool) -> float:
+    """Return the number of a field that is within its bounds."""
+    field = FIELDS[name].metadata
+    return number_within(field["label"], value, *field["bounds"], integer)
 
 
 def extent_of(request: Request) -> Extent:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 
 from mgld.clock import Clock
 from mgld.events import Event, FramesDone
 from mgld.video import Frame
-
-
-def places_of(clip: Sequence[Frame]) -> list[int]:
-    """Return where in a clip its frames are that are not equal to the one before: what is told without repeats counts these."""
-    return [i for i, frame in enumerate(clip) if not i or not np.array_equal(clip[i - 1].rgb_u8, frame.rgb_u8)]
 
 
 class Repeats:
@@ -49,3 +45,10 @@ class Repeats:
         return replace(
             done, first_frame=first, frames_u8=frames_u8, times_s=tuple(time_s for run in runs for time_s in run)
         )
+
+
+def places_of(clip: Iterable[Frame]) -> list[int]:
+    """Return where in a clip its frames are that are not equal to the one before: what is told without repeats counts these."""
+    repeats = Repeats(Clock(None))
+    deque(repeats.once(clip), maxlen=0)
+    return [0, *accumulate(map(len, repeats._times_s))][:-1]

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from mgld import constants
 from mgld.canvas import enlarged
-from mgld.constants import LPIPS_SQUARE_PX
 from mgld.flow import FlowNetwork
 from mgld.flow.temporal_filter import averaged
 from mgld.metrics.perceptual import Dists, load_dists
@@ -66,7 +65,7 @@ def train_distilled(
     samples: Iterator[Sample],
     weights: Weights,
     flow: FlowNetwork | None = None,
-    square_px: int = LPIPS_SQUARE_PX,
+    square_px: int = constants.LPIPS_SQUARE_PX,
     perceptual: bool = True,
     sheet: Callable[[Nets], Tensor] | None = None,
 ) -> Nets:

@@ -86,7 +86,7 @@ class Run:
         self.ema = {name: copy.deepcopy(module).requires_grad_(False) for name, module in self.averaged.items()}
         self._noted: dict[str, tuple[Tensor | float, int]] = {}  # sum and count
         self._waited_s, self._line_started = 0.0, time.monotonic()
-        self._lost_lines, self._told_step = 0, 0
+        self._lost_lines = 0
         self._rates = [group["lr"] for group in self._groups()]
         torch.manual_seed(self.plan.seed)
         if self.plan.resume and self.checkpoint.exists():
@@ -141,7 +141,6 @@ class Run:
         """
         started = saved = time.monotonic()
         before, first = self.trained_s, self.step
-        self._told_step = first
         while self.step < self.plan.steps and self.trained_s < self.plan.time_limit_s:
             self._cool_down()
             yield self.step
@@ -159,11 +158,11 @@ class Run:
                 saved = time.monotonic()
         if ranks.rank() == 0:
             self._finish(sheet)
-            tell_steps(self.step - first, self.trained_s - before)
+            _tell_steps(self.step - first, self.trained_s - before)
 
     def _finish(self, sheet: Callable[[], Tensor] | None) -> None:
         self.save()
-        if self.step > self._told_step:  # the last line may be of fewer steps, as a short run's only one
+        if self._noted:  # the last line may be of fewer steps, as a short run's only one
             self._write_log()
         if sheet is not None:
             write_image(self.plan.folder / "sheet_last.png", sheet())
@@ -255,7 +254,6 @@ class Run:
         means = {name: float(total) / count for name, (total, count) in self._noted.items()}
         waiting = self._waited_s / max(time.monotonic() - self._line_started, 1e-9)
         self._noted, self._waited_s, self._line_started = {}, 0.0, time.monotonic()
-        self._told_step = self.step
         row = {"step": self.step, "seconds": round(self.trained_s, 1), **{k: f"{v:.5f}" for k, v in means.items()}}
         row["waiting"] = f"{waiting:.3f}"
         new = not self.log_file.exists()
@@ -277,7 +275,7 @@ class Run:
             raise refusals.nothing_learnt(LOST_LINES * self.plan.log_every)
 
 
-def tell_steps(taken: int, seconds: float) -> None:
+def _tell_steps(taken: int, seconds: float) -> None:
     """Say what a stage came to."""
     if taken:
         log.info("%s in %.1f min", counted(taken, "step"), seconds / 60)
